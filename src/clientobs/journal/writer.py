@@ -205,6 +205,13 @@ class Journal:
         self._lanes.leave()
         self._lanes.directory.release(closed=True)
 
+    @guarded("journal.reopen", default=None)
+    def reopen(self) -> None:
+        """Begin another run after a close that was not the end: an exec that failed, a mended os._exit."""
+        if self._closed and self._pid == os.getpid():
+            self.identity = replace(self.identity, run=os.urandom(16).hex())
+            self._begin()
+
     @guarded("journal.fork", default=None)
     def after_fork_in_child(self) -> None:
         """Leave the parent's run alone; one of our own, role "child", begins with the first record."""
