@@ -96,7 +96,9 @@ class Publisher:
     @clientobs.traced("check_movie")
     def check(self, movie: Path, *, expected: int) -> None:
         """Decode the movie to the end: an encoder that stops at a missing frame ends with 0 all the same."""
-        told = self.ffmpeg.run("-i", str(movie), "-map", "0:v", "-progress", "pipe:1", "-f", "null", os.devnull)
+        told = self.ffmpeg.run(
+            "-i", str(movie), "-map", "0:v", "-progress", "pipe:1", "-f", "null", os.devnull
+        )
         counts = [line.partition("=")[2] for line in told.splitlines() if line.startswith("frame=")]
         decoded = int(counts[-1]) if counts else 0
         if decoded != expected:
