@@ -41,9 +41,12 @@ class JournalLogProcessor(LogRecordProcessor):
         self._clock = clock
         self._contexts = contexts
         self._scopes = scopes
+        self._silent = False
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Write one record; it survives the death of the process from here on."""
+        if self._silent:
+            return
         try:
             record = log_record.log_record
             context = get_current() if record.context is None else record.context
@@ -76,6 +79,10 @@ class JournalLogProcessor(LogRecordProcessor):
     def emit(self, log_data: Any) -> None:
         """Take a record under the name that the method had before 1.39."""
         self.on_emit(log_data)
+
+    def silence(self) -> None:
+        """Write nothing from here on: a processor can't be taken off the application's provider."""
+        self._silent = True
 
     def shutdown(self) -> None:
         """Do nothing: the journal belongs to the runtime."""
