@@ -129,7 +129,7 @@ def a_failed_publish(frames: int = 24) -> TraceBook:
         None, at=4299, span=copy, severity=17, event="exception",
         attributes={
             "exception.type": "PermissionError",
-            "exception.message": "[Errno 13] Permission denied: '/mnt/proj/sq010/sh0100/publish/v012/review.mov'",
+            "exception.message": STACK.splitlines()[-1].partition(": ")[2],
             "exception.stacktrace": STACK,
         },
     )  # fmt: skip

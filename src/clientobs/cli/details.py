@@ -154,7 +154,8 @@ def fold_line(fold: Fold) -> Line:
     if fold.failed:
         pieces.append((f"  {fold.failed:,} not well", "error"))
     if fold.total_ns:
-        each = f"{duration(fold.shortest_ns)} to {duration(fold.longest_ns)} each"
+        least, most = duration(fold.shortest_ns), duration(fold.longest_ns)
+        each = f"{least} each" if least == most else f"{least} to {most} each"
         pieces.append((f"  {each}, {duration(fold.total_ns)} in all", "dim"))
     return pieces
 

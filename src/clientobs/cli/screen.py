@@ -27,9 +27,10 @@ Piece: TypeAlias = tuple[str, str]
 Line: TypeAlias = list[Piece]
 
 PIPE_WIDTH: Final = 100
+_WIDEST: Final = 160
 STYLES: Final = {
     "": "",
-    "dim": "bright_black",
+    "dim": "dim",
     "strong": "bold",
     "title": "bold",
     "ok": "green",
@@ -39,9 +40,9 @@ STYLES: Final = {
     "interrupted": "bold yellow",
     "open": "bold cyan",
     "context": "magenta",
-    "key": "bright_black",
+    "key": "dim",
     "value": "",
-    "tree": "bright_black",
+    "tree": "dim",
     "bar": "blue",
     "bar.failed": "red",
     "bar.open": "cyan",
@@ -120,7 +121,7 @@ def open_screen(stream: TextIO, environ: Mapping[str, str]) -> Screen:
     dumb = environ.get("TERM", "") in {"dumb", "unknown"}
     if not (terminal and not dumb) and not environ.get("FORCE_COLOR"):
         return Screen(stream, console=None, width=PIPE_WIDTH, terminal=terminal)
-    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+    width = min(shutil.get_terminal_size((PIPE_WIDTH, 24)).columns, _WIDEST)
     try:
         from rich.console import Console  # noqa: PLC0415  # see the docstring
     except ImportError:
@@ -131,6 +132,7 @@ def open_screen(stream: TextIO, environ: Mapping[str, str]) -> Screen:
         markup=False,
         emoji=False,
         width=width,
+        force_terminal=True,
         no_color=bool(environ.get("NO_COLOR")) or None,
     )
     return Screen(stream, console=console, width=width, terminal=True)

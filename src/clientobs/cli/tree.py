@@ -73,7 +73,9 @@ def tree_lines(trace: Trace, view: View) -> Iterator[Line]:
     room = view.width - _DURATION_CELLS - (bar_cells + 2 if bar_cells else 0)
     rows = list(_rows(trace, view, start_ns, room))
     longest = max((line_width(row.left) for row in rows if row.span is not None), default=0)
-    column = min(longest, room) if view.bars else min(longest, 72)
+    column = min(longest, room if view.bars else PIPE_WIDTH - _DURATION_CELLS)
+    if bar_cells:
+        bar_cells = view.width - column - _DURATION_CELLS - 2
     for row in rows:
         if row.span is None:
             yield _cut(row.left, view.width) if view.bars else row.left
