@@ -12,15 +12,16 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import clientobs
-from clientobs.cli.demo.ffmpeg import Ffmpeg
+from clientobs.cli.demo.ffmpeg import Ffmpeg, FfmpegFailedError
 from clientobs.cli.demo.shots import FRAME_RATE, Shot
 
-__all__ = ["CheckError", "Publisher"]
+__all__ = ["CheckError", "Outcome", "Publisher", "press_publish"]
 
 _FRAMES_RENDERED: Final = clientobs.counter("demo.frames.rendered", "{frame}", "Frames rendered.")
 _BYTES_PUBLISHED: Final = clientobs.counter("demo.published.size", "By", "Bytes that reached the NAS.")
@@ -29,6 +30,18 @@ _MOVIE_SIZE: Final = clientobs.histogram("demo.movie.size", "By", "Size of the r
 
 class CheckError(Exception):
     """What was made is not what was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one publish ended; `seconds` is how long it took, `error` is what the artist is told."""
+
+    shot: str
+    version: int
+    trace_id: str
+    seconds: float
+    manifest: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,27 +54,13 @@ class Publisher:
 
     def publish(self, shot: Shot) -> Path:
         """Publish one shot and return its manifest; what goes wrong on the way is raised."""
-        with (
-            clientobs.context(
-                project=shot.project,
-                sequence=shot.sequence,
-                shot=shot.name,
-                task=shot.task,
-                publish_version=shot.version,
-            ),
-            clientobs.span("publish_shot", preset=shot.preset.name),
-        ):
-            target = self.nas / shot.folder
-            target.mkdir(parents=True, exist_ok=True)
-            frames = self.render(shot, target)
-            movie = self.encode(shot, target)
-            self.check(movie, expected=shot.frame_count)
-            published = self.copy(movie, target)
-            manifest = self.write_manifest(shot, target, [*frames, published])
-            clientobs.event(
-                "shot.published", f"Published {shot.name} v{shot.version:03d}", files=len(frames) + 1
-            )
-            return manifest
+        target = self.nas / shot.folder
+        target.mkdir(parents=True, exist_ok=True)
+        frames = self.render(shot, target)
+        movie = self.encode(shot, target)
+        self.check(movie, expected=shot.frame_count)
+        published = self.copy(movie, target)
+        return self.write_manifest(shot, target, [*frames, published])
 
     @clientobs.traced("render_frames")
     def render(self, shot: Shot, target: Path) -> list[Path]:
@@ -131,8 +130,32 @@ class Publisher:
         manifest, partial = target / "manifest.json", target / ".manifest.json.part"
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         partial.replace(manifest)
+        clientobs.event("shot.published", f"Published {shot.name} v{shot.version:03d}: {len(entries)} files")
         _BYTES_PUBLISHED.add(sum(entry["size"] for entry in entries), step=shot.task)
         return manifest
+
+
+def press_publish(publisher: Publisher, shot: Shot) -> Outcome:
+    """Do what the tool's button does: publish inside the shot's context, and tell the artist what went wrong."""
+    started, trace_id, manifest, error = time.monotonic(), "", None, None
+    production = {"project": shot.project, "sequence": shot.sequence, "shot": shot.name, "task": shot.task}
+    try:
+        with (
+            clientobs.context(**production, publish_version=shot.version),
+            clientobs.span("publish_shot", preset=shot.preset.name),
+        ):
+            trace_id = clientobs.trace_id() or ""
+            manifest = str(publisher.publish(shot))
+    except (FfmpegFailedError, CheckError, OSError) as failure:
+        error = str(failure)
+    return Outcome(
+        shot=f"{shot.sequence}/{shot.name}",
+        version=shot.version,
+        trace_id=trace_id,
+        seconds=round(time.monotonic() - started, 3),
+        manifest=manifest,
+        error=error,
+    )
 
 
 def checksum(file: Path) -> str:
