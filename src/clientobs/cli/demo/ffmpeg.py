@@ -32,7 +32,7 @@ class Ffmpeg:
         """Run it and return what it printed; raise FfmpegFailedError where it fails."""
         command = [self.program, *_COMMON, *arguments]
         with clientobs.span("ffmpeg", **{"process.command_args": command[1:]}) as span:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603  # no shell, and the program is the one that was found
                 command,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -115,7 +115,7 @@ class Publisher:
 
     @clientobs.traced("write_manifest")
     def write_manifest(self, shot: Shot, target: Path, files: list[Path]) -> Path:
-        """Write down what was published, with sizes and checksums; its presence is what makes it a publish."""
+        """Write down what was published, with checksums; the manifest is what makes it a publish."""
         entries: list[dict[str, Any]] = [
             {"name": file.name, "size": file.stat().st_size, "sha256": checksum(file)} for file in files
         ]
@@ -136,8 +136,10 @@ class Publisher:
 
 
 def press_publish(publisher: Publisher, shot: Shot) -> Outcome:
-    """Do what the tool's button does: publish inside the shot's context, and tell the artist what went wrong."""
-    started, trace_id, manifest, error = time.monotonic(), "", None, None
+    """Do what the tool's button does: publish in the shot's context, tell the artist what went wrong."""
+    started, trace_id = time.monotonic(), ""
+    manifest: str | None = None
+    error: str | None = None
     production = {"project": shot.project, "sequence": shot.sequence, "shot": shot.name, "task": shot.task}
     try:
         with (
