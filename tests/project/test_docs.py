@@ -11,8 +11,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from clientobs.cli.main import COMMANDS
 
+from clientobs.cli.main import COMMANDS
 from project.pages import ROOT, Block, Page, all_pages
 
 if sys.version_info >= (3, 11):
