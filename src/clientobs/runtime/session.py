@@ -5,7 +5,7 @@ session.end of a run that died is the drain's to write (drain/recover.py): nobod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,14 @@ __all__ = ["SessionEvents"]
 
 _INFO = 9
 _WARN = 13
+_TOLD = 20
 
 
 @dataclass(slots=True, kw_only=True)
 class SessionEvents:
-    """Emits through the logger that the runtime records with."""
+    """Emits through the logger that the runtime records with, whichever that is at the time."""
 
-    logger: Logger
+    logger: Callable[[], Logger]
     started_mono: int
     kind: str
 
@@ -58,12 +59,17 @@ class SessionEvents:
         """Tell, in one event, that parts of the configuration were not valid and were passed over."""
         if not found:
             return
-        lines = [str(problem) for problem in found[:20]]
+        first, told = found[0], "; ".join(str(problem) for problem in found[:_TOLD])
+        attributes = {
+            semconv.CONFIG_FILE: first.file,
+            semconv.CONFIG_LINE: first.line,
+            semconv.CONFIG_KEY: first.key,
+        }
         self._emit(
-            semconv.CONFIG_INVALID,
+            semconv.CONFIG_PROBLEM,
             _WARN,
-            f"clientobs runs with the valid part of its configuration: {lines[0]}",
-            {semconv.CONFIG_PROBLEMS: lines},
+            f"clientobs runs with the valid part of its configuration; not valid: {told}",
+            {key: value for key, value in attributes.items() if value is not None},
         )
 
     def repeated(self, service: str) -> None:
@@ -79,7 +85,7 @@ class SessionEvents:
         from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the SDK
 
         number = SeverityNumber(severity)
-        self.logger.emit(
+        self.logger().emit(
             severity_number=number,
             severity_text=number.name,
             body=body,
