@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clientobs._guarded import quiet
 from clientobs._loss import LossLedger
@@ -170,15 +170,7 @@ class Runtime:
         with quiet("end.metrics"):
             parts.collect_metrics()
         with quiet("end.session"):
-            if parts.journal.role == "main":
+            if parts.journal.identity.role == "main":
                 parts.events.ended(parts.mono(), evidence)
         with quiet("end.journal"):
-            totals = self.loss.totals()
-            if totals:
-                parts.journal.note("loss", totals)
             parts.journal.close("exited", evidence)
-
-    def held(self) -> dict[str, Any]:
-        """Return figures for `doctor`: sizes, counts, losses."""
-        parts = self._parts
-        return {"losses": self.loss.totals(), **(parts.journal.stats() if parts is not None else {})}

@@ -5,7 +5,7 @@ session.end of a run that died is the drain's to write (drain/recover.py): nobod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,9 @@ _WARN = 13
 
 @dataclass(slots=True, kw_only=True)
 class SessionEvents:
-    """Emits through the logger that the runtime records with."""
+    """Emits through the logger that the runtime records with, whichever that is at the time."""
 
-    logger: Logger
+    logger: Callable[[], Logger]
     started_mono: int
     kind: str
 
@@ -79,7 +79,7 @@ class SessionEvents:
         from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the SDK
 
         number = SeverityNumber(severity)
-        self.logger.emit(
+        self.logger().emit(
             severity_number=number,
             severity_text=number.name,
             body=body,

@@ -12,7 +12,6 @@ from clientobs import _fork, semconv
 from clientobs._clock import Clock
 from clientobs._guarded import faults, quiet
 from clientobs._ids import ids
-from clientobs._libc import libc
 from clientobs._loss import LossLedger
 from clientobs._version import __version__
 from clientobs.config import environment, surroundings
@@ -22,7 +21,7 @@ from clientobs.config.resolve import Resolved, resolve
 from clientobs.errors import JournalError
 from clientobs.guard.exits import ExitWatch
 from clientobs.journal.home import Home, prepare
-from clientobs.journal.writer import Journal
+from clientobs.journal.writer import Journal, RunIdentity
 from clientobs.paths.folders import choose_home, home_candidates
 from clientobs.paths.mounts import MountTable
 from clientobs.pipeline import otel
@@ -40,7 +39,6 @@ __all__ = ["start"]
 
 _METRICS_EVERY: Final = 10.0
 _DRAIN_EVERY: Final = 5.0
-_RETENTION_EVERY: Final = 30.0
 
 
 def start(arguments: Mapping[str, Any], package: str) -> Runtime:
@@ -133,17 +131,15 @@ class _Builder:
         )
 
     def _journal(self, resource: dict[str, Any], destination: str) -> Journal:
-        return Journal(
-            self.home,
+        identity = RunIdentity(
             run=self.run,
             session=self.session,
-            resource=resource,
             destination=destination,
             version=__version__,
-            config=self.config.journal,
-            clock=self.clock,
-            loss=self.loss,
-            libc=libc(),
+            resource=resource,
+        )
+        return Journal(
+            self.home, identity, config=self.config.journal, clock=self.clock, loss=self.loss
         )
 
     def _base(self, incoming: Incoming) -> dict[str, Any]:
@@ -188,11 +184,8 @@ class _Builder:
         return [
             Chore("drain", _DRAIN_EVERY, delivery.ensure),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
-            Chore("rotate", 1.0, journal.rotate_if_due),
-            Chore("sync", self.config.journal.sync_seconds, journal.sync),
+            Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
             Chore("metrics", _METRICS_EVERY, pipeline.collect_metrics),
-            Chore("loss", _METRICS_EVERY, _LossNotes(journal, self.loss)),
-            Chore("retention", _RETENTION_EVERY, journal.enforce_quota),
         ]
 
     def _renew_clock(self, journal: Journal) -> None:
@@ -263,21 +256,6 @@ class _InChild:
         self._builder.loss.reset()
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
-
-
-class _LossNotes:
-    """Writes the loss totals as a note when they changed."""
-
-    def __init__(self, journal: Journal, loss: LossLedger) -> None:
-        self._journal = journal
-        self._loss = loss
-        self._noted: dict[str, int] = {}
-
-    def __call__(self) -> None:
-        totals = self._loss.totals()
-        if totals and totals != self._noted:
-            self._noted = totals
-            self._journal.note("loss", totals)
 
 
 def _set_origin(pipeline: Any, incoming: Incoming, kind: str) -> None:
