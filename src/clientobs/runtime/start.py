@@ -65,10 +65,14 @@ def _idle(resolved: Resolved, reason: str) -> Runtime:
 
 def _home(config: Config, environ: Mapping[str, str]) -> Home:
     uid = os.getuid() if hasattr(os, "getuid") else None
-    named = config.journal.home
-    candidates = [named] if named else home_candidates(environ, sys.platform, uid)
-    mounts = MountTable()
-    return choose_home(candidates, mounts.is_network, lambda path: prepare(path, uid=uid))
+    candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
+    choice = choose_home(
+        candidates, MountTable.of_this_machine().is_network, lambda path: prepare(path, uid=uid)
+    )
+    if choice.home is None:
+        tried = "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in choice.refused)
+        raise JournalError(f"No folder for the journal ({tried}); set CLIENTOBS_HOME to one on local disk.")
+    return choice.home
 
 
 class _Builder:
