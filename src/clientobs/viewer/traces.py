@@ -8,7 +8,7 @@ cannot be placed becomes a root.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from clientobs.viewer.model import Log, Span, Trace
 
@@ -20,16 +20,25 @@ if TYPE_CHECKING:
 
 __all__ = ["TraceBook"]
 
+_NEVER: Final = 1 << 63
+
 
 class _Pages:
-    """What is known of one trace: spans by id, and logs in order of arrival."""
+    """What is known of one trace: spans by id, logs in order of arrival, and when they were."""
 
-    __slots__ = ("last_ns", "logs", "spans")
+    __slots__ = ("broken", "first_ns", "last_ns", "logs", "open", "spans")
 
     def __init__(self) -> None:
         self.spans: dict[int, Span] = {}
         self.logs: list[Log] = []
+        self.first_ns = _NEVER
         self.last_ns = 0
+        self.open: set[int] = set()
+        self.broken = False
+
+    def seen(self, first_ns: int, last_ns: int) -> None:
+        self.first_ns = min(self.first_ns, first_ns)
+        self.last_ns = max(self.last_ns, last_ns)
 
 
 class TraceBook:
@@ -48,13 +57,19 @@ class TraceBook:
     def add_span(
         self, run: Run, record: SpanRecord, *, ended: bool, context: Attributes, scope: str = ""
     ) -> None:
-        """Add a started or ended span; of two records with one id the ended one counts, then the later."""
+        """Add a started or ended span; of two records with one id the ended counts, then the fuller."""
         pages = self._pages_of(record.trace_id)
-        pages.last_ns = max(pages.last_ns, record.end_ns, record.start_ns)
         known = pages.spans.get(record.span_id)
-        if known is not None and known.ended:
+        if known is not None and (known.ended or not _fuller(record, known.record, ended=ended)):
             return
-        pages.spans[record.span_id] = Span(run=run, record=record, ended=ended, context=context, scope=scope)
+        pages.seen(record.start_ns, max(record.end_ns, record.start_ns))
+        span = Span(run=run, record=record, ended=ended, context=context, scope=scope)
+        pages.spans[record.span_id] = span
+        if ended:
+            pages.open.discard(record.span_id)
+            pages.broken = pages.broken or span.state != "ok"
+        else:
+            pages.open.add(record.span_id)
 
     def add_log(self, run: Run, record: LogRecord, *, context: Attributes, scope: str = "") -> None:
         """Add a log record or event; one without a trace is kept in `loose`."""
@@ -63,15 +78,35 @@ class TraceBook:
             self.loose.append(log)
             return
         pages = self._pages_of(record.trace_id)
-        pages.last_ns = max(pages.last_ns, log.time_ns)
+        pages.seen(log.time_ns, log.time_ns)
         pages.logs.append(log)
 
     def ids(self) -> list[int]:
         """Return the trace ids, the one with the most recent activity last."""
         return sorted(self._pages, key=lambda trace_id: self._pages[trace_id].last_ns)
 
+    def bounds(self, trace_id: int) -> tuple[int, int]:
+        """Return the first and the last moment that is known of a trace."""
+        pages = self._pages[trace_id]
+        return pages.first_ns, pages.last_ns
+
+    def has_open(self, trace_id: int) -> bool:
+        """Say whether a span of the trace is still running in a living process."""
+        pages = self._pages[trace_id]
+        return any(pages.spans[span_id].run.alive for span_id in pages.open)
+
+    def is_broken(self, trace_id: int) -> bool:
+        """Say whether a span of the trace failed or was interrupted."""
+        pages = self._pages[trace_id]
+        return pages.broken or any(not pages.spans[span_id].run.alive for span_id in pages.open)
+
+    def lacks_parents(self, trace_id: int) -> bool:
+        """Say whether a span refers to a parent that is not known (yet)."""
+        spans = self._pages[trace_id].spans
+        return any(span.record.parent_id and span.record.parent_id not in spans for span in spans.values())
+
     def forget(self, trace_id: int) -> None:
-        """Drop a trace that was shown, so that following a journal for days stays small."""
+        """Drop a trace: one that was shown, or that nobody asked for; memory stays small."""
         self._pages.pop(trace_id, None)
 
     def trace(self, trace_id: int) -> Trace:
@@ -93,6 +128,10 @@ class TraceBook:
         if pages is None:
             pages = self._pages[trace_id] = _Pages()
         return pages
+
+
+def _fuller(record: SpanRecord, known: SpanRecord, *, ended: bool) -> bool:
+    return ended or len(record.attributes) > len(known.attributes)
 
 
 def _hang(spans: dict[int, Span]) -> list[Span]:
