@@ -20,10 +20,11 @@ try:
 except ImportError:  # pragma: no cover  # an interpreter built without it
     from hashlib import blake2b
 
-__all__ = ["is_pseudonym", "pseudonym", "user_attributes"]
+__all__ = ["installation_id", "is_pseudonym", "maker", "pseudonym", "user_attributes"]
 
 _PSEUDONYM: Final = re.compile(r"u-[0-9a-f]{16}\Z")
 _PERSON: Final = b"clientobs.user"
+_INSTALLATION: Final = b"clientobs.app"
 
 
 def pseudonym(name: str, secret: bytes) -> str:
@@ -55,3 +56,8 @@ def user_attributes(login: str, policy: UserPolicy, secret: bytes) -> dict[str, 
 def maker(secret: bytes) -> Callable[[str], str]:
     """Return `pseudonym` with its secret filled in, as the redactor wants it."""
     return lambda name: pseudonym(name, secret)
+
+
+def installation_id(secret: bytes) -> str:
+    """Return app.installation.id: 32 hex digits that name this machine's journal home and nothing else."""
+    return blake2b(b"", digest_size=16, key=secret[:64], person=_INSTALLATION).hexdigest()
