@@ -77,7 +77,7 @@ def seen(home: Path | str) -> Seen:
         reading = read_segment(str(segment), live=False)
         assert reading.header is not None
         contexts: dict[int, ContextRecord] = {}
-        for frame in reading.records:
+        for frame in reading.frames:
             record = decode(frame.kind, frame.payload)
             if isinstance(record, ContextRecord):
                 contexts[record.number] = record
