@@ -27,6 +27,7 @@ _VALUE: Final = re.compile(r"[\t\x20-\x7e]*\Z")
 def headers(raw: object, _base: Base) -> Headers:
     """Read `name=value,name=value` with URL-encoded values, or a mapping of plain names and values.
 
+    >>> from clientobs.config.values import Base
     >>> headers("Authorization=Basic%20eA==, x-scope-orgid=show", Base(None, None, "linux"))
     (('authorization', 'Basic eA=='), ('x-scope-orgid', 'show'))
     """

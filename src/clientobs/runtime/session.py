@@ -20,6 +20,7 @@ __all__ = ["SessionEvents"]
 
 _INFO = 9
 _WARN = 13
+_TOLD = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,12 +59,17 @@ class SessionEvents:
         """Tell, in one event, that parts of the configuration were not valid and were passed over."""
         if not found:
             return
-        lines = [str(problem) for problem in found[:20]]
+        first, told = found[0], "; ".join(str(problem) for problem in found[:_TOLD])
+        attributes = {
+            semconv.CONFIG_FILE: first.file,
+            semconv.CONFIG_LINE: first.line,
+            semconv.CONFIG_KEY: first.key,
+        }
         self._emit(
-            semconv.CONFIG_INVALID,
+            semconv.CONFIG_PROBLEM,
             _WARN,
-            f"clientobs runs with the valid part of its configuration: {lines[0]}",
-            {semconv.CONFIG_PROBLEMS: lines},
+            f"clientobs runs with the valid part of its configuration; not valid: {told}",
+            {key: value for key, value in attributes.items() if value is not None},
         )
 
     def repeated(self, service: str) -> None:

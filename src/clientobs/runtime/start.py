@@ -26,7 +26,7 @@ from clientobs.paths.folders import choose_home, home_candidates
 from clientobs.paths.mounts import MountTable
 from clientobs.pipeline import otel
 from clientobs.pipeline.context import Tool
-from clientobs.privacy.pseudonym import installation_id, user_attributes
+from clientobs.privacy.pseudonym import installation_id, maker, user_attributes
 from clientobs.privacy.redaction import Redactor
 from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import Incoming, read_incoming
@@ -65,10 +65,14 @@ def _idle(resolved: Resolved, reason: str) -> Runtime:
 
 def _home(config: Config, environ: Mapping[str, str]) -> Home:
     uid = os.getuid() if hasattr(os, "getuid") else None
-    named = config.journal.home
-    candidates = [named] if named else home_candidates(environ, sys.platform, uid)
-    mounts = MountTable()
-    return choose_home(candidates, mounts.is_network, lambda path: prepare(path, uid=uid))
+    candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
+    choice = choose_home(
+        candidates, MountTable.of_this_machine().is_network, lambda path: prepare(path, uid=uid)
+    )
+    if choice.home is None:
+        tried = "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in choice.refused)
+        raise JournalError(f"No folder for the journal ({tried}); set CLIENTOBS_HOME to one on local disk.")
+    return choice.home
 
 
 class _Builder:
@@ -83,7 +87,9 @@ class _Builder:
         self.clock = Clock()
         self.run = ids.hex_id()
         self.session = ids.hex_id()
-        self.redactor = Redactor(self.config.privacy, self.config.limits, self.loss)
+        self.redactor = Redactor(
+            self.config.privacy, self.config.limits, self.loss, pseudonym=maker(home.secret)
+        )
         self.tool = Tool(self.config.service.name, self.config.service.version)
         self.tools = Tools(self.tool)
 
@@ -143,7 +149,7 @@ class _Builder:
         )
 
     def _base(self, incoming: Incoming) -> dict[str, Any]:
-        user = user_attributes(self.config.privacy.user, self.home.secret, self.environ)
+        user = user_attributes(_login(self.environ), self.config.privacy.user, self.home.secret)
         return {
             semconv.SESSION_ID: self.session,
             **user,
@@ -276,6 +282,11 @@ def _set_origin(pipeline: Any, incoming: Incoming, kind: str) -> None:
         pipeline.origin.link = parent
     else:
         pipeline.origin.parent = parent
+
+
+def _login(environ: Mapping[str, str]) -> str:
+    # Not the user database: on a workstation that may be a directory server.
+    return next((environ[name] for name in ("USER", "LOGNAME", "USERNAME") if environ.get(name)), "")
 
 
 def _has_terminal() -> bool:

@@ -1,4 +1,4 @@
-"""A started clientobs for tests that record."""
+"""A started clientobs, as a fixture for tests that record."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 
 import clientobs
 from clientobs.runtime.runtime import Runtime
+
+__all__ = ["runtime"]
 
 
 @pytest.fixture
