@@ -1,4 +1,4 @@
-"""OTEL_EXPORTER_OTLP_*: the rules of the exporter specification, and whose settings go with which endpoint."""
+"""OTEL_EXPORTER_OTLP_*: the exporter specification, and whose settings go with which endpoint."""
 
 from __future__ import annotations
 

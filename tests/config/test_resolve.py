@@ -197,10 +197,20 @@ def test_a_resource_pair_without_equals_is_named_by_number_and_the_rest_is_used(
     ]
 
 
+ROOTS = """[roots.proj]
+linux = "/mnt/proj"
+[roots.lib]
+linux = "/mnt/lib"
+windows = "L:"
+[roots.bad]
+macos = "x"
+"""
+
+
 def test_roots_are_merged_by_name_and_must_be_absolute() -> None:
     found = settle(
         {"roots": {"proj": {"linux": "/argument"}}},
-        toml="[roots.proj]\nlinux = '/mnt/proj'\n[roots.lib]\nlinux='/mnt/lib'\nwindows='L:'\n[roots.bad]\nmacos='x'\n",
+        toml=ROOTS,
     )
     assert found.config.roots == (
         RootConfig(name="lib", linux="/mnt/lib", windows="L:"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from clientobs.config import toml_file
 from clientobs.config.resolve import Resolved, resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def settle(toml: str | bytes, *, strict: bool = False) -> Resolved:
@@ -35,8 +38,10 @@ def test_a_wrong_type_is_named_with_what_is_accepted() -> None:
     found = settle("drain = 'off'\n[traces]\nsampler = 5\n")
     assert told(found) == [
         "/s/c.toml:1: drain: a table [drain] is expected here",
-        "/s/c.toml:3: traces.sampler: 5 is refused; accepted: always_on | always_off | traceidratio"
-        " | parentbased_always_on | parentbased_always_off | parentbased_traceidratio",
+        (
+            "/s/c.toml:3: traces.sampler: 5 is refused; accepted: always_on | always_off | traceidratio"
+            " | parentbased_always_on | parentbased_always_off | parentbased_traceidratio"
+        ),
     ]
 
 
