@@ -154,10 +154,19 @@ class Redactor:
         """Return a command line's arguments without secrets, whichever form their flags take."""
         return self._arguments([as_text(word) for word in self._elements(words, _NODES)])
 
+    def is_secret(self, key: str) -> bool:
+        """Say whether the values of a name are replaced: an attribute, a variable, a flag, a header."""
+        return self._rules.is_secret(key)
+
     def _judge(self, key: object) -> tuple[str, TextTable]:
         text = as_text(key)
         verdict = self._rules.verdict(text)
-        tables = {"open": self._ordinary, "secret": self._secrets, "path": self._paths, "person": self._persons}
+        tables = {
+            "open": self._ordinary,
+            "secret": self._secrets,
+            "path": self._paths,
+            "person": self._persons,
+        }
         return self._clean(text, _NAME_LENGTH) or _UNNAMED, tables[verdict]
 
     def _clean(self, text: object, limit: int) -> str:
@@ -168,7 +177,7 @@ class Redactor:
             if self._patterns or may_hold_secret(clean):
                 clean = self._texts.scrub(clean)
             if torn:
-                clean = clean[:-_MARGIN // 2]
+                clean = clean[: -_MARGIN // 2]
             if len(clean) > limit or len(window) < len(plain):
                 self._loss.add("text")
             return clean[:limit]
@@ -241,7 +250,11 @@ class Redactor:
         clean: dict[str, Any] = {}
         for key, inner in bounded_items(value, walk.nodes + 1):
             name, table = self._keys[key] if type(key) is str else self._judge(key)
-            clean[name] = self._plain(inner, walk, depth + 1) if table is self._ordinary else self._odd(table, inner, walk)
+            clean[name] = (
+                self._plain(inner, walk, depth + 1)
+                if table is self._ordinary
+                else self._odd(table, inner, walk)
+            )
         if "value" in clean and self._is_secret(clean.get("name")) | self._is_secret(clean.get("key")):
             clean["value"] = MARKER
         return clean

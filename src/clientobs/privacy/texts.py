@@ -28,7 +28,9 @@ _NAME: Final = re.compile(r"[\w.\-]*")
 _COMPANION: Final = re.compile(r"[ ]([A-Za-z]{2,12})(?![A-Za-z])")
 _QUERY_NAMES: Final = frozenset({"sig", "signature", "key", "pass", "auth"})
 _HEADERS: Final = re.compile(r"(?:authorization|cookie)s?$")
-_PARSER_WORD: Final = re.compile(r"(?:unexpected|unknown|invalid|illegal|expected|bad|next|last)\s$", re.IGNORECASE)
+_PARSER_WORD: Final = re.compile(
+    r"(?:unexpected|unknown|invalid|illegal|expected|bad|next|last)\s$", re.IGNORECASE
+)
 _USER_INFO: Final = re.compile(
     # Up to the last @ of the authority; or name:password with a slash in the password, but not a port.
     r"(?<=//)(?:(?!git@)[^\s/?#\"'<>\\]{1,512}@"
@@ -46,8 +48,10 @@ _NAME_AND_SEPARATOR: Final = re.compile(
 
 def may_hold_secret(text: str) -> bool:
     """Say whether any rule may apply: a name and the sign that joins it to a value, or a token's prefix."""
-    if "=" in text or (":" in text and text.find(":", 2) >= 0) or ">" in text or "'" in text:  # P:/show is a path
-        return ("//" in text and "@" in text) or _has_hint(_lower(text)) or _stands_apart(text)
+    if (
+        "=" in text or (":" in text and text.find(":", 2) >= 0) or ">" in text or "'" in text
+    ):  # P:/show is a path
+        return ("@" in text and "//" in text) or _has_hint(_lower(text)) or _stands_apart(text)
     return ('"' in text or "%" in text) and _has_hint(_lower(text)) or _stands_apart(text)
 
 
@@ -58,7 +62,7 @@ def _stands_apart(text: str) -> bool:
             return True
         if "earer" in text or "asic" in text or "EARER" in text or "ASIC" in text or " /p:" in text:
             return True
-    return ("//" in text and "@" in text) or may_hold_token(text)
+    return ("@" in text and "//" in text) or may_hold_token(text)
 
 
 def _has_hint(lowered: str) -> bool:
@@ -150,7 +154,11 @@ class TextRules:
         if kind == "space" and not _is_flag(text, first, key):
             return nothing
         if kind == "element":
-            return (match.end(), end_of_element(text, match.end())) if text[first - 1 : first] in "<:" else nothing
+            return (
+                (match.end(), end_of_element(text, match.end()))
+                if text[first - 1 : first] in "<:"
+                else nothing
+            )
         begin, end = self._value(text, key, match.end())
         if self._keys.verdict(key) == "path" and is_path_like(text[begin : begin + 4]):
             return nothing
@@ -182,7 +190,11 @@ def _is_flag(text: str, first: int, key: str) -> bool:
 
 def _lower(text: str) -> str:
     """Return the text in lower case with every position kept: str.lower makes two characters of some."""
-    return text.lower() if text.isascii() else text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+    return (
+        text.lower()
+        if text.isascii()
+        else text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+    )
 
 
 def _marker_for(match: re.Match[str]) -> str:
