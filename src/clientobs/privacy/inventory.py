@@ -6,13 +6,16 @@ Made from semconv.py alone. `clientobs privacy show` and docs/reference/attribut
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs import semconv
-from clientobs.semconv import Origin, Personal, Sort
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from clientobs.semconv import Origin, Personal, Sort
 
 __all__ = ["RETENTION", "Entry", "entries", "find", "personal_first", "unlisted"]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs import semconv
-from clientobs.config.model import PrivacyConfig
 from clientobs.privacy.environment import ALLOWED, REFUSED
 from clientobs.privacy.inventory import Entry, personal_first
-from clientobs.semconv import Personal
+
+if TYPE_CHECKING:
+    from clientobs.config.model import PrivacyConfig
+    from clientobs.semconv import Personal
 
 __all__ = ["NEVER_RECORDED", "Disclosure", "Recorded", "disclosure"]
 

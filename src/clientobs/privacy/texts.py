@@ -12,13 +12,15 @@ proportional to the length of the text, whatever stands in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs.privacy.commands import may_name_program, scrub_commands
 from clientobs.privacy.keys import HINTS, MARKER, KeyRules, is_path_like, words_of
 from clientobs.privacy.tokens import may_hold_token, scrub_schemes, scrub_tokens
 from clientobs.privacy.values import end_of_element, end_of_header, value_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["TextRules", "may_hold_secret"]
 
@@ -52,7 +54,7 @@ def may_hold_secret(text: str) -> bool:
         "=" in text or (":" in text and text.find(":", 2) >= 0) or ">" in text or "'" in text
     ):  # P:/show is a path
         return ("@" in text and "//" in text) or _has_hint(_lower(text)) or _stands_apart(text)
-    return ('"' in text or "%" in text) and _has_hint(_lower(text)) or _stands_apart(text)
+    return (('"' in text or "%" in text) and _has_hint(_lower(text))) or _stands_apart(text)
 
 
 def _stands_apart(text: str) -> bool:
