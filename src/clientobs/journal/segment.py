@@ -19,6 +19,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
+from clientobs._fork import forks
 from clientobs._libc import STAT_BUFFER, Libc, identity_length, move_high
 from clientobs.journal.format import (
     FILE_MAGIC,
@@ -61,7 +62,7 @@ class Segment:
     """
 
     __slots__ = (
-        "_fd", "_getpid", "_identity", "_mono", "_next", "_pid", "_seed", "_synced",
+        "_fd", "_forks", "_getpid", "_identity", "_mono", "_next", "_pid", "_seed", "_synced",
         "contexts", "failure", "lane", "number", "opened_mono", "path", "records", "size",
     )  # fmt: skip
 
@@ -90,6 +91,7 @@ class Segment:
         self._next = sequence.__next__
         self._mono = mono
         self._pid = os.getpid()
+        self._forks = forks.count
         self._getpid = os.getpid  # kept, because __del__ may run when the module is already cleared
         self._identity = _identity(os.fstat(fd))
         self._synced = 0
@@ -106,6 +108,7 @@ class Segment:
         if self._getpid() != self._pid:
             self.failure = "forked"
             return False
+        self._forks = forks.count
         try:
             found = _identity(os.fstat(self._fd))
         except OSError:
@@ -180,7 +183,7 @@ class _FastSegment(Segment):
             return False
         fd, buffer, size = self._fd, self._buffer, len(frame)
         if (
-            self._getpid() == self._pid
+            self._forks == forks.count  # else `_is_ours` asks for the pid
             and not self._fstat(fd, buffer)
             and buffer[: self._length] == self._raw
         ):
