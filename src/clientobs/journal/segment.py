@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from clientobs._fork import forks
+from clientobs._guarded import quiet
 from clientobs._libc import STAT_BUFFER, Libc, identity_length, move_high
 from clientobs.journal.format import (
     FILE_MAGIC,
@@ -37,6 +38,9 @@ __all__ = ["NO_ROOM", "Failure", "Segment", "open_segment"]
 Failure: TypeAlias = Literal["taken", "deleted", "forked", "full", "error"]
 """Why a segment takes no more: its descriptor is closed or another's; its file was deleted; this is a forked
 child; no room (disk, quota, file size); any other error, a short write included."""
+
+Identity: TypeAlias = tuple[int, int, int]
+"""Device, inode, number of links."""
 
 _PRIVATE: Final = 0o600
 _FLAGS: Final = (
@@ -71,6 +75,7 @@ class Segment:
         *,
         path: str,
         fd: int,
+        identity: Identity,
         lane: Lane,
         number: int,
         size: int,
@@ -93,7 +98,7 @@ class Segment:
         self._pid = os.getpid()
         self._forks = forks.count
         self._getpid = os.getpid  # kept, because __del__ may run when the module is already cleared
-        self._identity = _identity(os.fstat(fd))
+        self._identity = identity
         self._synced = 0
 
     def append(self, kind: int, payload: bytes, sequence: int, mono_ns: int) -> bool:
@@ -148,18 +153,16 @@ class Segment:
         self.failure = "forked"
 
     def __del__(self) -> None:
-        if getattr(self, "_fd", -1) < 0:
-            return
-        if self.failure is None:
-            self.append(Kind.NOTE, _SEALED, self._next(), self._mono())
-        self._close()
+        with quiet("journal.seal"):
+            if self.failure is None:
+                self.append(Kind.NOTE, _SEALED, self._next(), self._mono())
+            self._close()
 
     def _close(self) -> None:
-        fd, self._fd = self._fd, -1
         try:
             # A deleted file's descriptor is still ours to close; one that was taken is the host's.
-            if _identity(os.fstat(fd))[:2] == self._identity[:2]:
-                os.close(fd)
+            if _identity(os.fstat(self._fd))[:2] == self._identity[:2]:
+                os.close(self._fd)
         except OSError:
             return  # closed by the host already
 
@@ -170,11 +173,11 @@ class _FastSegment(Segment):
     __slots__ = ("_buffer", "_fstat", "_length", "_raw", "_write")
 
     def __init__(self, *, libc: Libc, buffer: Any, length: int, **rest: Any) -> None:
-        super().__init__(**rest)
         self._write, self._fstat = libc
         self._buffer = buffer
         self._length = length
         self._raw = buffer[:length]
+        super().__init__(**rest)
 
     def append(self, kind: int, payload: bytes, sequence: int, mono_ns: int) -> bool:
         """Land one frame by one write; False, with `failure` set, where it didn't."""
@@ -225,8 +228,8 @@ def open_segment(
         os.unlink(path)
         raise
     seed = segment_seed(header["run"], lane, number)
-    parts = {"path": path, "fd": fd, "lane": lane, "number": number, "size": size, "seed": seed}
-    parts |= {"sequence": sequence, "mono": mono}
+    parts = {"path": path, "fd": fd, "identity": _identity(found), "lane": lane, "number": number}
+    parts |= {"size": size, "seed": seed, "sequence": sequence, "mono": mono}
     view = None if libc is None else _raw_stat(fd, libc, found)
     if libc is None or view is None:
         return Segment(**parts)
@@ -263,5 +266,5 @@ def _raw_stat(fd: int, libc: Libc, found: os.stat_result) -> tuple[Any, int] | N
     return (buffer, length) if length else None
 
 
-def _identity(found: os.stat_result) -> tuple[int, int, int]:
+def _identity(found: os.stat_result) -> Identity:
     return found.st_dev, found.st_ino, found.st_nlink
