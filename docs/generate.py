@@ -1,7 +1,7 @@
 """Write the reference pages from what they are about, so that they can't say anything else.
 
-    python docs/generate.py            write the pages
-    python docs/generate.py --check    say which are not up to date, and end with 1 where one is not
+python docs/generate.py            write the pages
+python docs/generate.py --check    say which are not up to date, and end with 1 where one is not
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 import clientobs
 from clientobs.cli.main import COMMANDS
+from configuration_page import configuration_page
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -77,7 +78,11 @@ def help_of(*command: str) -> str:
     return subprocess.check_output(arguments, env=environ, encoding="utf-8").strip()
 
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {"api.md": api_page, "commands.md": commands_page}
+PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "api.md": api_page,
+    "commands.md": commands_page,
+    "configuration.md": configuration_page,
+}
 NOTE = "<!-- Made by docs/generate.py: change what it is made from. -->\n"
 
 
@@ -90,7 +95,9 @@ def main(arguments: list[str]) -> int:
             stale.append(name)
             if "--check" not in arguments:
                 page.write_text(text, encoding="utf-8", newline="\n")
-    print("\n".join(f"{'stale' if '--check' in arguments else 'written'}: {name}" for name in stale), end="\n")
+    print(
+        "\n".join(f"{'stale' if '--check' in arguments else 'written'}: {name}" for name in stale), end="\n"
+    )
     return 1 if stale and "--check" in arguments else 0
 
 
