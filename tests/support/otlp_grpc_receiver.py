@@ -1,7 +1,7 @@
 """The gRPC half of the receiver: same inbox, same faults; a status is the name of a gRPC code.
 
-    with OtlpGrpcReceiver() as receiver:
-        receiver.refuse("UNAVAILABLE", retry_after=2.0)
+with OtlpGrpcReceiver() as receiver:
+    receiver.refuse("UNAVAILABLE", retry_after=2.0)
 """
 
 from __future__ import annotations
@@ -51,9 +51,7 @@ class OtlpGrpcReceiver(Inbox):
     def url(self, signal: Signal) -> str:
         return self.base
 
-    def refuse(
-        self, code: str, words: str = "", *, retry_after: float | None = None, times: int = 1
-    ) -> None:
+    def refuse(self, code: str, words: str = "", *, retry_after: float | None = None, times: int = 1) -> None:
         """Answer the next `times` calls with this status, with a RetryInfo where `retry_after` is given."""
         with self._codes_lock:
             self._codes += [(code, words, retry_after)] * times

@@ -36,8 +36,10 @@ __all__ = [
     "Answer",
     "broken_connection",
     "grpc_answer",
+    "held",
     "http_answer",
     "retry_after_seconds",
+    "sentence",
 ]
 
 MAX_RETRY_AFTER: Final = 900.0
@@ -138,7 +140,9 @@ def grpc_answer(code: str, words: str, retry_after: float | None = None, rejecte
     'split'
     """
     action = _GRPC.get(code, Action.BISECT)
-    if code == "RESOURCE_EXHAUSTED" and retry_after is not None:
+    if (
+        code == "RESOURCE_EXHAUSTED" and retry_after is not None
+    ):  # also for 0: it said that it is a passing state
         action = Action.RETRY
     return Answer(
         action=action,
@@ -152,6 +156,11 @@ def grpc_answer(code: str, words: str, retry_after: float | None = None, rejecte
 def broken_connection(words: str) -> Answer:
     """Return the answer of an endpoint that could not be reached or did not finish answering."""
     return Answer(action=Action.RETRY, code="", text=sentence("no answer", words))
+
+
+def held(words: str) -> Answer:
+    """Return the answer that stands for a setting that a person must mend before anything can be sent."""
+    return Answer(action=Action.HOLD, code="", text=sentence("not sent", words))
 
 
 def retry_after_seconds(value: str | None, now: float) -> float | None:
