@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent import futures
-from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+
 from support.otlp_messages import RESPONSES, SERVICES, Signal, decode_request, partial_success
 from support.otlp_receiver import Answer, Inbox, Received
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
 
 __all__ = ["OtlpGrpcReceiver"]
 
@@ -114,7 +119,7 @@ class OtlpGrpcReceiver(Inbox):
             context.set_trailing_metadata((("grpc-status-details-bin", message.SerializeToString()),))
         context.abort(status, words)
 
-    def __enter__(self) -> OtlpGrpcReceiver:
+    def __enter__(self) -> Self:
         self._server.start()
         return self
 

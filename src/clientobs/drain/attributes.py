@@ -8,13 +8,15 @@ content: what OTLP has no place for becomes text that says what it was.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 __all__ = ["AttributeBytes", "any_value", "framed", "key_values", "utf8"]
 
+_Nested: TypeAlias = list[Any] | tuple[Any, ...] | set[Any] | frozenset[Any] | Mapping[Any, Any]
 _INT64: Final = range(-(1 << 63), 1 << 63)
+_VARINT_BITS: Final = 0x7F  # of each byte; the eighth says that another follows
 _MAX_DEPTH: Final = 16  # decoders give up at about 100 nested messages, and each level here takes three
 _CACHED_CHARS: Final = 256
 _CACHE_ENTRIES: Final = 4096
@@ -56,20 +58,25 @@ def fill(target: AnyValue, value: object, depth: int = 0) -> None:
         target.double_value = value
     elif isinstance(value, (bytes, bytearray)):
         target.bytes_value = bytes(value)
-    elif value is None:
-        pass  # an AnyValue that holds nothing is OTLP's null
-    elif depth < _MAX_DEPTH and isinstance(value, (list, tuple, set, frozenset)):
-        target.array_value.SetInParent()
-        for one in value:
-            fill(target.array_value.values.add(), one, depth + 1)
-    elif depth < _MAX_DEPTH and isinstance(value, Mapping):
+    elif isinstance(value, (list, tuple, set, frozenset, Mapping)):
+        _fill_nested(target, value, depth + 1)
+    elif value is not None:  # an AnyValue that holds nothing is OTLP's null
+        target.string_value = utf8(value)
+
+
+def _fill_nested(target: AnyValue, value: _Nested, depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        target.string_value = "..."
+    elif isinstance(value, Mapping):
         target.kvlist_value.SetInParent()
         for key, one in value.items():
             pair = target.kvlist_value.values.add()
             pair.key = utf8(key)
-            fill(pair.value, one, depth + 1)
+            fill(pair.value, one, depth)
     else:
-        target.string_value = utf8("..." if depth >= _MAX_DEPTH else value)
+        target.array_value.SetInParent()
+        for one in value:
+            fill(target.array_value.values.add(), one, depth)
 
 
 def any_value(value: object) -> AnyValue:
@@ -89,17 +96,17 @@ def key_values(attributes: Mapping[Any, Any]) -> list[KeyValue]:
 
 
 def framed(number: int, message: bytes) -> bytes:
-    """Return `message` as field `number` (1-15) of the message around it: tag, length, bytes.
+    r"""Return `message` as field `number` (1-15) of the message around it: tag, length, bytes.
 
     >>> framed(9, b"abc")
-    b'J\\x03abc'
+    b'J\x03abc'
     """
     length = len(message)
-    if length < 0x80:
+    if length <= _VARINT_BITS:
         return bytes((number << 3 | 2, length)) + message
     head = bytearray((number << 3 | 2,))
-    while length >= 0x80:
-        head.append(length & 0x7F | 0x80)
+    while length > _VARINT_BITS:
+        head.append(length & _VARINT_BITS | 0x80)
         length >>= 7
     head.append(length)
     return bytes(head) + message
@@ -108,8 +115,8 @@ def framed(number: int, message: bytes) -> bytes:
 class AttributeBytes:
     """Serialized attributes, ready to be joined into a message as its repeated field `number`.
 
-    protobuf lets a message be the concatenation of its parts. A run says the same few thousand things again
-    and again (each shot name is on every record), and a KeyValue found here costs a tenth of one that is built
+    protobuf lets a message be the concatenation of its parts. A run says the same few thousand things over
+    and over (each shot name is on every record), and a KeyValue found here costs a tenth of one that is built
     and serialized (benchmarks/drain.py). Short texts, ints and bools are kept; all of it is forgotten
     when it grows beyond 4096 entries.
     """

@@ -8,6 +8,7 @@ request alive for ever. Here every wait, from connect to the last byte of the bo
 from __future__ import annotations
 
 import base64
+import http
 import http.client
 import io
 import select
@@ -155,7 +156,7 @@ class Connection(http.client.HTTPConnection):
         bounded.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         response = http.client.HTTPResponse(bounded, method="CONNECT")  # type: ignore[arg-type]  # makefile is all it uses
         response.begin()
-        if response.status != 200:
+        if response.status != http.HTTPStatus.OK:
             raise OSError(f"the proxy {proxy.hostname} refused the tunnel: HTTP {response.status}")
 
 

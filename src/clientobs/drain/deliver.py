@@ -14,17 +14,20 @@ record's fault, and the signal is held instead of emptying a weekend's journal o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from clientobs._loss import LossLedger
-from clientobs.config.model import Signal
 from clientobs.drain.answers import Action, Answer
 from clientobs.drain.batch import Batch, Item, Outcome, Verdict
 from clientobs.drain.encode import Encoded, Encoder, assemble
-from clientobs.drain.poison import PoisonShelf
 from clientobs.drain.retry import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import Signal
+    from clientobs.drain.poison import PoisonShelf
 
 __all__ = ["MAX_REQUESTS", "MAX_REQUEST_BYTES", "Sender", "Transport"]
 
@@ -32,7 +35,7 @@ MAX_REQUEST_BYTES: Final = 3 << 20
 """Bytes of one request before compression; gRPC receivers refuse messages over 4 MiB by default."""
 
 MAX_REQUESTS: Final = 64
-"""Requests of one `send`: a thousand poison records must not keep a crash report of another signal waiting."""
+"""Requests of one `send`: a thousand poison records must not keep a crash report waiting."""
 
 _REJECTED: Final = "rejected"
 _POISON: Final = "poison"

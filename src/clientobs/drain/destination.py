@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from clientobs._loss import LossLedger
-from clientobs.config.model import DeliveryConfig, Signal
 from clientobs.drain.deliver import Sender, Transport
 from clientobs.drain.headers import Headers
 from clientobs.drain.otlp_http import HttpTransport
-from clientobs.drain.poison import PoisonShelf
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import DeliveryConfig, Signal
+    from clientobs.drain.poison import PoisonShelf
 
 __all__ = ["open_senders"]
 

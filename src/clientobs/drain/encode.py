@@ -5,16 +5,15 @@ the very same bytes and without building it again. `assemble` then joins items t
 by resource and scope, and writes nothing but the frames around finished messages. The three signals number
 those fields alike, so one function serves all:
 
-    Export*ServiceRequest { resource_* = 1 { resource = 1, scope_* = 2 { scope = 1, records = 2, schema_url = 3 } } }
+    request  { resource_* = 1 { resource = 1, scope_* = 2 { scope = 1, records = 2, schema_url = 3 } } }
 
 Spans and logs get their production context and session written out here; their journal only has its number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1 import logs_pb2
@@ -22,10 +21,14 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from clientobs.drain.attributes import AttributeBytes, any_value, framed, key_values, utf8
-from clientobs.drain.batch import Item
 from clientobs.drain.encode_metrics import encode_metrics
 from clientobs.journal.records import ContextRecord, LogRecord, MetricsRecord, SpanEvent, SpanLink, SpanRecord
 from clientobs.semconv import LOG_RECORD_UID, SESSION_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from clientobs.drain.batch import Item
 
 __all__ = ["Encoded", "Encoder", "assemble"]
 
@@ -140,7 +143,7 @@ class Encoder:
                 message.dropped_links_count,
             ) = (_count(number) for number in span.dropped)
         if span.status:
-            message.status.code = span.status if span.status in (1, 2) else 0
+            message.status.code = _STATUS.get(span.status, trace_pb2.Status.STATUS_CODE_UNSET)
             if span.status_message:
                 message.status.message = utf8(span.status_message)
         return bytes(message.SerializeToString(deterministic=True)) + self._attributes(
@@ -151,7 +154,7 @@ class Encoder:
         message = logs_pb2.LogRecord(
             time_unix_nano=_time(log.time_ns),
             observed_time_unix_nano=_time(log.observed_ns or log.time_ns),
-            severity_number=log.severity if 0 <= log.severity <= 24 else 0,
+            severity_number=_severity(log.severity),
             severity_text=utf8(log.severity_text or ""),
             event_name=utf8(log.event_name or ""),
             trace_id=_id(log.trace_id, 16),
@@ -209,6 +212,9 @@ _SPAN_KINDS: Final = {
 }
 
 
+_STATUS: Final = {1: trace_pb2.Status.STATUS_CODE_OK, 2: trace_pb2.Status.STATUS_CODE_ERROR}
+
+
 def _event(event: SpanEvent) -> trace_pb2.Span.Event:
     return trace_pb2.Span.Event(
         name=utf8(event.name), time_unix_nano=_time(event.time_ns), attributes=key_values(event.attributes)
@@ -227,6 +233,11 @@ def _link(link: SpanLink) -> trace_pb2.Span.Link:
 def _id(value: int, size: int) -> bytes:
     """Return an id's bytes; no bytes at all for none, as OTLP wants it."""
     return value.to_bytes(size, "big") if value else b""
+
+
+def _severity(number: int) -> logs_pb2.SeverityNumber.ValueType:
+    known = number in logs_pb2.SeverityNumber.values()
+    return cast("logs_pb2.SeverityNumber.ValueType", number if known else 0)
 
 
 def _time(value: int) -> int:

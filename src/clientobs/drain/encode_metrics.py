@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 
 from clientobs.drain.attributes import key_values, utf8
-from clientobs.journal.records import MetricsRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clientobs.journal.records import MetricsRecord
 
 __all__ = ["encode_metrics"]
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["Headers", "parse_headers"]
 
@@ -51,9 +53,9 @@ class Headers:
 
 
 def parse_headers(text: str, source: str) -> Iterator[tuple[str, str]]:
-    """Yield (lower-case name, value) of `name=value` lines; raise DeliveryError naming source and line.
+    r"""Yield (lower-case name, value) of `name=value` lines; raise DeliveryError naming source and line.
 
-    >>> list(parse_headers("Authorization=Bearer abc=\\n# later\\n", "example"))
+    >>> list(parse_headers("Authorization=Bearer abc=\n# later\n", "example"))
     [('authorization', 'Bearer abc=')]
     """
     for number, line in enumerate(text.splitlines(), 1):

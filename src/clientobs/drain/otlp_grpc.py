@@ -9,7 +9,7 @@ Imported only where an endpoint speaks gRPC: it costs 15 MB and a thread or two.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import grpc
@@ -18,11 +18,13 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from clientobs._version import __version__
-from clientobs.config.model import EndpointConfig, Signal
 from clientobs.drain.answers import Action, Answer, grpc_answer, held
-from clientobs.drain.headers import Headers, Pairs
 from clientobs.drain.messages import GRPC_METHODS, success
 from clientobs.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from clientobs.config.model import EndpointConfig, Signal
+    from clientobs.drain.headers import Headers, Pairs
 
 __all__ = ["GrpcTransport"]
 

@@ -6,21 +6,25 @@ headers from a file or a command are read when it is opened, and once more after
 
 from __future__ import annotations
 
+import http
 import http.client
 import time
 import urllib.request
 import zlib
-from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from clientobs._version import __version__
-from clientobs.config.model import EndpointConfig, Signal
-from clientobs.drain.answers import Action, Answer, broken_connection, held, http_answer
+from clientobs.drain.answers import Answer, broken_connection, held, http_answer
 from clientobs.drain.connection import Connection, Deadline, basic_credentials, tls_context
-from clientobs.drain.headers import Headers, Pairs
 from clientobs.drain.messages import refusal_words, success
 from clientobs.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from clientobs.config.model import EndpointConfig, Signal
+    from clientobs.drain.headers import Headers, Pairs
 
 __all__ = ["MAX_RESPONSE_BYTES", "HttpTransport", "find_proxy"]
 
@@ -141,17 +145,18 @@ class HttpTransport:
             self.close()
         headers = {name.lower(): value for name, value in response.getheaders()}
         kind = headers.get("content-type", "").lower()
-        rejected, words = 0, ""
-        if 200 <= response.status < 300:
+        if response.status < http.HTTPStatus.MULTIPLE_CHOICES:
             rejected, words = success(self._signal, content, kind)
         else:
-            words = refusal_words(content, kind)
+            rejected, words = 0, refusal_words(content, kind)
         return http_answer(response.status, headers, words, rejected, self._now())
 
 
 def find_proxy(url: SplitResult, proxies: Mapping[str, str] | None = None) -> SplitResult | None:
-    """Return the proxy for `url`, or None: from `proxies` (scheme -> URL, "no" -> list of hosts), or, as
-    urllib does, from the environment or the system's settings. Raises DeliveryError for one we can't use.
+    """Return the proxy for `url`, or None; raise DeliveryError for one that can't be used.
+
+    `proxies` is scheme -> URL, with "no" -> list of hosts. None: as urllib finds them, in the environment
+    or in the system's settings.
 
     >>> find_proxy(urlsplit("http://otel.studio/v1/logs"), {"http": "http://proxy:3128"}).port
     3128
@@ -164,7 +169,7 @@ def find_proxy(url: SplitResult, proxies: Mapping[str, str] | None = None) -> Sp
     if proxies is None:
         bypass = urllib.request.proxy_bypass(host)
     else:
-        bypass = urllib.request.proxy_bypass_environment(host, known)
+        bypass = urllib.request.proxy_bypass_environment(host, known)  # type: ignore[attr-defined]  # not in typeshed
     if bypass:
         return None
     proxy = urlsplit(address if "://" in address else f"http://{address}")
