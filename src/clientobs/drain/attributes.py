@@ -37,7 +37,7 @@ def utf8(text: object) -> str:
 
 def _as_text(value: object) -> str:
     try:
-        if isinstance(value, int):
+        if isinstance(value, int) and value not in _INT64:
             return hex(value)  # str() of a very large int raises (sys.set_int_max_str_digits)
         if isinstance(value, (bytes, bytearray)):
             return value.decode("utf-8", "backslashreplace")
