@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clientobs.config.model import Signal
     from clientobs.drain.deliver import Transport
 
-__all__ = ["Delivery", "deliver_to", "deliver_through"]
+__all__ = ["Delivery", "deliver_through", "deliver_to"]
 
 
 @dataclass(frozen=True)
