@@ -11,7 +11,7 @@ import pytest
 
 from support.items import HEADER, batch, log, metrics, span, spans
 from support.otlp_grpc_receiver import OtlpGrpcReceiver
-from support.senders import deliver_to
+from support.senders import Address, deliver_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
 def receiver() -> Iterator[OtlpGrpcReceiver]:
     with OtlpGrpcReceiver() as running:
         yield running
-
-
-class Address:
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def url(self, _signal: str) -> str:
-        return self._url
 
 
 def send_one(receiver: Any, folder: Path, **options: Any) -> Outcome:
@@ -176,7 +168,7 @@ def test_a_failing_channel_writes_nothing_to_the_terminal(tmp_path: Path) -> Non
         "import sys; sys.path[:0] = sys.argv[1].split('|')\n"
         "from pathlib import Path\n"
         "from support.items import spans\n"
-        "from support.senders import deliver_to\n"
+        "from support.senders import Address, deliver_to\n"
         "class A:\n"
         "    url = lambda self, signal: 'http://127.0.0.1:9'\n"
         "with deliver_to(A(), Path(sys.argv[2]), protocol='grpc', timeout=2.0) as d:\n"

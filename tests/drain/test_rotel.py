@@ -10,7 +10,7 @@ from clientobs.journal.records import SpanEvent, SpanLink
 from support.items import NOW, SESSION, batch, log, metrics, span, spans
 from support.otlp_receiver import OtlpReceiver, plain, plain_attributes
 from support.rotel_agent import Rotel, available, run_rotel
-from support.senders import deliver_to
+from support.senders import Address, deliver_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,12 +40,8 @@ def rotel(beyond: OtlpReceiver, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def delivery(
     request: pytest.FixtureRequest, rotel: Rotel, beyond: OtlpReceiver, tmp_path: Path
 ) -> Iterator[Delivery]:
-    class OverGrpc:
-        def url(self, _signal: str) -> str:
-            return rotel.grpc_url
-
     beyond.clear()
-    target = OverGrpc() if request.param == "grpc" else rotel
+    target = Address(rotel.grpc_url) if request.param == "grpc" else rotel
     with deliver_to(target, tmp_path, protocol=request.param) as senders:
         yield senders
 

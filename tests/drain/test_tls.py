@@ -12,7 +12,7 @@ from support.items import spans
 from support.otlp_grpc_receiver import OtlpGrpcReceiver
 from support.otlp_receiver import OtlpReceiver
 from support.proxy import Proxy
-from support.senders import deliver_to
+from support.senders import Address, deliver_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,13 +202,8 @@ def test_a_proxy_that_refuses_the_tunnel_is_named(
 
 
 def test_a_plain_server_where_tls_is_expected_is_retried(tmp_path: Path) -> None:
-    class Pretended:
-        def __init__(self, receiver: OtlpReceiver) -> None:
-            self.receiver = receiver
-
-        def url(self, _signal: str) -> str:
-            return f"https://127.0.0.1:{self.receiver.port}/v1/traces"
-
-    with OtlpReceiver() as receiver, deliver_to(Pretended(receiver), tmp_path) as delivery:
-        outcome = delivery.traces.send(spans(1))
+    with OtlpReceiver() as receiver:
+        address = Address(f"https://127.0.0.1:{receiver.port}/v1/traces")
+        with deliver_to(address, tmp_path) as delivery:
+            outcome = delivery.traces.send(spans(1))
     assert (outcome.verdict, outcome.settled) == ("retry", 0)
