@@ -1,1 +1,4 @@
-"""The drain: a process of its own that recovers, aggregates and delivers what journals hold."""
+"""The drain: the process (or thread) that reads journals and delivers them over OTLP.
+
+Everything slow, heavy or fragile lives here and not in the host: protobuf, gRPC, TLS, retries.
+"""
