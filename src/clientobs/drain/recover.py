@@ -14,9 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from clientobs.drain.batch import Item
-
 from clientobs import semconv
+from clientobs.drain.batch import Item
 from clientobs.drain.evidence import judge
 from clientobs.journal.format import Kind
 from clientobs.journal.records import (
