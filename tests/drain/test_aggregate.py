@@ -33,7 +33,7 @@ def loss() -> LossLedger:
 
 @pytest.fixture
 def machine(loss: LossLedger) -> Aggregator:
-    return Aggregator(loss=loss, instance="machine-1")
+    return Aggregator(loss=loss, destination="d" * 32)
 
 
 def values(exports: list[Export]) -> dict[str, list[Any]]:
@@ -48,7 +48,7 @@ def test_deltas_of_all_runs_become_one_running_total(machine: Aggregator) -> Non
     assert exports[0].resource == {
         "service.name": "render",
         "host.name": "ws-12",
-        "service.instance.id": "machine-1",
+        "service.instance.id": "ws-12-dddddddd",
     }
 
 
@@ -160,7 +160,7 @@ def test_the_next_drain_goes_on_with_the_totals(machine: Aggregator, loss: LossL
     machine.add("a", RESOURCE, entries, {})
     state = machine.dump()
     assert encode_payload(state)
-    following = Aggregator(loss=loss, instance="machine-1")
+    following = Aggregator(loss=loss, destination="d" * 32)
     following.load(state)
     following.add("b", RESOURCE, entries, {})
     following.forget("a")

@@ -22,8 +22,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from clientobs.drain.series import Point, Series, new_series, restored_series
 from clientobs.semconv import (
     APP_INSTALLATION_ID,
+    CONTAINER_ID,
     DEPLOYMENT_ENVIRONMENT_NAME,
+    HOST_NAME,
     METRIC_OVERFLOW,
+    OS_TYPE,
     SERVICE_INSTANCE_ID,
     SERVICE_NAME,
     SERVICE_NAMESPACE,
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from clientobs._loss import LossLedger
     from clientobs.journal.records import Attributes, ContextRecord
 
-__all__ = ["SERIES_LIMIT", "Aggregator", "Export", "machine_resource"]
+__all__ = ["SERIES_LIMIT", "Aggregator", "Export", "Scope", "machine_resource"]
 
 SERIES_LIMIT: Final = 300
 _FOR_OVERFLOW: Final = 0.2
@@ -46,8 +49,8 @@ _KEPT: Final = frozenset(
         DEPLOYMENT_ENVIRONMENT_NAME,
         SERVICE_NAME,
         SERVICE_NAMESPACE,
-        "os.type",
-        "container.id",
+        OS_TYPE,
+        CONTAINER_ID,
     }
 )
 _KEPT_PREFIXES: Final = ("host.", "telemetry.")
@@ -107,13 +110,13 @@ class Aggregator:
         self,
         *,
         loss: LossLedger,
-        instance: str = "",
+        destination: str = "",
         limit: int = SERIES_LIMIT,
         mono: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._loss = loss
         self._mono = mono
-        self._instance = instance
+        self._destination = destination
         self._limit = limit
         self._metrics: dict[Key, _Metric] = {}
         self._cost = 0
@@ -134,7 +137,7 @@ class Aggregator:
     ) -> None:
         """Add the deltas of one collection of one run."""
         self._revision += 1
-        kept = machine_resource(resource, self._instance)
+        kept = machine_resource(resource, self._destination)
         for entry in metrics:
             self._add_entry(run, kept, entry, contexts)
 
@@ -245,11 +248,16 @@ class Aggregator:
                     self._insert(metric, attributes, series, idle_ns)
 
 
-def machine_resource(resource: Attributes, instance: str) -> Attributes:
-    """Return what of a run's resource belongs to service and machine, with the machine's instance id."""
+def machine_resource(resource: Attributes, destination: str) -> Attributes:
+    """Return what of a run's resource belongs to service and machine, with an instance id for both.
+
+    The destination is part of that id: two drains of one machine that end at one back end after all (two
+    tokens) would otherwise write the same series by turns.
+    """
     kept = {key: value for key, value in resource.items() if key in _KEPT or key.startswith(_KEPT_PREFIXES)}
-    if instance:
-        kept[SERVICE_INSTANCE_ID] = instance
+    machine = kept.get(APP_INSTALLATION_ID) or kept.get(HOST_NAME)
+    if machine:
+        kept[SERVICE_INSTANCE_ID] = f"{machine}-{destination[:8]}" if destination else machine
     return kept
 
 

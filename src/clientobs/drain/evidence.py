@@ -43,11 +43,13 @@ class Evidence:
     fatal        the fatal error in fault.txt, "" where there is none
     exit_status  as subprocess gives it (negative: by a signal), None where no parent saw it
     rebooted     whether the machine has started again since the run began
+    closed       whether the run's lock bears the mark of a clean close
     """
 
     fatal: str = ""
     exit_status: int | None = None
     rebooted: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ def judge(evidence: Evidence, closed: str | None) -> Ending:
     >>> judge(Evidence(fatal="Segmentation fault"), closed="os._exit").status
     'exited'
     """
-    if closed is not None:
+    if closed is not None or evidence.closed:
         return Ending(status="exited", evidence=f"clean close: {closed}" if closed else "clean close")
     if evidence.fatal:
         return Ending(status="crashed", evidence=f"fatal error: {evidence.fatal}")
@@ -95,7 +97,7 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def read_evidence(run_folder: str, *, rebooted: bool) -> Evidence:
+def read_evidence(run_folder: str, *, rebooted: bool = False, closed: bool = False) -> Evidence:
     """Return what a run's folder tells of its death; unreadable files tell nothing."""
     fatal = _FATAL.search(_read_text(os.path.join(run_folder, FAULT_FILE)))
     status = _read_text(os.path.join(run_folder, EXIT_STATUS_FILE)).strip()
@@ -103,6 +105,7 @@ def read_evidence(run_folder: str, *, rebooted: bool) -> Evidence:
         fatal=fatal.group(1).strip() if fatal else "",
         exit_status=int(status) if re.fullmatch(r"-?[0-9]{1,10}", status) else None,
         rebooted=rebooted,
+        closed=closed,
     )
 
 

@@ -167,7 +167,7 @@ class RunEnd:
         return Item(header=segment.header, record=ended, sequence=frame.sequence, contexts=segment.contexts)
 
     def _session_events(self, header: Header, evidence: Evidence) -> list[Item]:
-        if header.role != "main" or not self._lacks_session_end():
+        if header.role != "main" or not self._lacks_session_end(evidence):
             return []
         ending = judge(evidence, self._closed)
         names = [semconv.SESSION_END]
@@ -185,7 +185,7 @@ class RunEnd:
             for place, name in enumerate(names)
         ]
 
-    def _lacks_session_end(self) -> bool:
+    def _lacks_session_end(self, evidence: Evidence) -> bool:
         """Say whether the run wrote no session.end of its own, as far as can be known.
 
         After a clean close it most likely did, and where vital segments are gone (delivered, then deleted)
@@ -194,7 +194,7 @@ class RunEnd:
         if self._session_ended:
             return False
         whole = self._vital_numbers == set(range(1, len(self._vital_numbers) + 1))
-        return self._closed is None or whole
+        return whole or (self._closed is None and not evidence.closed)
 
     def _event(self, name: str, header: Header, ending: Ending, context: int) -> LogRecord:
         time_ns = self._last_mono + self._offset()
