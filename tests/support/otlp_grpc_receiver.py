@@ -1,24 +1,29 @@
 """The gRPC half of the receiver: same inbox, same faults; a status is the name of a gRPC code.
 
-    with OtlpGrpcReceiver() as receiver:
-        receiver.refuse("UNAVAILABLE", retry_after=2.0)
+with OtlpGrpcReceiver() as receiver:
+    receiver.refuse("UNAVAILABLE", retry_after=2.0)
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent import futures
-from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+
 from support.otlp_messages import RESPONSES, SERVICES, Signal, decode_request, partial_success
 from support.otlp_receiver import Answer, Inbox, Received
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
 
 __all__ = ["OtlpGrpcReceiver"]
 
@@ -51,9 +56,7 @@ class OtlpGrpcReceiver(Inbox):
     def url(self, signal: Signal) -> str:
         return self.base
 
-    def refuse(
-        self, code: str, words: str = "", *, retry_after: float | None = None, times: int = 1
-    ) -> None:
+    def refuse(self, code: str, words: str = "", *, retry_after: float | None = None, times: int = 1) -> None:
         """Answer the next `times` calls with this status, with a RetryInfo where `retry_after` is given."""
         with self._codes_lock:
             self._codes += [(code, words, retry_after)] * times
@@ -116,7 +119,7 @@ class OtlpGrpcReceiver(Inbox):
             context.set_trailing_metadata((("grpc-status-details-bin", message.SerializeToString()),))
         context.abort(status, words)
 
-    def __enter__(self) -> OtlpGrpcReceiver:
+    def __enter__(self) -> Self:
         self._server.start()
         return self
 

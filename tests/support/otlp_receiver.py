@@ -1,8 +1,8 @@
 """A real OTLP receiver on loopback, HTTP and gRPC, that misbehaves on demand.
 
-Everything that arrives is decoded by the official protobuf classes, so what a test sees is what a back end
-would see. Faults are answers put in a queue (`receiver.answer(503, times=2)`), or a function that looks at the
-decoded request (`receiver.answer_if(lambda got: Answer(400) if ... else None)`).
+Everything that arrives is decoded by the official protobuf classes: a test sees what a back end would see.
+Faults are answers put in a queue (`receiver.answer(503, times=2)`), or a function that looks at the decoded
+request (`receiver.answer_if(lambda got: Answer(status=400) if ... else None)`).
 
     with OtlpReceiver() as receiver:
         deliver_to(receiver.url("traces"))
@@ -16,19 +16,23 @@ from __future__ import annotations
 import argparse
 import gzip
 import socket
-import ssl
 import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from support.otlp_messages import Signal, decode_request, partial_success
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from typing_extensions import Self
 
 __all__ = ["Answer", "OtlpReceiver", "Received", "Telemetry", "plain", "plain_attributes"]
 
@@ -209,7 +213,7 @@ class OtlpReceiver(Inbox):
     def url(self, signal: Signal) -> str:
         return f"{self.base}/v1/{signal}"
 
-    def __enter__(self) -> OtlpReceiver:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -344,7 +348,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--grpc-port", type=int, default=0, help="0: no gRPC")
     options = parser.parse_args(arguments)
     receivers: list[Inbox] = [OtlpReceiver(port=options.port).__enter__()]
-    print("http", receivers[0].port, flush=True)  # type: ignore[attr-defined]
     if options.grpc_port:
         from support.otlp_grpc_receiver import OtlpGrpcReceiver  # noqa: PLC0415
 
@@ -352,11 +355,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     while True:
         for receiver in receivers:
             for got in receiver.requests:
-                print(got.path, got.status, len(got.raw), "bytes", flush=True)
+                sys.stdout.write(f"{got.path} {got.status} {len(got.raw)} bytes\n")
+                sys.stdout.flush()
             receiver.clear()
         time.sleep(0.1)
 
 
 if __name__ == "__main__":
     sys.exit(main())
-

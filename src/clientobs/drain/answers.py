@@ -1,22 +1,23 @@
 """What an endpoint's answer means: the tables of OTLP/HTTP and OTLP/gRPC as pure functions.
 
-    HTTP answer                                             action
-    2xx                                                     ACCEPTED (a partial_success counts the rejected)
-    2xx or 4xx with text/html                               RETRY or HOLD: a captive portal or a web server, no OTLP
-    3xx                                                     RETRY: never followed, the headers hold credentials
-    408, 429, 5xx                                           RETRY, after Retry-After where it is given
-    413                                                     SPLIT
-    401, 403, 404, 407                                      HOLD
-    400, 422, other 4xx                                     BISECT
+    HTTP answer            action
+    2xx                    ACCEPTED (a partial_success counts the rejected)
+    2xx with text/html     RETRY: a captive portal
+    3xx                    RETRY: never followed, the headers hold credentials
+    408, 429, 5xx          RETRY, after Retry-After where it is given
+    413                    SPLIT
+    401, 403, 404, 407     HOLD
+    4xx with text/html     HOLD: a web server in the way, no OTLP endpoint
+    400, 422, other 4xx    BISECT
 
-    gRPC status                                             action
-    OK                                                      ACCEPTED
-    UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, CANCELLED,     RETRY, after RetryInfo where it is given
+    gRPC status                                            action
+    OK                                                     ACCEPTED
+    UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, CANCELLED,    RETRY, after RetryInfo where it is given
     OUT_OF_RANGE, DATA_LOSS, UNKNOWN, INTERNAL
-    RESOURCE_EXHAUSTED                                      RETRY with RetryInfo, otherwise SPLIT: the size limit
-    UNAUTHENTICATED, PERMISSION_DENIED, UNIMPLEMENTED,      HOLD
+    RESOURCE_EXHAUSTED                                     RETRY with RetryInfo, otherwise SPLIT
+    UNAUTHENTICATED, PERMISSION_DENIED, UNIMPLEMENTED,     HOLD
     NOT_FOUND
-    INVALID_ARGUMENT, others                                BISECT
+    INVALID_ARGUMENT, others                               BISECT
 
 UNKNOWN and INTERNAL are retried, since grpcio answers them for a proxy's HTTP 500s and for broken streams;
 NOT_FOUND is gateways' 404. https://opentelemetry.io/docs/specs/otlp/#failures
@@ -25,10 +26,12 @@ NOT_FOUND is gateways' 404. https://opentelemetry.io/docs/specs/otlp/#failures
 from __future__ import annotations
 
 import email.utils
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "MAX_RETRY_AFTER",
@@ -36,8 +39,10 @@ __all__ = [
     "Answer",
     "broken_connection",
     "grpc_answer",
+    "held",
     "http_answer",
     "retry_after_seconds",
+    "sentence",
 ]
 
 MAX_RETRY_AFTER: Final = 900.0
@@ -73,6 +78,10 @@ class Answer:
     rejected: int = 0
 
 
+_SUCCESS: Final = range(200, 300)
+_REDIRECT: Final = range(300, 400)
+_CLIENT_FAULT: Final = range(400, 500)
+_TOO_LARGE: Final = 413
 _HOLD: Final = frozenset({401, 403, 404, 407})
 _RETRY: Final = frozenset({408, 429})
 
@@ -88,9 +97,9 @@ def http_answer(status: int, headers: Mapping[str, str], words: str, rejected: i
     """
     action = _http_action(status, html="text/html" in headers.get("content-type", "").lower())
     code = f"HTTP {status}"
-    if action is Action.RETRY and 200 <= status < 300:
+    if action is Action.RETRY and status in _SUCCESS:
         words = "a web page instead of an OTLP answer: a captive portal, or no OTLP endpoint"
-    if 300 <= status < 400:
+    if status in _REDIRECT:
         words = "redirects are not followed; set the endpoint to where it leads"
     return Answer(
         action=action,
@@ -102,15 +111,15 @@ def http_answer(status: int, headers: Mapping[str, str], words: str, rejected: i
 
 
 def _http_action(status: int, *, html: bool) -> Action:
-    if 200 <= status < 300:
+    if status in _SUCCESS:
         return Action.RETRY if html else Action.ACCEPTED
-    if status in _RETRY or status < 400 or status >= 500:
+    if status in _RETRY or status not in _CLIENT_FAULT:
         return Action.RETRY
     # An OTLP endpoint answers an error in protobuf or JSON. A page is some web server in the way ("the plain
     # HTTP request was sent to HTTPS port" is a 400), and no record may be blamed for that.
-    if status in _HOLD or (html and status != 413):
+    if status in _HOLD or (html and status != _TOO_LARGE):
         return Action.HOLD
-    return Action.SPLIT if status == 413 else Action.BISECT
+    return Action.SPLIT if status == _TOO_LARGE else Action.BISECT
 
 
 _GRPC: Final = {
@@ -138,7 +147,9 @@ def grpc_answer(code: str, words: str, retry_after: float | None = None, rejecte
     'split'
     """
     action = _GRPC.get(code, Action.BISECT)
-    if code == "RESOURCE_EXHAUSTED" and retry_after is not None:
+    if (
+        code == "RESOURCE_EXHAUSTED" and retry_after is not None
+    ):  # also for 0: it said that it is a passing state
         action = Action.RETRY
     return Answer(
         action=action,
@@ -152,6 +163,11 @@ def grpc_answer(code: str, words: str, retry_after: float | None = None, rejecte
 def broken_connection(words: str) -> Answer:
     """Return the answer of an endpoint that could not be reached or did not finish answering."""
     return Answer(action=Action.RETRY, code="", text=sentence("no answer", words))
+
+
+def held(words: str) -> Answer:
+    """Return the answer that stands for a setting that a person must mend before anything can be sent."""
+    return Answer(action=Action.HOLD, code="", text=sentence("not sent", words))
 
 
 def retry_after_seconds(value: str | None, now: float) -> float | None:

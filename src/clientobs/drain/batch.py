@@ -7,12 +7,15 @@ that the caller can acknowledge them in the journal and hand in the rest again, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from clientobs.config.model import Signal
 from clientobs.journal.records import ContextRecord, Header, LogRecord, MetricsRecord, SpanRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clientobs.config.model import Signal
 
 __all__ = ["Batch", "Deliverable", "Item", "Outcome", "Verdict"]
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import quiet
-from clientobs.config.model import Signal
+
+if TYPE_CHECKING:
+    from clientobs.config.model import Signal
 
 __all__ = ["PoisonShelf"]
 

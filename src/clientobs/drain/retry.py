@@ -7,10 +7,12 @@ https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs._ids import ids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Backoff"]
 
@@ -47,7 +49,7 @@ class Backoff:
 
         What the server asked for is kept, and up to a fifth is added: it asked all clients alike.
         """
-        ceiling = min(_CEILING, _FIRST * 2 ** min(self._failures, _MAX_DOUBLINGS))
+        ceiling = min(_CEILING, _FIRST * 2.0 ** min(self._failures, _MAX_DOUBLINGS))
         self._failures += 1
         if retry_after is not None:
             return retry_after * (1 + _ASKED_SPREAD * self._fraction())
@@ -55,7 +57,7 @@ class Backoff:
 
     def hold(self) -> float:
         """Count a failure that needs a person; return the seconds until the next probe."""
-        wait = min(_HOLD_CEILING, _HOLD_FIRST * 2 ** min(self._holds, _MAX_DOUBLINGS))
+        wait = min(_HOLD_CEILING, _HOLD_FIRST * 2.0 ** min(self._holds, _MAX_DOUBLINGS))
         self._holds += 1
         return wait * (1 + _ASKED_SPREAD * self._fraction())
 
