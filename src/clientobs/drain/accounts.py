@@ -22,7 +22,7 @@ from clientobs.journal.format import encode_payload
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["Accounts", "Books", "read_books", "write_books"]
+__all__ = ["Accounts", "Books", "read_books", "replace_file", "write_books"]
 
 _MAGIC: Final = b"CLOBBOOK\x01"
 _MAX_BYTES: Final = 4 << 20
@@ -78,8 +78,10 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """What one drain leaves to the next: `marks` are acknowledgements (run, lane, number, rank, offset)
-    of the deltas that the series hold, to be written again where a kill came before them.
+    """What one drain leaves to the next.
+
+    `marks` are acknowledgements (run, lane, number, rank, offset) of the deltas that the series hold, to be
+    written again where a kill came before them.
     """
 
     accounts: list[Any] = field(default_factory=list)

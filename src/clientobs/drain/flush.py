@@ -13,6 +13,9 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+from clientobs.journal.acks import ALL, Place, read_acks
+from clientobs.journal.format import segment_name, split_segment_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -50,3 +53,19 @@ def take_request(run_folder: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _sizes(run_folder: str) -> dict[Place, int]:
+    with os.scandir(run_folder) as entries:
+        found = [(split_segment_name(entry.name), entry) for entry in entries]
+        return {place: entry.stat(follow_symlinks=False).st_size for place, entry in found if place}
+
+
+def _covered(run_folder: str, wanted: dict[Place, int]) -> bool:
+    """Say whether all has arrived; a segment that is gone leaves nothing to wait for."""
+    acked = read_acks(run_folder)
+    return all(
+        acked.get(place, {}).get(ALL, 0) >= size
+        or not os.path.lexists(os.path.join(run_folder, segment_name(*place)))
+        for place, size in wanted.items()
+    )

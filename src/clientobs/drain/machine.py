@@ -45,6 +45,7 @@ class _Held:
     run: RunTail
     tail: Tail
     count: int
+    delivered: int
 
 
 @dataclass(slots=True)
@@ -69,6 +70,10 @@ class MachineMetrics:
         self._flight: _Flight | None = None
         self._batches = 0
         self._scopes: dict[Scope, dict[int, ContextRecord]] = {}
+        self.changed = False
+        """Whether measurements came in since the last batch."""
+        self.told = True
+        """Whether all that the books count has gone into a batch."""
         self.marks = self._load()
         """Acknowledgements that the last drain may not have got to: (run, lane, number, rank, offset)."""
 
@@ -104,17 +109,21 @@ class MachineMetrics:
         for item in items:
             if isinstance(item.record, MetricsRecord):
                 self._aggregator.add(run.run, item.header.resource, item.record.metrics, item.contexts)
-        self._held.append(_Held(run, tail, count))
+        self._held.append(_Held(run, tail, count, len(items)))
+        self.changed = True
 
     def add_losses(self, source: str, totals: Mapping[str, int], time_ns: int) -> None:
         """Book what a source has lost since the last look."""
         for reason, count in self.accounts.take_losses(source, totals).items():
+            self.told = False
             self._count(semconv.RECORDS_LOST, {semconv.LOSS_REASON: reason}, count, time_ns)
 
     def add_delivered(self, signal: str, count: int, time_ns: int) -> None:
         """Book records that the endpoint took."""
         if count:
             self.accounts.add_delivered(signal, count)
+            # The delivery of metrics is no reason to deliver metrics.
+            self.told &= signal == "metrics"
             self._count(semconv.RECORDS_DELIVERED, {semconv.OTEL_SIGNAL: signal}, count, time_ns)
 
     def _count(self, name: str, attributes: Attributes, count: int, time_ns: int) -> None:
@@ -125,6 +134,7 @@ class MachineMetrics:
         """Take one reading of the machine, if this drain is the one to do it."""
         if self._vitals is not None and self._resource:
             self._add_own(tuple((1, *metric[1:]) for metric in self._vitals.read(time_ns)))
+            self.changed = True
 
     def _add_own(self, metrics: tuple[tuple[Any, ...], ...]) -> None:
         self._aggregator.add(MACHINE, self._resource, metrics, _SCOPES)
@@ -132,8 +142,10 @@ class MachineMetrics:
     def batch(self, time_ns: int, *, full: bool) -> Batch | None:
         """Return a batch of the totals that changed (`full`: of all), None where there is nothing to send."""
         exports, mark = self._aggregator.collect(time_ns, full=full)
+        self.changed, self.told = False, True
         if not exports:
-            self._settle_held()
+            self._settle(self._held)
+            self._held = []
             return None
         self._batches += 1
         self._flight = _Flight(mark, self._held)
@@ -161,23 +173,29 @@ class MachineMetrics:
             self._scopes[scope] = {1: ContextRecord(1, "scope", {"name": scope[0], "version": scope[1]})}
         return self._scopes[scope]
 
-    def arrived(self) -> list[RunTail]:
+    def arrived(self, time_ns: int) -> list[RunTail]:
         """Say that the batch in hand has arrived; return the runs that have something to acknowledge."""
         flight, self._flight = self._flight, None
         if flight is None:
             return []
         self._aggregator.confirm(flight.mark)
-        self._held = [*flight.held, *self._held]
-        return self._settle_held(len(flight.held))
+        self.add_delivered("metrics", sum(held.delivered for held in flight.held), time_ns)
+        return self._settle(flight.held)
 
     def failed(self) -> None:
         """Say that it has not: the next batch will hold the same totals and more."""
         if self._flight is not None:
             self._held = [*self._flight.held, *self._held]
             self._flight = None
+            self.changed = True
 
-    def _settle_held(self, count: int | None = None) -> list[RunTail]:
-        done, self._held = self._held[:count], self._held[count:] if count is not None else []
+    def let_go(self) -> list[RunTail]:
+        """Settle what was taken in and goes nowhere, because there is no endpoint for metrics."""
+        held, self._held = self._held, []
+        self.changed, self.told = False, True
+        return self._settle(held)
+
+    def _settle(self, done: list[_Held]) -> list[RunTail]:
         for held in done:
             held.tail.settle("metric", held.count)
         runs = {held.run.run: held.run for held in done}

@@ -11,7 +11,9 @@ from clientobs import semconv
 from clientobs.drain.evidence import read_evidence
 from clientobs.drain.priority import RANKS, Rank
 from clientobs.drain.recover import RunEnd
-from clientobs.drain.tail import ALL, Taken
+from clientobs.drain.tail import Taken
+from clientobs.errors import JournalError
+from clientobs.journal.acks import ALL
 from clientobs.journal.reader import read_segment
 from clientobs.journal.records import Header, LogRecord
 
@@ -55,15 +57,18 @@ class RecoveredTail:
             self._finish(boot_id=boot_id, closed=closed)
 
     def _read(self, path: str) -> None:
-        try:
-            reading = read_segment(path, live=False)
-        except OSError:
-            return  # retention took it
-        if reading.header is not None:
-            self.header = reading.header
-            self._end.begin(reading.header)
+        offset, more = 0, True
+        while more:
+            try:
+                reading = read_segment(path, offset, live=False)
+            except (OSError, JournalError):
+                return  # retention took it
+            if offset == 0 and reading.header is not None:
+                self.header = reading.header
+                self._end.begin(reading.header)
             for frame in reading.frames:
                 self._end.feed(frame)
+            offset, more = reading.next_offset, reading.more
 
     def _finish(self, *, boot_id: str, closed: bool) -> None:
         self.complete = True
@@ -107,9 +112,9 @@ class RecoveredTail:
             if self._settled.get(rank):
                 yield rank, self._settled[rank]
 
-    def unsettled_bytes(self) -> int:
-        """Return 0: what it holds is in the segments already."""
-        return 0
+    def unsettled(self) -> tuple[int, int]:
+        """Return how many records have not arrived yet; their bytes are in the segments already."""
+        return sum(len(items) - self._settled[rank] for rank, items in self._items.items()), 0
 
 
 def _rank(item: Item) -> Rank:

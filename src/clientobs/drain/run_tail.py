@@ -11,24 +11,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from clientobs.drain.recovered import NUMBER, RecoveredTail
-from clientobs.drain.tail import ALL, SegmentTail
-from clientobs.journal.acks import append_acks, read_acks
-from clientobs.journal.format import Lane
+from clientobs.drain.tail import SegmentTail
+from clientobs.journal.acks import ALL, Place, append_acks, read_acks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clientobs._loss import LossLedger
     from clientobs.drain.priority import Rank
+    from clientobs.journal.format import Lane
     from clientobs.journal.records import Header, NoteRecord
     from clientobs.journal.runs import RunFolder, SegmentFile
 
-__all__ = ["Place", "RunTail", "Tail", "is_done"]
+__all__ = ["RunTail", "Tail", "is_done"]
 
 Tail: TypeAlias = SegmentTail | RecoveredTail
-Place: TypeAlias = tuple[Lane, int]
-"""Lane and number of a segment."""
-
 _END: Final[Place] = ("vital", NUMBER)
 
 
@@ -54,8 +51,8 @@ class RunTail:
         """Take note of new and vanished segments, and of the state of the process."""
         self.alive, self.clean = folder.is_alive, folder.state == "closed"
         present = {(segment.lane, segment.number): segment for segment in folder.segments}
-        for place, segment in present.items():
-            self._newest[place[0]] = max(self._newest.get(place[0], 0), place[1])
+        for lane, number in present:
+            self._newest[lane] = max(self._newest.get(lane, 0), number)
         for place, segment in present.items():
             if place not in self.tails:
                 self.tails[place] = self._open(segment)
@@ -80,8 +77,7 @@ class RunTail:
         It stops between two segments when there is no time left.
         """
         found = False
-        for place in sorted(self.tails, key=_urgent_first):
-            tail = self.tails[place]
+        for tail in self.in_order():
             if not has_time():
                 return found
             if isinstance(tail, SegmentTail):
@@ -92,7 +88,7 @@ class RunTail:
         return found
 
     def _scan(self, tail: SegmentTail) -> bool:
-        if tail.closed or tail.foreign:
+        if tail.closed:
             return False
         growing = self.alive and tail.number == self._newest[tail.lane]
         found = tail.scan(live=growing, note=self._take_note)
@@ -106,13 +102,22 @@ class RunTail:
             self.losses = {str(reason): int(count) for reason, count in note.values.items()}
 
     def _is_scanned(self) -> bool:
-        return all(
-            tail.closed or tail.foreign for tail in self.tails.values() if isinstance(tail, SegmentTail)
-        )
+        return all(tail.closed for tail in self.tails.values() if isinstance(tail, SegmentTail))
 
     def is_live(self, tail: Tail) -> bool:
         """Say whether what stands in a segment was recorded just now: it must not wait behind a backlog."""
         return self.alive and tail.number == self._newest.get(tail.lane)
+
+    def in_order(self) -> list[Tail]:
+        """Return the segments in the order of reading: vital, bulk, and the end of the run."""
+        return [self.tails[place] for place in sorted(self.tails, key=_urgent_first)]
+
+    @property
+    def settled(self) -> bool:
+        """Whether all of it was read and has arrived."""
+        return (self.alive or (_END in self.tails and self._is_scanned())) and all(
+            tail.settled for tail in self.tails.values()
+        )
 
     def waiting(self, rank: Rank) -> int:
         """Return how many records of a rank can be taken."""
@@ -120,19 +125,15 @@ class RunTail:
 
     @property
     def done(self) -> bool:
-        """Whether the run is dead and all of it has arrived and is acknowledged."""
-        return (
-            not self.alive
-            and self._is_scanned()
-            and all(self._acked.get(place, {}).get(ALL) for place in self.tails)
-        )
+        """Whether the run is dead, and all of it has arrived and is acknowledged."""
+        return not self.alive and self.settled and not self.new_marks()
 
     def new_marks(self) -> list[tuple[str, Lane, int, str, int]]:
         """Return (run, lane, number, rank, offset) of what has been settled and is not yet acknowledged."""
         return [
             (self.run, *place, rank, offset)
             for place, tail in self.tails.items()
-            if not (isinstance(tail, SegmentTail) and (tail.foreign or not tail.scanned))
+            if not isinstance(tail, SegmentTail) or tail.scanned
             for rank, offset in tail.marks()
             if offset > self._acked.setdefault(place, {}).get(rank, 0)
         ]
@@ -158,9 +159,15 @@ class RunTail:
             self._loss.add(reason, count)
         tail.faults.clear()
 
-    def unsettled_bytes(self) -> int:
-        """Return the bytes that have not arrived yet."""
-        return sum(tail.unsettled_bytes() for tail in self.tails.values())
+    def unsettled(self) -> tuple[int, int]:
+        """Return how many records have not arrived yet, and about how many bytes they take."""
+        found = [tail.unsettled() for tail in self.tails.values()]
+        return sum(count for count, _ in found), sum(size for _, size in found)
+
+    def oldest(self) -> Header | None:
+        """Return the header of the oldest segment with something that has not arrived."""
+        headers = [tail.header for tail in self.tails.values() if tail.header and not tail.settled]
+        return min(headers, key=lambda header: header.mono_ns, default=None)
 
 
 def is_done(folder: RunFolder) -> bool:

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Final
 
 from clientobs.drain.batch import Item
 from clientobs.drain.priority import RANKS, Rank, rank_of
-from clientobs.journal.format import Kind, Lane
-from clientobs.journal.reader import read_segment
+from clientobs.errors import JournalError
+from clientobs.journal.acks import ALL
+from clientobs.journal.format import Kind, Lane, segment_seed
+from clientobs.journal.reader import read_segment, scan
 from clientobs.journal.records import (
     ContextRecord,
     Header,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from clientobs.journal.reader import Frame, SegmentReading
 
-__all__ = ["ALL", "Row", "SegmentTail", "Taken"]
+__all__ = ["Row", "SegmentTail", "Taken"]
 
 
 @dataclass(slots=True)
@@ -62,17 +64,15 @@ class Row:
 class Taken:
     """One frame that was taken: an item to deliver, or None where nothing can be made of it.
 
-    `mono_ns` is its time on the run's monotonic clock.
+    `mono_ns` is its time on the run's monotonic clock, `size` its bytes in the journal.
     """
 
     item: Item | None
     mono_ns: int
+    size: int
 
 
-ALL: Final = ""
-"""Stands for all ranks in an acknowledgement."""
-
-_LOST: Final = Taken(item=None, mono_ns=0)
+_LOST: Final = Taken(item=None, mono_ns=0, size=0)
 
 _SPARSE: Final = 256 << 10
 """Bytes read at once where few frames of a rank lie far apart."""
@@ -91,8 +91,6 @@ class SegmentTail:
         self.closed = False
         """Nothing will be added to it: a later segment of its lane is there, or the run is dead."""
         self.gone = False
-        self.foreign = False
-        """Written in another format major: left alone."""
         self.size = 0
         self.faults: dict[str, int] = {}
         """Damaged stretches and a torn tail that no acknowledgement covers yet, by reason of loss."""
@@ -108,8 +106,6 @@ class SegmentTail:
     def scan(self, *, live: bool, note: Callable[[NoteRecord], None]) -> bool:
         """Index what was added since the last scan; say whether there was anything new."""
         start = self.scanned
-        if self.scanned == 0 and not self._is_readable():
-            return False
         try:
             while (size := os.stat(self.path).st_size) > self.scanned:
                 self.size = size
@@ -122,17 +118,6 @@ class SegmentTail:
             return False
         self.closed = not live
         return self.scanned > start
-
-    def _is_readable(self) -> bool:
-        """Look at the magic: a segment of another format major belongs to a newer drain."""
-        try:
-            with open(self.path, "rb") as file:
-                magic = file.read(len(FILE_MAGIC))
-        except OSError:
-            self.gone = True
-            return False
-        self.foreign = magic[:-1] == FILE_MAGIC[:-1] and magic != FILE_MAGIC
-        return not self.foreign
 
     def _take_in(self, reading: SegmentReading, note: Callable[[NoteRecord], None]) -> None:
         self.header = self.header or reading.header
@@ -197,7 +182,7 @@ class SegmentTail:
         if self.header is None or not isinstance(record, (SpanRecord, LogRecord, MetricsRecord)):
             return _LOST
         item = Item(header=self.header, record=record, sequence=frame.sequence, contexts=self.contexts)
-        return Taken(item=item, mono_ns=frame.mono_ns)
+        return Taken(item=item, mono_ns=frame.mono_ns, size=frame.end - frame.offset)
 
     def untake(self, rank: Rank, count: int) -> None:
         """Put the last `count` taken frames back."""
@@ -222,10 +207,8 @@ class SegmentTail:
             if row and row.settled:
                 yield rank, row.ends[row.settled - 1]
 
-    def unsettled_bytes(self) -> int:
-        """Return the bytes of frames that have not arrived yet."""
-        return sum(
-            end - start
-            for row in self.rows.values()
-            for start, end in zip(row.starts[row.settled :], row.ends[row.settled :], strict=True)
-        )
+    def unsettled(self) -> tuple[int, int]:
+        """Return how many records have not arrived yet, and about how many bytes they take."""
+        rows = [row for row in self.rows.values() if row.unsettled]
+        size = sum(row.ends[-1] - row.starts[row.settled] for row in rows)
+        return sum(row.unsettled for row in rows), min(size, self.size)
