@@ -1,0 +1,1 @@
+"""OpenTelemetry SDK providers whose one processor ends in the journal."""

@@ -1,0 +1,100 @@
+"""The log record processor that ends in the journal.
+
+Events that a person must find (see `semconv.VITAL_EVENTS`) go into the vital lane, which a weekend's storm in
+the bulk lane cannot push out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry.context import get_current
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+
+from clientobs import semconv
+from clientobs._clock import Clock
+from clientobs._guarded import faults
+from clientobs.journal.format import Kind, Lane, encode_payload
+from clientobs.pipeline.context import ContextNumbers
+from clientobs.pipeline.scopes import ScopeNumbers
+from clientobs.pipeline.spans import Redacts
+
+__all__ = ["JournalLogProcessor"]
+
+Append = Callable[[int, bytes, Lane, tuple[int, ...]], bool]
+
+
+class JournalLogProcessor(LogRecordProcessor):
+    """Write each log record or event; the tuple is that of `journal.records.LogRecord`."""
+
+    def __init__(
+        self,
+        append: Append,
+        redactor: Redacts,
+        clock: Clock,
+        contexts: ContextNumbers,
+        scopes: ScopeNumbers,
+        body_length: int,
+    ) -> None:
+        self._append = append
+        self._redactor = redactor
+        self._clock = clock
+        self._contexts = contexts
+        self._scopes = scopes
+        self._body_length = body_length
+        self._silent = False
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Write one record; it survives the death of the process from here on."""
+        if self._silent:
+            return
+        try:
+            record = log_record.log_record
+            context = get_current() if record.context is None else record.context
+            number = self._contexts.of(context)
+            scope = self._scopes.of(log_record.instrumentation_scope)
+            name = record.event_name or ""
+            now = self._clock.now()
+            payload = encode_payload(
+                (
+                    record.timestamp or now,
+                    now,
+                    record.severity_number.value if record.severity_number is not None else 0,
+                    record.severity_text or "",
+                    self._body(record.body),
+                    self._redactor.name(name) if name else "",
+                    self._redactor.attributes(record.attributes or {}),
+                    record.trace_id or 0,
+                    record.span_id or 0,
+                    int(record.trace_flags or 0),
+                    number,
+                    scope,
+                    log_record.dropped_attributes,
+                )
+            )
+            lane: Lane = "vital" if name in semconv.VITAL_EVENTS else "bulk"
+            self._append(Kind.LOG, payload, lane, (number, scope))
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("logs.emit", error)
+
+    def _body(self, body: Any) -> Any:
+        if body is None or type(body) is str:
+            return self._redactor.text(body, self._body_length) if body else body
+        return self._redactor.value("body", body)
+
+    def emit(self, log_data: Any) -> None:
+        """Take a record under the name that the method had before 1.39."""
+        self.on_emit(log_data)
+
+    def silence(self) -> None:
+        """Write nothing from here on: a processor can't be taken off the application's provider."""
+        self._silent = True
+
+    def shutdown(self) -> None:
+        """Do nothing: the journal belongs to the runtime."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Return True: what `on_emit` took is written."""
+        del timeout_millis
+        return True

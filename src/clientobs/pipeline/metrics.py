@@ -1,0 +1,191 @@
+"""Metrics: the SDK's aggregation in the host, deltas into the journal, sums over all runs in the drain.
+
+The SDK's metrics cost 37 ms to import and most tools never make an instrument: the provider below is what is
+set as the global one, and becomes the SDK's at the first `get_meter`.
+
+Exemplars come from reservoirs that draw from our own generator; the SDK's draw from the global `random`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import metrics
+
+from clientobs._guarded import faults, quiet
+from clientobs._ids import ids
+from clientobs.journal.format import Kind, Lane, encode_payload
+from clientobs.pipeline.scopes import ScopeNumbers
+from clientobs.pipeline.spans import Redacts
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.util.types import Attributes
+
+__all__ = ["LazyMeterProvider", "MetricsSink"]
+
+Append = Callable[[int, bytes, Lane, tuple[int, ...]], bool]
+
+
+class MetricsSink:
+    """Turn what the SDK collected into one METRICS record; the tuples are those of `MetricsRecord`."""
+
+    def __init__(self, append: Append, redactor: Redacts, now: Callable[[], int], scopes: ScopeNumbers) -> None:
+        self._append = append
+        self._redactor = redactor
+        self._now = now
+        self._scopes = scopes
+
+    def write(self, data: MetricsData) -> None:
+        """Write one collection; an empty one is not written."""
+        numbers: set[int] = set()
+        rows: list[tuple[Any, ...]] = []
+        for resource_metrics in data.resource_metrics:
+            for scope_metrics in resource_metrics.scope_metrics:
+                scope = self._scopes.of(scope_metrics.scope)
+                numbers.add(scope)
+                rows.extend(self._rows(scope, scope_metrics.metrics))
+        if rows:
+            self._append(Kind.METRICS, encode_payload((self._now(), tuple(rows))), "bulk", tuple(numbers))
+
+    def _rows(self, scope: int, collected: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
+        for metric in collected:
+            data = metric.data
+            points = tuple(self._point(point) for point in data.data_points)
+            if points:
+                kind = _kind_of(data)
+                monotonic = bool(getattr(data, "is_monotonic", False))
+                name = self._redactor.name(metric.name)
+                yield (scope, name, metric.unit or "", metric.description or "", kind, monotonic, points)
+
+    def _point(self, point: Any) -> tuple[Any, ...]:
+        value: Any
+        if hasattr(point, "bucket_counts"):
+            bounds, counts = tuple(point.explicit_bounds), tuple(point.bucket_counts)
+            value = (point.count, point.sum, point.min, point.max, bounds, counts)
+        else:
+            value = point.value
+        exemplars = tuple(
+            (
+                exemplar.value,
+                exemplar.time_unix_nano,
+                exemplar.trace_id or 0,
+                exemplar.span_id or 0,
+                self._redactor.attributes(exemplar.filtered_attributes or {}),
+            )
+            for exemplar in getattr(point, "exemplars", ()) or ()
+        )
+        attributes = self._redactor.attributes(point.attributes or {})
+        return (attributes, value, point.start_time_unix_nano or 0, point.time_unix_nano, exemplars)
+
+
+def _kind_of(data: Any) -> str:
+    return {"Sum": "sum", "Gauge": "gauge", "Histogram": "histogram"}.get(type(data).__name__, "gauge")
+
+
+class LazyMeterProvider(metrics.MeterProvider):
+    """The global meter provider: the SDK's, from the first meter on."""
+
+    def __init__(self, sink: MetricsSink, resource: Resource) -> None:
+        self._sink = sink
+        self._resource = resource
+        self._lock = threading.RLock()
+        self._provider: Any = None
+        self._reader: Any = None
+
+    def get_meter(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Attributes = None,
+    ) -> metrics.Meter:
+        """Return a meter of the SDK's provider; the first call imports it."""
+        with self._lock:
+            if self._provider is None:
+                self._provider, self._reader = _build(self._sink, self._resource)
+        meter: metrics.Meter = self._provider.get_meter(name, version, schema_url, attributes)
+        return meter
+
+    def collect(self) -> None:
+        """Write the deltas since the last collection; nothing where no meter was ever made."""
+        if self._reader is not None:
+            with quiet("metrics.collect"):
+                self._reader.collect()
+
+    def renew_locks(self) -> None:
+        """Replace a lock that another thread may have held at the time of a fork."""
+        self._lock = threading.RLock()
+
+
+def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
+    from opentelemetry.sdk.metrics import (  # noqa: PLC0415  # 37 ms: see the module's docstring
+        Counter,
+        Histogram,
+        MeterProvider,
+        ObservableCounter,
+        ObservableUpDownCounter,
+        UpDownCounter,
+    )
+    from opentelemetry.sdk.metrics.export import (  # noqa: PLC0415
+        AggregationTemporality,
+        MetricReader,
+    )
+    from opentelemetry.sdk.metrics.view import View  # noqa: PLC0415
+
+    delta = AggregationTemporality.DELTA
+    kinds = (Counter, Histogram, ObservableCounter, ObservableUpDownCounter, UpDownCounter)
+
+    class JournalReader(MetricReader):
+        """Hands each collection to the sink; collected by the runtime's keeper and at exit."""
+
+        def _receive_metrics(
+            self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
+        ) -> None:
+            del timeout_millis, kwargs
+            try:
+                if metrics_data is not None:
+                    sink.write(metrics_data)
+            except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+                faults.record("metrics.write", error)
+
+        def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+            del timeout_millis, kwargs
+
+    reader = JournalReader(preferred_temporality=dict.fromkeys(kinds, delta))
+    view = View(instrument_name="*", exemplar_reservoir_factory=_reservoir_factory())
+    provider = MeterProvider(
+        metric_readers=[reader], resource=resource, shutdown_on_exit=False, views=[view]
+    )
+    return provider, reader
+
+
+def _reservoir_factory() -> Callable[[type], Callable[..., Any]]:
+    from opentelemetry.sdk.metrics import (  # noqa: PLC0415
+        AlignedHistogramBucketExemplarReservoir,
+        SimpleFixedSizeExemplarReservoir,
+    )
+    from opentelemetry.sdk.metrics._internal.exemplar.exemplar_reservoir import (  # noqa: PLC0415
+        BucketIndexError,
+    )
+
+    class PrivateReservoir(SimpleFixedSizeExemplarReservoir):
+        """The SDK's uniform reservoir, drawing from our generator."""
+
+        def _find_bucket_index(self, *_measurement: Any, **_named: Any) -> int:
+            seen: int = self._measurements_seen
+            self._measurements_seen = seen + 1
+            index = seen if seen < self._size else ids.below(seen + 1)
+            if index < self._size:
+                return index
+            raise BucketIndexError("not drawn")
+
+    def factory(aggregation: type) -> Callable[..., Any]:
+        if "ExplicitBucket" in aggregation.__name__:
+            return AlignedHistogramBucketExemplarReservoir
+        return PrivateReservoir
+
+    return factory

@@ -1,0 +1,166 @@
+"""Load the OpenTelemetry SDK into a host without the parts that a host must not pay for.
+
+- `opentelemetry.sdk.resources` imports psutil for a detector that we don't use: 32 of the SDK's 70 ms, and a
+  native module in the host. It takes an ImportError for an answer, so that import is refused while the SDK
+  loads, for this thread alone, and the module gets a stand-in that loads psutil when somebody does use it.
+- Older releases look up their context class, propagators and detectors by entry points at import, which
+  reads the metadata of every distribution on every search path (200 folders on the NAS are normal). They go
+  through `opentelemetry.util._importlib_metadata`: while the SDK loads, that name answers for the one entry point
+  that is ever needed then.
+- The SDK's loggers have no handler: `logging.lastResort` would print their warnings to the host's stderr,
+  and on a farm stderr is a protocol.
+
+Where the host's own copies make OpenTelemetry unusable (a poisoned typing_extensions, an ancient
+opentelemetry), `load()` raises OtelUnusable, and clientobs becomes a no-op whose `doctor` says why.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, Final
+
+from clientobs.errors import ClientobsError
+
+__all__ = ["OtelUnusable", "load"]
+
+_METADATA: Final = "opentelemetry.util._importlib_metadata"
+
+
+class OtelUnusable(ClientobsError):  # noqa: N818  # reads as what it says; never raised to users
+    """OpenTelemetry cannot be used in this interpreter; the message says which import failed and why."""
+
+
+def load() -> None:
+    """Import the API and the SDK for traces and logs; raise OtelUnusable where that fails."""
+    try:
+        with _without_psutil(), _without_metadata_scan(), _quiet_warnings():
+            importlib.import_module("opentelemetry.sdk.trace")
+            importlib.import_module("opentelemetry.sdk._logs")
+        _require_recent()
+    except OtelUnusable:
+        raise
+    except Exception as error:
+        raise OtelUnusable(f"OpenTelemetry cannot be imported: {type(error).__name__}: {error}") from error
+    _keep_quiet()
+
+
+def _require_recent() -> None:
+    logs = importlib.import_module("opentelemetry.sdk._logs")
+    if not hasattr(logs, "ReadWriteLogRecord"):
+        origin = getattr(logs, "__file__", "?")
+        raise OtelUnusable(f"opentelemetry-sdk is older than 1.40 (found at {origin})")
+
+
+def _keep_quiet() -> None:
+    logger = logging.getLogger("opentelemetry")
+    if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+        logger.addHandler(logging.NullHandler())
+
+
+@contextmanager
+def _quiet_warnings() -> Iterator[None]:
+    """Let the warning that the SDK's import sets to "once" be ignored: once is once too much on a farm."""
+    before = {id(item) for item in warnings.filters}
+    yield
+    for place, item in enumerate(warnings.filters):
+        if id(item) not in before and str(item[2].__module__).startswith("opentelemetry."):
+            warnings.filters[place] = ("ignore", *item[1:])  # type: ignore[index]  # a list, not a Sequence
+
+
+class _RefusePsutil(MetaPathFinder):
+    """Answers ImportError for psutil on one thread; all others import as ever."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        del path, target
+        if fullname == "psutil" and threading.get_ident() == self._thread:
+            raise ImportError("psutil is loaded when it is used")
+        return None
+
+
+class _LazyPsutil:
+    """Stands for psutil in `opentelemetry.sdk.resources` until one of its names is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module("psutil"), name)
+
+
+@contextmanager
+def _without_psutil() -> Iterator[None]:
+    if "psutil" in sys.modules or "opentelemetry.sdk.resources" in sys.modules:
+        yield
+        return
+    finder = _RefusePsutil()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+    resources = sys.modules.get("opentelemetry.sdk.resources")
+    if resources is not None and getattr(resources, "psutil", "absent") is None:
+        resources.psutil = _LazyPsutil()  # type: ignore[attr-defined]  # the optional import of that module
+
+
+class _DefaultEntryPoint:
+    """The one entry point that importing the API resolves: its own context class."""
+
+    @staticmethod
+    def load() -> type:
+        from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext  # noqa: PLC0415
+
+        return ContextVarsRuntimeContext
+
+
+class _LightMetadata(ModuleType):
+    """Stands for `opentelemetry.util._importlib_metadata` while the SDK is imported."""
+
+    def __init__(self) -> None:
+        super().__init__(_METADATA)
+        self._thread = threading.get_ident()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name == "entry_points":
+            return self._entry_points
+        return getattr(importlib.import_module("importlib.metadata"), name)
+
+    def _entry_points(self, **params: Any) -> Any:
+        if params.get("group") == "opentelemetry_context" and threading.get_ident() == self._thread:
+            return (_DefaultEntryPoint,)
+        return _real_metadata().entry_points(**params)
+
+
+def _real_metadata() -> Any:
+    if isinstance(sys.modules.get(_METADATA), _LightMetadata):
+        del sys.modules[_METADATA]
+    return importlib.import_module(_METADATA)
+
+
+@contextmanager
+def _without_metadata_scan() -> Iterator[None]:
+    already = "opentelemetry.context" in sys.modules or _METADATA in sys.modules
+    if already or os.environ.get("OTEL_PYTHON_CONTEXT"):  # the application chose a context class of its own
+        yield
+        return
+    light = _LightMetadata()
+    sys.modules[_METADATA] = light
+    try:
+        yield
+    finally:
+        if sys.modules.get(_METADATA) is light:
+            del sys.modules[_METADATA]

@@ -1,0 +1,134 @@
+"""The way to children and farm jobs: TRACEPARENT, TRACESTATE and BAGGAGE, as environment variables.
+
+W3C trace context and baggage in the environment, as OpenTelemetry's environment carrier has it:
+https://opentelemetry.io/docs/specs/otel/context/env-carriers/ . Here, and only here, the production context
+travels as baggage: it stays out of OpenTelemetry's own baggage, which default propagators send to every HTTP
+server that an instrumented client talks to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+from clientobs._guarded import guarded
+from clientobs.record import recorder as _recorder
+
+__all__ = ["Incoming", "carrier", "read_incoming", "trace_id"]
+
+_TRACEPARENT: Final = re.compile(r"^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$")
+_CARRIED: Final = ("production.", "workfile.", "publish.", "farm.")
+# https://www.w3.org/TR/baggage/#limits
+_MAX_BAGGAGE: Final = 8192
+_MAX_MEMBERS: Final = 64
+_MAX_STATE: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What a carrier said: ids are 0 where there was none; `production` are attributes."""
+
+    trace_id: int = 0
+    span_id: int = 0
+    flags: int = 0
+    state: str = ""
+    production: Mapping[str, str] = field(default_factory=dict)
+    baggage: Mapping[str, str] = field(default_factory=dict)
+
+
+@guarded("trace_id", default=None)
+def trace_id() -> str | None:
+    """Return the current trace's id, 32 hex digits, or None outside a span."""
+    if _recorder.active() is None:
+        return None
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415  # loaded with the SDK
+
+    context = get_current_span().get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else None
+
+
+def carrier() -> dict[str, str]:
+    """Return the variables that let a child process or a farm job join or link to the current span.
+
+    TRACEPARENT, TRACESTATE and BAGGAGE, each only where it has something to say; empty outside a span
+    without a production context, and when clientobs is off.
+
+    >>> carrier()
+    {}
+    """
+    return _carrier() or {}
+
+
+@guarded("carrier", default=None)
+def _carrier() -> dict[str, str]:
+    recorder = _recorder.active()
+    if recorder is None:
+        return {}
+    from opentelemetry import baggage  # noqa: PLC0415  # loaded with the SDK
+    from opentelemetry.context import get_current  # noqa: PLC0415
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415
+
+    current = get_current()
+    carried: dict[str, str] = {}
+    span = get_current_span(current).get_span_context()
+    if not span.is_valid and recorder.origin.parent is not None:
+        span = recorder.origin.parent  # outside any span: hand on what was handed to us
+    if span.is_valid:
+        carried["TRACEPARENT"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 0xFF:02x}"
+        if span.trace_state:
+            carried["TRACESTATE"] = span.trace_state.to_header()[:_MAX_STATE]
+    members = {str(key): value for key, value in baggage.get_all(current).items()}
+    values = recorder.contexts.values_of(current)
+    members.update({key: value for key, value in values.items() if key.startswith(_CARRIED)})
+    encoded = _encode_baggage(members)
+    if encoded:
+        carried["BAGGAGE"] = encoded
+    return carried
+
+
+def _encode_baggage(members: Mapping[str, Any]) -> str:
+    parts: list[str] = []
+    size = 0
+    for key, value in members.items():
+        text = value if isinstance(value, str) else str(value)
+        part = f"{quote(key, safe='.-_', errors='replace')}={quote(text, safe='.-_/:', errors='replace')}"
+        size += len(part) + 1
+        if size > _MAX_BAGGAGE or len(parts) >= _MAX_MEMBERS:
+            break
+        parts.append(part)
+    return ",".join(parts)
+
+
+def read_incoming(environ: Mapping[str, str], propagators: tuple[str, ...]) -> Incoming:
+    """Return what TRACEPARENT, TRACESTATE and BAGGAGE say; anything malformed counts as absent.
+
+    >>> variables = {"TRACEPARENT": "00-" + "1" * 32 + "-" + "2" * 16 + "-01", "BAGGAGE": "production.shot=sh020"}
+    >>> incoming = read_incoming(variables, ("tracecontext", "baggage"))
+    >>> incoming.flags, dict(incoming.production)
+    (1, {'production.shot': 'sh020'})
+    """
+    trace, span, flags, state = 0, 0, 0, ""
+    if "tracecontext" in propagators:
+        match = _TRACEPARENT.match(environ.get("TRACEPARENT", "").strip())
+        if match and match[1] != "ff" and not (match[1] == "00" and match[5]):
+            trace, span, flags = int(match[2], 16), int(match[3], 16), int(match[4], 16)
+        if trace and span:
+            state = environ.get("TRACESTATE", "")[:_MAX_STATE]
+        else:
+            trace = span = flags = 0
+    members = _decode_baggage(environ.get("BAGGAGE", "")) if "baggage" in propagators else {}
+    production = {key: value for key, value in members.items() if key.startswith(_CARRIED)}
+    rest = {key: value for key, value in members.items() if key not in production}
+    return Incoming(trace, span, flags, state, production, rest)
+
+
+def _decode_baggage(header: str) -> dict[str, str]:
+    members: dict[str, str] = {}
+    for part in header[:_MAX_BAGGAGE].split(",")[:_MAX_MEMBERS]:
+        key, equals, value = part.partition(";")[0].partition("=")
+        if equals and key.strip():
+            members[unquote(key.strip())] = unquote(value.strip())
+    return members

@@ -1,0 +1,116 @@
+"""`clientobs.counter`, `histogram`, `gauge`: OpenTelemetry instruments, made once and found again by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+
+from clientobs._guarded import quiet
+from clientobs.record import recorder as _recorder
+
+__all__ = ["Counter", "Gauge", "Histogram", "counter", "gauge", "histogram"]
+
+Number: TypeAlias = int | float
+Sort: TypeAlias = Literal["counter", "histogram", "gauge"]
+T = TypeVar("T", bound="_Instrument")
+
+
+class _Instrument:
+    """An instrument that finds its OpenTelemetry counterpart at first use.
+
+    It may be made at import, before `init()`; it follows the meter provider of the day.
+    """
+
+    __slots__ = ("_description", "_meter", "_method", "_name", "_sort", "_unit")
+
+    def __init__(self, sort: Sort, name: str, unit: str, description: str) -> None:
+        self._sort = sort
+        self._name = name
+        self._unit = unit
+        self._description = description
+        self._meter: Any = None
+        self._method: Callable[..., None] | None = None
+
+    def _record(self, value: Number, attributes: dict[str, Any]) -> None:
+        recorder = _recorder.active()
+        if recorder is None:
+            return
+        with quiet("metrics.record"):
+            meter = recorder.meter()
+            if meter is not self._meter or self._method is None:
+                self._method = self._bind(meter)
+                self._meter = meter
+            self._method(value, recorder.redactor.attributes(attributes) if attributes else None)
+
+    def _bind(self, meter: Any) -> Callable[..., None]:
+        if self._sort == "counter":
+            return meter.create_counter(self._name, self._unit, self._description).add  # type: ignore[no-any-return]
+        if self._sort == "histogram":
+            return meter.create_histogram(self._name, self._unit, self._description).record  # type: ignore[no-any-return]
+        return meter.create_gauge(self._name, self._unit, self._description).set  # type: ignore[no-any-return]
+
+
+class Counter(_Instrument):
+    """A sum that only grows."""
+
+    __slots__ = ()
+
+    def add(self, value: Number = 1, **attributes: Any) -> None:
+        """Add `value` (not negative) under these attributes."""
+        self._record(value, attributes)
+
+
+class Histogram(_Instrument):
+    """A distribution: durations, sizes."""
+
+    __slots__ = ()
+
+    def record(self, value: Number, **attributes: Any) -> None:
+        """Record one value under these attributes."""
+        self._record(value, attributes)
+
+
+class Gauge(_Instrument):
+    """The value of now: a queue's length, a cache's fill."""
+
+    __slots__ = ()
+
+    def set(self, value: Number, **attributes: Any) -> None:
+        """Set the value under these attributes."""
+        self._record(value, attributes)
+
+
+_made: Final[dict[tuple[str, str], Any]] = {}
+
+
+def counter(name: str, unit: str = "1", description: str = "") -> Counter:
+    """Return the counter of that name, the same object each time.
+
+    `unit` is UCUM ("By", "s", "{frame}").
+
+    >>> counter("frames.rendered", "{frame}").add(24, renderer="karma")
+    """
+    return _once(Counter, "counter", name, unit, description)
+
+
+def histogram(name: str, unit: str = "1", description: str = "") -> Histogram:
+    """Return the histogram of that name, the same object each time.
+
+    >>> histogram("scene.load.duration", "s").record(12.5)
+    """
+    return _once(Histogram, "histogram", name, unit, description)
+
+
+def gauge(name: str, unit: str = "1", description: str = "") -> Gauge:
+    """Return the gauge of that name, the same object each time.
+
+    >>> gauge("render.queue.length", "{job}").set(3)
+    """
+    return _once(Gauge, "gauge", name, unit, description)
+
+
+def _once(kind: type[T], sort: Sort, name: str, unit: str, description: str) -> T:
+    known = _made.get((sort, name))
+    if known is None:
+        known = _made.setdefault((sort, name), kind(sort, name, unit, description))
+    return known  # type: ignore[no-any-return]

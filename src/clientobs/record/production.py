@@ -1,0 +1,97 @@
+"""`clientobs.context` and `clientobs.set_context`: which show, shot, asset, task the work belongs to.
+
+The production context is on every span and log inside it, and goes to children and farm jobs through the
+environment (carrier.py), never in an HTTP header: show names are under NDA.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Final
+
+from clientobs import semconv
+from clientobs._guarded import faults, guarded
+from clientobs.pipeline.context import EMPTY, OVERLAY_KEY
+from clientobs.record import recorder as _recorder
+from clientobs.record import span as _span
+
+__all__ = ["attribute_names", "context", "set_context"]
+
+_NAMES: Final = {
+    "workfile_version": semconv.WORKFILE_VERSION,
+    "publish_version": semconv.PUBLISH_VERSION,
+    "entity_type": semconv.PRODUCTION_ENTITY_TYPE,
+    "entity_id": semconv.PRODUCTION_ENTITY_ID,
+    "tool_name": semconv.TOOL_NAME,
+    "tool_version": semconv.TOOL_VERSION,
+}
+
+
+def attribute_names(production: dict[str, Any]) -> dict[str, Any]:
+    """Return keyword arguments under their attribute names; None values are left out.
+
+    >>> attribute_names({"shot": "sq010_sh020", "workfile_version": 12, "dcc.name": "maya", "task": None})
+    {'production.shot': 'sq010_sh020', 'workfile.version': 12, 'dcc.name': 'maya'}
+    """
+    return {
+        _NAMES.get(key) or (key if "." in key else f"production.{key}"): value
+        for key, value in production.items()
+        if value is not None
+    }
+
+
+class context:  # noqa: N801  # reads as a statement: `with clientobs.context(shot="sq010_sh020"):`
+    """Put a production context around the block; contexts nest, the inner value wins.
+
+    Names: project, episode, sequence, shot, asset, step, task, entity_type, entity_id, user,
+    workfile_version, publish_version; any other becomes production.NAME, one with a dot stays as it is.
+
+    >>> with context(project="demo", shot="sq010_sh020"):
+    ...     pass
+    """
+
+    __slots__ = ("_production", "_token")
+
+    def __init__(self, **production: Any) -> None:
+        self._production = production
+        self._token: Any = None
+
+    def __enter__(self) -> None:
+        recorder = _recorder.active()
+        if recorder is None:
+            return
+        try:
+            current = _span._get_current()  # noqa: SLF001  # bound once for this package, see span.bind
+            values = recorder.redactor.attributes(attribute_names(self._production))
+            overlay = current.get(OVERLAY_KEY, EMPTY).with_values(values)
+            self._token = _span._attach(_span._Context({**current, OVERLAY_KEY: overlay}))  # noqa: SLF001
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("context.enter", error)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            try:
+                _span._detach(token)  # noqa: SLF001
+            except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
+                faults.record("context.exit", fault)
+
+
+@guarded("set_context", default=None)
+def set_context(**production: Any) -> None:
+    """Set the production context of the whole process from now on: a scene was opened, a task was changed.
+
+    Values are merged into what is set; None takes one off. Spans that are open keep what they began with.
+
+    >>> set_context(project="demo", shot="sq010_sh030")
+    """
+    recorder = _recorder.active()
+    if recorder is None:
+        return
+    values = dict(recorder.contexts.base)
+    for key in attribute_names(dict.fromkeys((k for k, v in production.items() if v is None), "")):
+        values.pop(key, None)
+    values.update(recorder.redactor.attributes(attribute_names(production)))
+    recorder.contexts.set_base(values)

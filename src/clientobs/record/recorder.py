@@ -1,0 +1,56 @@
+"""The recorder that the functions of this package write to: set by the runtime, None when nothing records.
+
+Everything here is called from the host's code on the host's threads. With no recorder each function is a
+no-op that imports nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from clientobs.pipeline.context import ContextNumbers
+from clientobs.record.tools import Tools
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import Logger
+    from opentelemetry.metrics import Meter
+    from opentelemetry.trace import Tracer
+
+    from clientobs.pipeline.spans import Redacts
+    from clientobs.pipeline.tracer import Origin
+
+__all__ = ["Recorder", "active", "install"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorder:
+    """The parts that recording needs.
+
+    `tracer`, `logger` and `meter` are looked up at each use through functions, because the application may set
+    providers of its own at any time (pipeline/providers.py).
+    """
+
+    tracer: Callable[[], Tracer]
+    logger: Callable[[], Logger]
+    meter: Callable[[], Meter]
+    contexts: ContextNumbers
+    tools: Tools
+    redactor: Redacts
+    origin: Origin
+    session: Mapping[str, Any] = field(default_factory=dict)
+
+
+_active: Recorder | None = None
+
+
+def active() -> Recorder | None:
+    """Return the recorder, or None when clientobs is off or was never started."""
+    return _active
+
+
+def install(recorder: Recorder | None) -> None:
+    """Make `recorder` the active one, or none."""
+    global _active  # noqa: PLW0603  # the one slot; set by the runtime
+    _active = recorder

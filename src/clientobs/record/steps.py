@@ -1,0 +1,51 @@
+"""A span that is entered again and again: for generators, between whose steps other code runs."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from clientobs._guarded import quiet
+from clientobs.record import recorder as _recorder
+from clientobs.record import span as _span
+
+__all__ = ["Steps"]
+
+
+class Steps:
+    """Makes the span current inside each `with`, and ends it at `finish`. The span starts with the first."""
+
+    __slots__ = ("_inner", "_token")
+
+    def __init__(self, inner: _span.span) -> None:
+        self._inner: _span.span | None = inner
+        self._token: Any = None
+
+    def __enter__(self) -> None:
+        with quiet("steps.enter"):
+            inner = self._inner
+            if inner is None:
+                return
+            if inner._span is None:  # noqa: SLF001  # one unit with span.py: the first step
+                recorder = _recorder.active()
+                if recorder is not None:
+                    inner._start(recorder, inner._tool)  # noqa: SLF001
+                    self._token = inner._token  # noqa: SLF001
+                return
+            self._token = _span._attach(inner._context)  # noqa: SLF001
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with quiet("steps.exit"):
+            if self._token is not None:
+                _span._detach(self._token)  # noqa: SLF001
+                self._token = None
+
+    def finish(self, error: BaseException | None) -> None:
+        """End the span, with what the generator raised; GeneratorExit is how a consumer stops early."""
+        with quiet("steps.finish"):
+            inner, self._inner = self._inner, None
+            if inner is not None and inner._span is not None:  # noqa: SLF001
+                inner._token = None  # type: ignore[assignment]  # noqa: SLF001
+                inner._end(None if isinstance(error, GeneratorExit) else error)  # noqa: SLF001

@@ -1,0 +1,322 @@
+"""Every name that clientobs emits: attributes, events, metrics, each said once with what it is for.
+
+One file past the usual length on purpose: it is the one list that the inventory (`privacy/inventory.py`), the
+reference page (docs/reference/attributes.md) and `clientobs privacy show` are made from, and CI fails on a
+name that is emitted and not listed here. To add a name, add one line under its section:
+
+    FILE_SIZE: Final = _attribute("file.size", DEV, "How much was read or written, in bytes.")
+
+The constants are plain strings; the entries beside them are plain tuples, because this module is imported in
+the host (all of it costs a few tens of microseconds). `privacy/inventory.py` gives the tuples their class.
+
+Origins: the OpenTelemetry semantic conventions v1.44 (`stable`, `rc`, `dev`), or `own` where they have no
+name. Personal: `no`; `indirect`, which may name a person or a show in passing (paths, machine names); `yes`,
+which is about a person. https://opentelemetry.io/docs/specs/semconv/
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, TypeAlias
+
+Origin: TypeAlias = Literal["stable", "rc", "dev", "own"]
+Personal: TypeAlias = Literal["no", "indirect", "yes"]
+Sort: TypeAlias = Literal["attribute", "event", "metric"]
+ToolOutcome: TypeAlias = Literal["ok", "rejected", "cancelled", "failed"]
+SessionStatus: TypeAlias = Literal["exited", "crashed", "abnormal", "hung", "unknown"]
+
+STABLE: Final = "stable"
+RC: Final = "rc"
+DEV: Final = "dev"
+OWN: Final = "own"
+INDIRECT: Final = "indirect"
+PERSON: Final = "yes"
+
+ENTRIES: Final[list[tuple[Any, ...]]] = []
+"""(sort, section, name, origin, personal, purpose, unit, instrument): read by privacy/inventory.py alone."""
+
+_section = ""
+
+
+def _begin(section: str) -> None:
+    global _section  # noqa: PLW0603  # the file is read from top to bottom once, at import
+    _section = section
+
+
+def _attribute(name: str, origin: Origin, purpose: str, personal: Personal = "no") -> str:
+    ENTRIES.append(("attribute", _section, name, origin, personal, purpose, "", ""))
+    return name
+
+
+def _event(name: str, origin: Origin, purpose: str, personal: Personal = "no") -> str:
+    ENTRIES.append(("event", _section, name, origin, personal, purpose, "", ""))
+    return name
+
+
+def _metric(name: str, origin: Origin, unit: str, instrument: str, purpose: str) -> str:
+    ENTRIES.append(("metric", _section, name, origin, "no", purpose, unit, instrument))
+    return name
+
+
+_begin("Resource")
+SERVICE_NAME: Final = _attribute("service.name", STABLE, "Which application or tool speaks.")
+SERVICE_VERSION: Final = _attribute("service.version", STABLE, "Which release of it.")
+SERVICE_NAMESPACE: Final = _attribute("service.namespace", STABLE, "Which group of services it belongs to.")
+SERVICE_INSTANCE_ID: Final = _attribute(
+    "service.instance.id", STABLE, "One process run (spans, logs) or one machine (metrics); random."
+)
+DEPLOYMENT_ENVIRONMENT_NAME: Final = _attribute(
+    "deployment.environment.name", STABLE, "Production, staging, a developer's own."
+)
+TELEMETRY_SDK_NAME: Final = _attribute("telemetry.sdk.name", STABLE, "Always opentelemetry.")
+TELEMETRY_SDK_LANGUAGE: Final = _attribute("telemetry.sdk.language", STABLE, "Always python.")
+TELEMETRY_SDK_VERSION: Final = _attribute("telemetry.sdk.version", STABLE, "Which OpenTelemetry SDK.")
+TELEMETRY_DISTRO_NAME: Final = _attribute("telemetry.distro.name", STABLE, "Always clientobs.")
+TELEMETRY_DISTRO_VERSION: Final = _attribute(
+    "telemetry.distro.version", STABLE, "Which release of clientobs."
+)
+APP_INSTALLATION_ID: Final = _attribute(
+    "app.installation.id", DEV, "One machine's journal home; random, never a hardware id."
+)
+HOST_NAME: Final = _attribute("host.name", DEV, "Which machine, to find what fails on one of them.", INDIRECT)
+HOST_ARCH: Final = _attribute("host.arch", DEV, "Processor architecture.")
+OS_TYPE: Final = _attribute("os.type", DEV, "Linux, windows or darwin.")
+OS_NAME: Final = _attribute("os.name", DEV, "Distribution or edition of the operating system.")
+OS_VERSION: Final = _attribute("os.version", DEV, "Version of the operating system.")
+OS_DESCRIPTION: Final = _attribute("os.description", DEV, "The operating system's own words for itself.")
+OS_BUILD_ID: Final = _attribute("os.build_id", DEV, "Build of the operating system.")
+CONTAINER_ID: Final = _attribute("container.id", DEV, "Which container, where one is detected.")
+
+_begin("Process")
+PROCESS_PID: Final = _attribute("process.pid", RC, "Process number.")
+PROCESS_PARENT_PID: Final = _attribute("process.parent_pid", RC, "Number of the parent process.")
+PROCESS_CREATION_TIME: Final = _attribute("process.creation.time", RC, "When the process started, ISO 8601.")
+PROCESS_EXECUTABLE_NAME: Final = _attribute("process.executable.name", RC, "Name of the program.")
+PROCESS_EXECUTABLE_PATH: Final = _attribute("process.executable.path", RC, "Where it lies.", INDIRECT)
+PROCESS_COMMAND_ARGS: Final = _attribute(
+    "process.command_args", RC, "Command line, redacted argument by argument.", INDIRECT
+)
+PROCESS_EXIT_CODE: Final = _attribute(
+    "process.exit.code", RC, "How the process ended; negative: by a signal."
+)
+PROCESS_OWNER: Final = _attribute(
+    "process.owner", RC, "Login name of the process; only where privacy.user is `name`.", PERSON
+)
+PROCESS_INTERACTIVE: Final = _attribute("process.interactive", RC, "Whether a person sits in front of it.")
+PROCESS_WORKING_DIRECTORY: Final = _attribute("process.working_directory", RC, "Where it runs.", INDIRECT)
+PROCESS_RUNTIME_NAME: Final = _attribute("process.runtime.name", RC, "Which Python implementation.")
+PROCESS_RUNTIME_VERSION: Final = _attribute("process.runtime.version", RC, "Which Python version.")
+PROCESS_RUNTIME_DESCRIPTION: Final = _attribute("process.runtime.description", RC, "Which build of Python.")
+PROCESS_ENVIRONMENT_VARIABLE: Final = _attribute(
+    "process.environment_variable.*", DEV, "Allow-listed environment variables, values redacted.", INDIRECT
+)
+
+_begin("Session")
+SESSION_ID: Final = _attribute("session.id", DEV, "One run of a host, random: ties its spans and logs.")
+SESSION_PREVIOUS_ID: Final = _attribute("session.previous_id", DEV, "The session that this one follows.")
+SESSION_KIND: Final = _attribute("session.kind", OWN, "interactive, batch or farm.")
+SESSION_STATUS: Final = _attribute(
+    "session.status", OWN, "How it ended: exited, crashed, abnormal, hung or unknown."
+)
+SESSION_EVIDENCE: Final = _attribute("session.evidence", OWN, "What the status rests on, in a few words.")
+SESSION_DURATION: Final = _attribute("session.duration", OWN, "How long it ran, in seconds.")
+SESSION_START: Final = _event("session.start", DEV, "A host started.")
+SESSION_END: Final = _event("session.end", DEV, "A host ended; session.status says how.")
+
+_begin("User")
+USER_ID: Final = _attribute(
+    "user.id", DEV, "Keyed pseudonym of the person at the machine: counts the affected.", PERSON
+)
+USER_NAME: Final = _attribute("user.name", DEV, "Login name; only where privacy.user is `name`.", PERSON)
+
+_begin("Production")
+PRODUCTION_PROJECT: Final = _attribute("production.project", OWN, "Show; often under NDA.", INDIRECT)
+PRODUCTION_EPISODE: Final = _attribute("production.episode", OWN, "Episode.")
+PRODUCTION_SEQUENCE: Final = _attribute("production.sequence", OWN, "Sequence.")
+PRODUCTION_SHOT: Final = _attribute("production.shot", OWN, "Shot.")
+PRODUCTION_ASSET: Final = _attribute("production.asset", OWN, "Asset.")
+PRODUCTION_STEP: Final = _attribute("production.step", OWN, "Pipeline step: layout, animation, comp.")
+PRODUCTION_TASK: Final = _attribute("production.task", OWN, "Task within the step.")
+PRODUCTION_ENTITY_TYPE: Final = _attribute("production.entity.type", OWN, "Entity type in the tracker.")
+PRODUCTION_ENTITY_ID: Final = _attribute("production.entity.id", OWN, "Entity id in the tracker.")
+PRODUCTION_USER: Final = _attribute(
+    "production.user", OWN, "Pseudonym of the artist as the tracker knows them; name by policy.", PERSON
+)
+PRODUCTION_OTHER: Final = _attribute(
+    "production.*", OWN, "Whatever else a pipeline passes to clientobs.context().", INDIRECT
+)
+WORKFILE_VERSION: Final = _attribute("workfile.version", OWN, "Version of the work file.")
+PUBLISH_VERSION: Final = _attribute("publish.version", OWN, "Version that was published.")
+
+_begin("Host application")
+DCC_NAME: Final = _attribute("dcc.name", OWN, "Maya, houdini, nuke, blender ...")
+DCC_VERSION: Final = _attribute("dcc.version", OWN, "Its version.")
+DCC_MODE: Final = _attribute("dcc.mode", OWN, "gui or batch.")
+DCC_SCENE_PATH: Final = _attribute("dcc.scene.path", OWN, "The open scene.", INDIRECT)
+
+_begin("Tool")
+TOOL_NAME: Final = _attribute("tool.name", OWN, "Which pipeline tool.")
+TOOL_VERSION: Final = _attribute("tool.version", OWN, "Its version.")
+TOOL_OUTCOME: Final = _attribute(
+    "tool.outcome", OWN, "ok, rejected (validation said no), cancelled or failed; only failed is a failure."
+)
+
+_begin("Farm")
+FARM_NAME: Final = _attribute("farm.name", OWN, "Deadline, opencue, tractor, openjd ...")
+FARM_JOB_ID: Final = _attribute("farm.job.id", OWN, "The job.")
+FARM_JOB_NAME: Final = _attribute("farm.job.name", OWN, "The job's name.", INDIRECT)
+FARM_JOB_USER: Final = _attribute(
+    "farm.job.user", OWN, "Pseudonym of who submitted it; name by policy.", PERSON
+)
+FARM_LAYER_NAME: Final = _attribute("farm.layer.name", OWN, "Layer or step of the job.")
+FARM_FRAME_RANGE: Final = _attribute("farm.frame.range", OWN, "Frames of this task, e.g. 1001-1010.")
+FARM_TASK_ID: Final = _attribute("farm.task.id", OWN, "The task.")
+FARM_ATTEMPT: Final = _attribute("farm.attempt", OWN, "Which attempt at the task, from 1.")
+FARM_WORKER_NAME: Final = _attribute("farm.worker.name", OWN, "Which worker ran it.", INDIRECT)
+FARM_POOL: Final = _attribute("farm.pool", OWN, "Pool or group of workers.")
+
+_begin("Files and storage")
+FILE_PATH: Final = _attribute("file.path", DEV, "Path as the host wrote it, in escaped text.", INDIRECT)
+FILE_PATH_BYTES: Final = _attribute("file.path.bytes", OWN, "The same where it cannot be decoded.", INDIRECT)
+FILE_PATH_PORTABLE: Final = _attribute(
+    "file.path.portable", OWN, "Path below a storage root, alike on all systems: {root}/sq010/...", INDIRECT
+)
+FILE_NAME: Final = _attribute("file.name", DEV, "Name without the folder.", INDIRECT)
+FILE_EXTENSION: Final = _attribute("file.extension", DEV, "Extension without the dot.")
+FILE_SIZE: Final = _attribute("file.size", DEV, "Size in bytes.")
+STORAGE_MOUNT: Final = _attribute("storage.mount", OWN, "Mount point that the path lies on.")
+STORAGE_KIND: Final = _attribute("storage.kind", OWN, "local, nfs, smb, afp, fuse ...")
+STORAGE_ROOT: Final = _attribute("storage.root", OWN, "Name of the configured storage root.")
+STORAGE_ROOT_MISSING: Final = _event("storage.root_missing", OWN, "A configured storage root is not there.")
+
+_begin("Failures")
+ERROR_TYPE: Final = _attribute("error.type", STABLE, "Class of the failure: the name to group by.")
+EXCEPTION_TYPE: Final = _attribute("exception.type", STABLE, "Class of the exception, with its module.")
+EXCEPTION_MESSAGE: Final = _attribute("exception.message", STABLE, "Its message, redacted.", INDIRECT)
+EXCEPTION_STACKTRACE: Final = _attribute("exception.stacktrace", STABLE, "Its traceback.", INDIRECT)
+PROBLEM_CODE: Final = _attribute("problem.code", OWN, "Short code that an artist reads out to support.")
+PROBLEM_MESSAGE: Final = _attribute("problem.message", OWN, "What the artist wrote, redacted.", INDIRECT)
+APP_CRASH: Final = _event("app.crash", DEV, "A host died by a crash; positive evidence only.")
+APP_HANG: Final = _event("app.hang", OWN, "A host's main thread stood still.")
+APP_START_FAILED: Final = _event("app.start_failed", OWN, "A host or tool did not come up.")
+PROBLEM_REPORT: Final = _event("problem.report", OWN, "A person reported a problem.", INDIRECT)
+PROCESS_FAILED: Final = _event("process.failed", OWN, "A child process ended with an error.")
+EXCEPTION: Final = _event("exception", DEV, "An exception ended a span or was logged.")
+
+_begin("Code, threads, logs")
+CODE_FUNCTION_NAME: Final = _attribute("code.function.name", STABLE, "Function that recorded it.")
+CODE_FILE_PATH: Final = _attribute("code.file.path", STABLE, "Its source file.", INDIRECT)
+CODE_LINE_NUMBER: Final = _attribute("code.line.number", STABLE, "Its line.")
+CODE_STACKTRACE: Final = _attribute("code.stacktrace", STABLE, "Stack at that moment.", INDIRECT)
+THREAD_ID: Final = _attribute("thread.id", DEV, "Thread number.")
+THREAD_NAME: Final = _attribute("thread.name", DEV, "Thread name.")
+LOG_RECORD_UID: Final = _attribute("log.record.uid", DEV, "Run and sequence number: a resend is recognized.")
+LOG_FILE_PATH: Final = _attribute("log.file.path", DEV, "Log file that the line came from.", INDIRECT)
+LOG_FILE_NAME: Final = _attribute("log.file.name", DEV, "Its name.")
+LOG_IOSTREAM: Final = _attribute("log.iostream", DEV, "stdout or stderr.")
+
+_begin("clientobs itself")
+INTERRUPTED: Final = _attribute(
+    "clientobs.interrupted", OWN, "True on a span that was open when its process died: it ends with the run."
+)
+LINK_KIND: Final = _attribute("clientobs.link.kind", OWN, "Why a link is there: launcher or submission.")
+LOSS_REASON: Final = _attribute("clientobs.loss.reason", OWN, "Why records were lost: quota, storm, torn ...")
+STORM_SPAN_NAME: Final = _attribute("clientobs.storm.name", OWN, "Span name that was thinned.")
+STORM_DROPPED: Final = _attribute("clientobs.storm.dropped", OWN, "How many of that name were left out.")
+RECORD_TRUNCATED: Final = _attribute(
+    "clientobs.truncated", OWN, "True where a record's bounds cut some of it off."
+)
+CONFIG_FILE: Final = _attribute("clientobs.config.file", OWN, "Configuration file with a problem.", INDIRECT)
+CONFIG_LINE: Final = _attribute("clientobs.config.line", OWN, "Line of the problem.")
+CONFIG_KEY: Final = _attribute("clientobs.config.key", OWN, "Key, variable or argument of the problem.")
+PATCH_NAME: Final = _attribute("clientobs.patch.name", OWN, "Instrument that a breaker turned off.")
+OTEL_SIGNAL: Final = _attribute("clientobs.signal", OWN, "traces, logs or metrics.")
+JOURNAL_LANE: Final = _attribute("clientobs.journal.lane", OWN, "vital or bulk.")
+METRIC_OVERFLOW: Final = _attribute(
+    "otel.metric.overflow", STABLE, "True on the one series that takes what exceeds the machine's bound."
+)
+CONFIG_PROBLEM: Final = _event(
+    "clientobs.config.problem", OWN, "A configuration value was left out as broken."
+)
+INIT_REPEATED: Final = _event("clientobs.init.repeated", OWN, "init() was called again; the first one holds.")
+STORM: Final = _event("clientobs.storm", OWN, "Records of one name came too fast and were thinned.")
+PATCH_DISABLED: Final = _event(
+    "clientobs.patch.disabled", OWN, "A patch cost too much and turned itself off."
+)
+CRASH_LOOP: Final = _event("clientobs.crash_loop", OWN, "Two deaths after init: this start patches nothing.")
+JOURNAL_IN_MEMORY: Final = _event("clientobs.journal.memory", OWN, "No usable journal home: memory only.")
+RECORDS_LOST: Final = _metric(
+    "clientobs.records.lost", OWN, "{record}", "counter", "Records lost, by clientobs.loss.reason."
+)
+RECORDS_DELIVERED: Final = _metric(
+    "clientobs.records.delivered", OWN, "{record}", "counter", "Records that the endpoint took, by signal."
+)
+QUEUE_AGE: Final = _metric("clientobs.queue.age", OWN, "s", "gauge", "Age of the oldest undelivered record.")
+QUEUE_SIZE: Final = _metric("clientobs.queue.size", OWN, "By", "gauge", "Bytes of undelivered segments.")
+FAULTS: Final = _metric(
+    "clientobs.faults", OWN, "{fault}", "counter", "Faults of our own, kept from the host."
+)
+SESSIONS: Final = _metric(
+    "clientobs.sessions", OWN, "{session}", "counter", "Sessions ended, by session.status."
+)
+
+_begin("Machine and process vitals")
+CPU_MODE: Final = _attribute("cpu.mode", DEV, "user, system, idle, iowait ...")
+CPU_LOGICAL_NUMBER: Final = _attribute("cpu.logical_number", DEV, "Which core.")
+SYSTEM_MEMORY_STATE: Final = _attribute("system.memory.state", DEV, "used, free, cached ...")
+SYSTEM_DEVICE: Final = _attribute("system.device", DEV, "Which disk.")
+SYSTEM_FILESYSTEM_STATE: Final = _attribute("system.filesystem.state", DEV, "used, free or reserved.")
+SYSTEM_FILESYSTEM_TYPE: Final = _attribute("system.filesystem.type", DEV, "ext4, ntfs, nfs ...")
+SYSTEM_FILESYSTEM_MOUNTPOINT: Final = _attribute("system.filesystem.mountpoint", DEV, "Where it is mounted.")
+SYSTEM_PAGING_STATE: Final = _attribute("system.paging.state", DEV, "used or free.")
+DISK_IO_DIRECTION: Final = _attribute("disk.io.direction", DEV, "read or write.")
+NETWORK_IO_DIRECTION: Final = _attribute("network.io.direction", DEV, "receive or transmit.")
+NETWORK_INTERFACE_NAME: Final = _attribute("network.interface.name", DEV, "Which network interface.")
+SYSTEM_CPU_TIME: Final = _metric("system.cpu.time", DEV, "s", "counter", "Processor time by cpu.mode.")
+SYSTEM_CPU_UTILIZATION: Final = _metric("system.cpu.utilization", DEV, "1", "gauge", "Share of it in use.")
+SYSTEM_CPU_LOGICAL_COUNT: Final = _metric("system.cpu.logical.count", DEV, "{cpu}", "updowncounter", "Cores.")
+SYSTEM_MEMORY_USAGE: Final = _metric("system.memory.usage", DEV, "By", "updowncounter", "Memory by state.")
+SYSTEM_MEMORY_LIMIT: Final = _metric("system.memory.limit", DEV, "By", "updowncounter", "Memory there is.")
+SYSTEM_MEMORY_UTILIZATION: Final = _metric("system.memory.utilization", DEV, "1", "gauge", "Share in use.")
+SYSTEM_PAGING_USAGE: Final = _metric("system.paging.usage", DEV, "By", "updowncounter", "Swap by state.")
+SYSTEM_DISK_IO: Final = _metric("system.disk.io", DEV, "By", "counter", "Bytes read and written.")
+SYSTEM_DISK_OPERATIONS: Final = _metric(
+    "system.disk.operations", DEV, "{operation}", "counter", "Reads and writes."
+)
+SYSTEM_FILESYSTEM_USAGE: Final = _metric(
+    "system.filesystem.usage", DEV, "By", "updowncounter", "Space by state, local file systems."
+)
+SYSTEM_FILESYSTEM_UTILIZATION: Final = _metric(
+    "system.filesystem.utilization", DEV, "1", "gauge", "Share of the space in use."
+)
+SYSTEM_NETWORK_IO: Final = _metric("system.network.io", DEV, "By", "counter", "Bytes received and sent.")
+SYSTEM_NETWORK_ERRORS: Final = _metric("system.network.errors", DEV, "{error}", "counter", "Network errors.")
+SYSTEM_UPTIME: Final = _metric("system.uptime", DEV, "s", "gauge", "Time since the machine started.")
+PROCESS_CPU_TIME: Final = _metric("process.cpu.time", RC, "s", "counter", "Processor time of a host.")
+PROCESS_CPU_UTILIZATION: Final = _metric("process.cpu.utilization", RC, "1", "gauge", "Share of a core.")
+PROCESS_MEMORY_USAGE: Final = _metric("process.memory.usage", RC, "By", "updowncounter", "Resident memory.")
+PROCESS_MEMORY_VIRTUAL: Final = _metric(
+    "process.memory.virtual", RC, "By", "updowncounter", "Virtual memory."
+)
+PROCESS_DISK_IO: Final = _metric("process.disk.io", RC, "By", "counter", "Bytes that a host read and wrote.")
+PROCESS_THREAD_COUNT: Final = _metric("process.thread.count", RC, "{thread}", "updowncounter", "Threads.")
+PROCESS_FD_COUNT: Final = _metric(
+    "process.unix.file_descriptor.count", RC, "{file_descriptor}", "updowncounter", "Open descriptors."
+)
+PROCESS_HANDLE_COUNT: Final = _metric(
+    "process.windows.handle.count", RC, "{handle}", "updowncounter", "Open handles."
+)
+PROCESS_UPTIME: Final = _metric("process.uptime", RC, "s", "gauge", "Time since a host started.")
+
+VITAL_EVENTS: Final = frozenset(
+    {
+        SESSION_START,
+        SESSION_END,
+        APP_CRASH,
+        APP_HANG,
+        APP_START_FAILED,
+        PROBLEM_REPORT,
+        STORAGE_ROOT_MISSING,
+        CONFIG_PROBLEM,
+    }
+)
+"""Events of the vital lane: what a person must find after a weekend's storm has filled the bulk lane."""
