@@ -62,6 +62,7 @@ class Command(Protocol):
 
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "demo": ("clientobs.cli.demo.command", "publish two shots and show the traces that this leaves"),
     "run": ("clientobs.cli.run", "run a command with clientobs active, without changing its code"),
     "show": ("clientobs.cli.show", "traces as trees: the last one, by id, the failed ones, live"),
     "status": ("clientobs.cli.status", "runs, queue, losses, the drain and what the endpoint answered last"),

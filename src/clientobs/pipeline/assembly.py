@@ -46,8 +46,12 @@ class Pipeline:
         scopes = ScopeNumbers(journal.context_number)
         described = Resource(resource)
         self._spans = JournalSpanProcessor(journal, redactor, clock, self.contexts, scopes)
-        self._logs = JournalLogProcessor(journal.append, redactor, clock, self.contexts, scopes)
-        self._meters = LazyMeterProvider(MetricsSink(journal.append, redactor, clock.now, scopes), described)
+        self._logs = JournalLogProcessor(
+            journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length
+        )
+        self._meters = LazyMeterProvider(
+            MetricsSink(journal.append, redactor, clock.now, scopes), described
+        )
         traces = self._tracer_provider(config, clock, loss, described)
         traces.add_span_processor(self._spans)
         logs = LoggerProvider(resource=described, shutdown_on_exit=False)

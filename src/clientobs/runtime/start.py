@@ -26,7 +26,7 @@ from clientobs.paths.folders import choose_home, home_candidates
 from clientobs.paths.mounts import MountTable
 from clientobs.pipeline import otel
 from clientobs.pipeline.context import Tool
-from clientobs.privacy.pseudonym import installation_id, user_attributes
+from clientobs.privacy.pseudonym import installation_id, maker, user_attributes
 from clientobs.privacy.redaction import Redactor
 from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import Incoming, read_incoming
@@ -87,7 +87,9 @@ class _Builder:
         self.clock = Clock()
         self.run = ids.hex_id()
         self.session = ids.hex_id()
-        self.redactor = Redactor(self.config.privacy, self.config.limits, self.loss)
+        self.redactor = Redactor(
+            self.config.privacy, self.config.limits, self.loss, pseudonym=maker(home.secret)
+        )
         self.tool = Tool(self.config.service.name, self.config.service.version)
         self.tools = Tools(self.tool)
 
