@@ -14,6 +14,8 @@ from support.processes import end_processes_in
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytest_plugins = ["support.recording"]
+
 _OURS = ("CLIENTOBS_", "OTEL_")
 _CARRIED = ("TRACEPARENT", "TRACESTATE", "BAGGAGE")
 

@@ -14,11 +14,12 @@ names below load their part when they are first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from clientobs._version import __version__
 
+TYPE_CHECKING = False  # typing alone would take half of what this import may cost
 if TYPE_CHECKING:
+    from typing import Any
+
     from clientobs.errors import ClientobsError, ConfigError
     from clientobs.record.carrier import carrier, trace_id
     from clientobs.record.events import event

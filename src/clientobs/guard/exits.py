@@ -59,7 +59,8 @@ class ExitWatch:
             leaving = self._leaving
             if leaving is not None:
                 with quiet("exits.leaving"):
-                    leaving(kind, _detail(kind, args, kwargs))
+                    if kind == "os._exit" or _will_run(args, kwargs):
+                        leaving(kind, _detail(kind, args, kwargs))
             try:
                 return original(*args, **kwargs)
             finally:
@@ -70,6 +71,12 @@ class ExitWatch:
                         stayed()
 
         return leave
+
+
+def _will_run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    # os.execvp tries each folder on PATH in turn: only the one that has the program is the end.
+    program = args[0] if args else next(iter(kwargs.values()), None)
+    return program is not None and os.access(program, os.X_OK)
 
 
 def _detail(kind: ExitKind, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

@@ -46,7 +46,9 @@ class Pipeline:
         scopes = ScopeNumbers(journal.context_number)
         described = Resource(resource)
         self._spans = JournalSpanProcessor(journal, redactor, clock, self.contexts, scopes)
-        self._logs = JournalLogProcessor(journal.append, redactor, clock, self.contexts, scopes)
+        self._logs = JournalLogProcessor(
+            journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length
+        )
         self._meters = LazyMeterProvider(
             MetricsSink(journal.append, redactor, clock.now, scopes), described
         )

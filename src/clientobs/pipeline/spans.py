@@ -52,8 +52,11 @@ class Redacts(Protocol):
     def name(self, name: str) -> str:
         """Return a bounded, redacted name."""
 
-    def text(self, text: str) -> str:
-        """Return a bounded, redacted text."""
+    def text(self, text: str, limit: int | None = None) -> str:
+        """Return a redacted text of at most `limit` characters."""
+
+    def value(self, key: str, value: Any) -> Any:
+        """Return one redacted value, by the rules for its key."""
 
 
 class JournalSpanProcessor(SpanProcessor):

@@ -26,7 +26,7 @@ from clientobs.paths.folders import choose_home, home_candidates
 from clientobs.paths.mounts import MountTable
 from clientobs.pipeline import otel
 from clientobs.pipeline.context import Tool
-from clientobs.privacy.pseudonym import installation_id, user_attributes
+from clientobs.privacy.pseudonym import installation_id, maker, user_attributes
 from clientobs.privacy.redaction import Redactor
 from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import Incoming, read_incoming
@@ -87,7 +87,9 @@ class _Builder:
         self.clock = Clock()
         self.run = ids.hex_id()
         self.session = ids.hex_id()
-        self.redactor = Redactor(self.config.privacy, self.config.limits, self.loss)
+        self.redactor = Redactor(
+            self.config.privacy, self.config.limits, self.loss, pseudonym=maker(home.secret)
+        )
         self.tool = Tool(self.config.service.name, self.config.service.version)
         self.tools = Tools(self.tool)
 
@@ -147,7 +149,7 @@ class _Builder:
         )
 
     def _base(self, incoming: Incoming) -> dict[str, Any]:
-        user = user_attributes(self.config.privacy.user, self.home.secret, self.environ)
+        user = user_attributes(_login(self.environ), self.config.privacy.user, self.home.secret)
         return {
             semconv.SESSION_ID: self.session,
             **user,
@@ -280,6 +282,11 @@ def _set_origin(pipeline: Any, incoming: Incoming, kind: str) -> None:
         pipeline.origin.link = parent
     else:
         pipeline.origin.parent = parent
+
+
+def _login(environ: Mapping[str, str]) -> str:
+    # Not the user database: on a workstation that may be a directory server.
+    return next((environ[name] for name in ("USER", "LOGNAME", "USERNAME") if environ.get(name)), "")
 
 
 def _has_terminal() -> bool:
