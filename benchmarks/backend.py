@@ -1,8 +1,8 @@
 """A backend on loopback, as a process of its own: `python -m benchmarks.backend ok|hanging`.
 
 It prints its port. "ok" reads everything, answers 200 and counts the spans that arrived; "hanging" accepts
-and never answers. `GET /count` tells the number of spans; bodies are decoded only then, so that counting costs no
-time while something is measured.
+and never answers. `GET /count` tells the number of spans; bodies are decoded only then, so that counting costs
+no time while something is measured.
 """
 
 from __future__ import annotations
