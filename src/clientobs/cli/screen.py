@@ -93,9 +93,10 @@ class Screen:
                 self._stream.write(self._encodable("".join(text for text, _ in line).rstrip()) + "\n")
         self._stream.flush()
 
-    def json(self, document: Any) -> None:
+    def json(self, document: Any, *, one_line: bool = False) -> None:
         """Print one JSON document: indented for a terminal, one line for a pipe; ASCII, so harmless."""
-        self._stream.write(json.dumps(document, indent=2 if self.terminal else None, default=str) + "\n")
+        indent = 2 if self.terminal and not one_line else None
+        self._stream.write(json.dumps(document, indent=indent, default=str) + "\n")
         self._stream.flush()
 
     def rich_text(self, line: Line) -> Text:

@@ -144,9 +144,7 @@ class _Builder:
             version=__version__,
             resource=resource,
         )
-        return Journal(
-            self.home, identity, config=self.config.journal, clock=self.clock, loss=self.loss
-        )
+        return Journal(self.home, identity, config=self.config.journal, clock=self.clock, loss=self.loss)
 
     def _base(self, incoming: Incoming) -> dict[str, Any]:
         user = user_attributes(_login(self.environ), self.config.privacy.user, self.home.secret)
@@ -179,9 +177,7 @@ class _Builder:
             redactor=self.redactor,
             origin=pipeline.origin,
         )
-        parts.events = SessionEvents(
-            logger=pipeline.logger, started_mono=self.clock.mono(), kind=kind
-        )
+        parts.events = SessionEvents(logger=pipeline.logger, started_mono=self.clock.mono(), kind=kind)
         parts.collect_metrics = pipeline.collect_metrics
         parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))
         return parts
