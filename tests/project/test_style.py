@@ -47,7 +47,8 @@ def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def test_what_is_public_is_listed(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     listed = any("__all__" in names_assigned_by(node) for node in tree.body)
-    defines = any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    defines = any(not node.name.startswith("_") for node in functions)
     assert listed or not defines or path.stem.startswith("__")
 
 
