@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# What lies in a folder that is no package (the files that `clientobs run` lends to children) is no module of ours.
+# A folder that is no package holds what `clientobs run` lends to children: no modules of ours.
 SOURCES = sorted(path for path in (ROOT / "src").rglob("*.py") if (path.parent / "__init__.py").exists())
 MODULES = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")])
 MOST_LINES = 400
