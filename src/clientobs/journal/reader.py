@@ -205,7 +205,7 @@ def _open(path: str) -> int:
 
 
 def _read_header(fd: int, path: str) -> tuple[Header | None, int, int]:
-    """Return header, seed, and where the frames begin; without a good header the file's place tells the seed."""
+    """Return header, seed, and where frames begin; without a good header the file's place tells the seed."""
     start = len(FILE_MAGIC)
     head = _read(fd, start, FRAME.size)
     if len(head) == FRAME.size:

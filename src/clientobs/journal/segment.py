@@ -37,6 +37,7 @@ Failure: TypeAlias = Literal["taken", "deleted", "forked", "full", "error"]
 """Why a segment takes no more: its descriptor is closed or another's; its file was deleted; this is a forked
 child; no room (disk, quota, file size); any other error, a short write included."""
 
+_PRIVATE: Final = 0o600
 _FLAGS: Final = (
     os.O_WRONLY
     | os.O_CREAT
@@ -130,7 +131,7 @@ class Segment:
         return True
 
     def sync(self) -> None:
-        """Write what has landed to the disk itself; raises nothing, since a failing disk shows in `append`."""
+        """Write what has landed to the disk itself; where that fails, the next append goes elsewhere."""
         if self._synced == self.size or not self._is_ours():
             return
         self._synced = self.size
@@ -208,7 +209,7 @@ def open_segment(
     """
     lane, number = header["lane"], header["number"]
     path = os.path.join(folder, segment_name(lane, number))
-    fd = move_high(os.open(path, _FLAGS, 0o600))
+    fd = move_high(os.open(path, _FLAGS, _PRIVATE))
     try:
         found = _check_opened(fd, path)
     except OSError:
@@ -234,8 +235,8 @@ def _check_opened(fd: int, path: str) -> os.stat_result:
     found = os.fstat(fd)
     if _identity(found) != _identity(os.lstat(path)):
         raise OSError(errno.EBADF, "the descriptor was taken while the segment was opened", path)
-    if os.name == "posix" and found.st_mode & 0o777 != 0o600:
-        os.fchmod(fd, 0o600)  # the host's umask took bits from the owner
+    if os.name == "posix" and found.st_mode & 0o777 != _PRIVATE:
+        os.fchmod(fd, _PRIVATE)  # the host's umask took bits from the owner
         found = os.fstat(fd)
     return found
 

@@ -2,8 +2,8 @@
 
 `append` is the way of every record: no lock, one fstat and one write under the GIL, nothing raised. It may
 be called from any thread, a signal handler, a `__del__`, the middle of another append. All that is slow (the
-next segment, fdatasync, quota) happens in `tend`, which the runtime's keeper thread calls; an append does
-it itself only where it can't go on otherwise (lanes.py).
+next segment, fdatasync, quota) is the runtime's keeper thread's; an append does it only where it can't go on
+otherwise (lanes.py).
 
 When `append` returns True, the record survives the death of the process. When it returns False, the loss
 has been counted.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from clientobs._clock import Clock
@@ -22,6 +22,7 @@ from clientobs._guarded import faults, guarded
 from clientobs._libc import libc
 from clientobs._loss import LossLedger
 from clientobs.config.model import JournalConfig
+from clientobs.journal import retention
 from clientobs.journal.contexts import ContextTable
 from clientobs.journal.directory import RunDirectory, RunIdentity
 from clientobs.journal.format import MAX_PAYLOAD, Kind, Lane, encode_payload
@@ -30,23 +31,12 @@ from clientobs.journal.lanes import LANES, Lanes
 from clientobs.journal.records import NO_CONTEXT
 from clientobs.journal.segment import Segment
 
-__all__ = ["Journal", "JournalStats", "RunIdentity"]
+__all__ = ["Journal", "RunIdentity"]
 
 _MAX_OPEN_SPANS: Final = 4096
+_QUOTA_NS: Final = 30_000_000_000
+_QUOTA_OVERDUE_NS: Final = 1_000_000_000
 _NO_CONTEXTS: Final[tuple[int, ...]] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalStats:
-    """How a journal stands; for `doctor` and `status`."""
-
-    run: str
-    path: str
-    open_spans: int
-    paused: Mapping[str, str]
-    """Reason by lane, for lanes that take no records at the moment."""
-    under_gil: bool
-    """Whether appends go through libc under the GIL (False: through os.write)."""
 
 
 class Journal:
@@ -83,7 +73,8 @@ class Journal:
         self._closed = False
         self._too_deep = 0
         self._told_losses: dict[str, int] = {}
-        self._tended_mono: int | None = None
+        self._synced_mono = self._mono()
+        self._quota_mono = 0
         directory = RunDirectory(
             self.home,
             self.identity,
@@ -101,7 +92,7 @@ class Journal:
 
     @property
     def path(self) -> str:
-        """The run's folder."""
+        """The run's folder, which exists once something was appended."""
         return self._lanes.directory.path
 
     # The records ---------------------------------------------------------------------------------
@@ -121,8 +112,8 @@ class Journal:
             if contexts and not segment.contexts.issuperset(contexts):
                 self._write_contexts(segment, contexts)
             if segment.append(kind, payload, self._next(), self._mono()):
-                if segment.size >= self._lanes.soft_bytes:
-                    self._lanes.outgrown(segment)
+                if segment.size >= self._lanes.hard_bytes[lane]:
+                    self._lanes.rotate(lane, wait=False)
                 return True
             return self._append_slowly(kind, payload, lane, contexts, segment)
         except Exception as error:  # noqa: BLE001  # the wall: see _guarded.py
@@ -167,29 +158,30 @@ class Journal:
 
     # The keeper's work ---------------------------------------------------------------------------
 
-    def wait_until_due(self, timeout: float) -> None:
-        """Wait until there is work for `tend`, at most `timeout` seconds. For the keeper thread."""
-        self._lanes.due.acquire(timeout=timeout)
-
     @guarded("journal.tend", default=None)
     def tend(self) -> None:
-        """Rotate, sync, write down losses. For the keeper thread, at least every `sync_seconds`."""
+        """Rotate; sync every `sync_seconds`; make a round of retention; write down losses. Every 1 to 2 s."""
         if self._closed or self._pid != os.getpid() or not self._lanes.directory.is_open:
             return
-        self._tended_mono = self._mono()
-        self.rotate_if_due()
-        self.sync()
-        self._tell_losses()
-
-    @guarded("journal.rotate", default=None)
-    def rotate_if_due(self) -> None:
-        """Start new segments where the current ones are full, old or lost."""
+        now = self._mono()
         self._lanes.rotate_if_due()
+        if now - self._synced_mono >= self._config.sync_seconds * 1e9:
+            self._synced_mono = now
+            self.sync()
+        if self._lanes.starved or now - self._quota_mono >= _QUOTA_NS:
+            self.enforce_quota()
+        self._tell_losses()
 
     @guarded("journal.sync", default=None)
     def sync(self) -> None:
-        """Bring what has landed to the disk itself (fdatasync)."""
+        """Bring what has landed to the disk itself (fdatasync): what a power loss then can't take."""
         self._lanes.sync()
+
+    @guarded("journal.quota", default=None)
+    def enforce_quota(self) -> None:
+        """Make a round of retention, and take this writer's share of what is free."""
+        self._quota_mono = self._mono()
+        self._lanes.grant(retention.enforce(self.home, self._config).shares)
 
     # The end -------------------------------------------------------------------------------------
 
@@ -207,10 +199,10 @@ class Journal:
 
     @guarded("journal.reopen", default=None)
     def reopen(self) -> None:
-        """Begin another run after a close that was not the end: an exec that failed, a mended os._exit."""
+        """Go on after `close`, since the process didn't go after all (an exec that failed)."""
         if self._closed and self._pid == os.getpid():
-            self.identity = replace(self.identity, run=os.urandom(16).hex())
-            self._begin()
+            self._closed = False
+            self.note("reopened", {}, "vital")
 
     @guarded("journal.fork", default=None)
     def after_fork_in_child(self) -> None:
@@ -221,16 +213,16 @@ class Journal:
         self.identity = replace(self.identity, run=os.urandom(16).hex(), role="child")
         self._begin()
 
-    def stats(self) -> JournalStats:
-        """Return how this journal stands."""
+    def stats(self) -> dict[str, Any]:
+        """Return how this journal stands, for `doctor`."""
         segment = self._lanes.current["bulk"] or self._lanes.current["vital"]
-        return JournalStats(
-            run=self.run,
-            path=self.path,
-            open_spans=len(self._open_spans),
-            paused=self._lanes.pauses(),
-            under_gil=segment is not None and type(segment) is not Segment,
-        )
+        return {
+            "run": self.run,
+            "path": self.path,
+            "open_spans": len(self._open_spans),
+            "paused": self._lanes.pauses(),
+            "under_gil": segment is not None and type(segment) is not Segment,
+        }
 
     # Off the ordinary way ------------------------------------------------------------------------
 
@@ -246,6 +238,9 @@ class Journal:
             return self._lost("closed")
         for _ in range(2):  # the second time after a segment that failed at once
             segment = self._lanes.usable(lane, failed)
+            if isinstance(segment, str) and self._is_quota_overdue():
+                self.enforce_quota()
+                segment = self._lanes.usable(lane, failed)
             if isinstance(segment, str):
                 return self._lost(segment)
             self._write_contexts(segment, contexts)
@@ -255,6 +250,10 @@ class Journal:
         reason = "disk-full" if failed is not None and failed.failure == "full" else "io"
         return self._lost(self._lanes.pause(lane, reason))
 
+    def _is_quota_overdue(self) -> bool:
+        """Say whether a starved lane must see to its share itself: no keeper runs (in a forked child, say)."""
+        return self._lanes.starved and self._mono() - self._quota_mono > _QUOTA_OVERDUE_NS
+
     def _write_contexts(self, segment: Segment, contexts: tuple[int, ...]) -> None:
         for number in contexts:
             if number == NO_CONTEXT or number in segment.contexts:
@@ -263,7 +262,7 @@ class Journal:
             if payload is None:
                 self._loss.add("context")
             elif segment.append(Kind.CONTEXT, payload, self._next(), self._mono()):
-                segment.contexts.add(number)  # after it has landed: another thread must not rely on it before
+                segment.contexts.add(number)  # landed: only now may another thread rely on it
 
     def _carry_over(self, segment: Segment) -> None:
         """Write the starts of all open spans into a new segment of the bulk lane."""
@@ -290,6 +289,7 @@ class Journal:
         return used
 
     def _tell_losses(self) -> None:
+        """Write the totals down where they have changed."""
         if self._too_deep:
             deep, self._too_deep = self._too_deep, 0
             self._loss.add("fault", deep)

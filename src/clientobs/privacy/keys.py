@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 __all__ = ["HINTS", "MARKER", "KeyRules", "Verdict", "is_path_like", "words_of"]
 
@@ -22,8 +24,8 @@ MARKER: Final = "[redacted]"
 """What stands in the place of a secret: always the same, so that it tells neither the secret nor its length."""
 
 HINTS: Final = (
-    ("pass", "pw", "secret", "cred", "token", "key", "auth", "cookie", "otp", "jwt", "bearer", "_mongo")
-    + ("k_context", "sig")
+    *("pass", "pw", "secret", "cred", "token", "key", "auth", "cookie", "otp", "jwt", "bearer", "_mongo"),
+    *("k_context", "sig"),
 )  # fmt: skip
 """One of these is in every secret name, lower-cased: the search for names in `texts.py` starts from them."""
 

@@ -24,7 +24,9 @@ _UNQUOTED: Final = re.compile(
     rf"|,(?![\s\"'{{\[]|\Z|{_NAME_AHEAD}[\"']?[=:])"
     r"|<(?!/)|\\(?![\"'nrt]))*"
 )
-_NESTED: Final = re.compile(r"\"(?:[^\"\\]+|\\.)*\"?|'(?:[^'\\]+|\\.)*'?|[\[\](){}]|[^\"'\[\](){}]+", re.DOTALL)
+_NESTED: Final = re.compile(
+    r"\"(?:[^\"\\]+|\\.)*\"?|'(?:[^'\\]+|\\.)*'?|[\[\](){}]|[^\"'\[\](){}]+", re.DOTALL
+)
 _INSIDE: Final = {quote: re.compile(rf"(?:[^{quote}\\]+|\\.)*", re.DOTALL) for quote in "\"'`"}
 _GLUED: Final = re.compile(r"[^\s,;&)\]}>:<\"'`\\./]")
 _HEADER_END: Final = re.compile(r"[\r\n]|\\+[nr\"']|[\"'](?=[\s,;)\]}>]|\Z)")

@@ -147,7 +147,7 @@ class _Builder:
         return Journal(self.home, identity, config=self.config.journal, clock=self.clock, loss=self.loss)
 
     def _base(self, incoming: Incoming) -> dict[str, Any]:
-        user = user_attributes(_login(self.environ), self.config.privacy.user, self.home.secret)
+        user = user_attributes(self.config.privacy.user, self.home.secret, self.environ)
         return {
             semconv.SESSION_ID: self.session,
             **user,
@@ -278,11 +278,6 @@ def _set_origin(pipeline: Any, incoming: Incoming, kind: str) -> None:
         pipeline.origin.link = parent
     else:
         pipeline.origin.parent = parent
-
-
-def _login(environ: Mapping[str, str]) -> str:
-    # Not the user database: on a workstation that may be a directory server.
-    return next((environ[name] for name in ("USER", "LOGNAME", "USERNAME") if environ.get(name)), "")
 
 
 def _has_terminal() -> bool:
