@@ -1,4 +1,4 @@
-"""`clientobs show --follow`: a trace is printed when its last span has ended; a terminal shows what runs, too.
+"""`clientobs show --follow`: a trace is printed when its last span has ended; a terminal shows open ones too.
 
 What is still open stands below the printed traces and is drawn anew a few times a second. Spans that arrive
 for a trace that was printed already (another process, a late callback) are printed as a tree of their own.
