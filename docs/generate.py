@@ -1,7 +1,7 @@
 """Write the reference pages from what they are about, so that they can't say anything else.
 
-python docs/generate.py            write the pages
-python docs/generate.py --check    say which are not up to date, and end with 1 where one is not
+`python docs/generate.py` writes the pages; with `--check` it says which are not up to date, and ends with 1
+where one is not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 
 import clientobs
 from clientobs.cli.main import COMMANDS
-from configuration_page import configuration_page
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -52,9 +51,7 @@ def prose(docstring: str) -> str:
     """Return a docstring as Markdown: its doctests become code blocks."""
     parts: list[str] = []
     for paragraph in docstring.split("\n\n"):
-        if paragraph.lstrip().startswith(">>>"):
-            parts.append(f"```text\n{textwrap.dedent(paragraph)}\n```")
-        elif paragraph.startswith("    "):
+        if paragraph.lstrip().startswith(">>>") or paragraph.startswith("    "):
             parts.append(f"```text\n{textwrap.dedent(paragraph)}\n```")
         else:
             parts.append(paragraph)
@@ -78,11 +75,7 @@ def help_of(*command: str) -> str:
     return subprocess.check_output(arguments, env=environ, encoding="utf-8").strip()
 
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {
-    "api.md": api_page,
-    "commands.md": commands_page,
-    "configuration.md": configuration_page,
-}
+PAGES: dict[str, Callable[[], Iterator[str]]] = {"api.md": api_page, "commands.md": commands_page}
 NOTE = "<!-- Made by docs/generate.py: change what it is made from. -->\n"
 
 
@@ -95,9 +88,8 @@ def main(arguments: list[str]) -> int:
             stale.append(name)
             if "--check" not in arguments:
                 page.write_text(text, encoding="utf-8", newline="\n")
-    print(
-        "\n".join(f"{'stale' if '--check' in arguments else 'written'}: {name}" for name in stale), end="\n"
-    )
+    for name in stale:
+        print(f"{'stale' if '--check' in arguments else 'written'}: {name}")
     return 1 if stale and "--check" in arguments else 0
 
 
