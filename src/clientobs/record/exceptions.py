@@ -63,13 +63,13 @@ def emit_exception(recorder: Recorder, error: BaseException, context: Any) -> No
         semconv.EXCEPTION_MESSAGE: _message(error),
         semconv.EXCEPTION_STACKTRACE: stack_of(error),
     }
-    recorder.logger().emit(
+    recorder.voice.logger.emit(
         context=context,
         severity_number=SeverityNumber.ERROR,
         severity_text="ERROR",
         body=f"{attributes[semconv.EXCEPTION_TYPE]}: {attributes[semconv.EXCEPTION_MESSAGE]}",
         attributes=attributes,
-        event_name=semconv.EXCEPTION_EVENT,
+        event_name=semconv.EXCEPTION,
     )
 
 
