@@ -306,3 +306,17 @@ PROCESS_HANDLE_COUNT: Final = _metric(
     "process.windows.handle.count", RC, "{handle}", "updowncounter", "Open handles."
 )
 PROCESS_UPTIME: Final = _metric("process.uptime", RC, "s", "gauge", "Time since a host started.")
+
+VITAL_EVENTS: Final = frozenset(
+    {
+        SESSION_START,
+        SESSION_END,
+        APP_CRASH,
+        APP_HANG,
+        APP_START_FAILED,
+        PROBLEM_REPORT,
+        STORAGE_ROOT_MISSING,
+        CONFIG_PROBLEM,
+    }
+)
+"""Events of the vital lane: what a person must find after a weekend's storm has filled the bulk lane."""

@@ -1,6 +1,7 @@
 """The settings of clientobs: frozen dataclasses, one per concern.
 
-Each field's docstring gives unit, default (by the field itself), TOML key and environment variable. Nothing
+Each field's docstring gives unit and environment variable; the default is the field's own, the TOML key its
+place (`journal.home` is `home` under `[journal]`). docs/reference/configuration.md is made from them. Nothing
 here reads the environment or a file: `resolve.py` does, and remembers where each value came from.
 """
 
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 __all__ = [
+    "Compression",
     "Config",
     "DeliveryConfig",
     "DrainConfig",
@@ -21,6 +23,7 @@ __all__ = [
     "Profile",
     "Protocol",
     "RootConfig",
+    "Sampler",
     "ServiceConfig",
     "SessionKind",
     "Signal",
@@ -34,6 +37,15 @@ Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
 Signal: TypeAlias = Literal["traces", "logs", "metrics"]
 UserPolicy: TypeAlias = Literal["pseudonym", "name", "none"]
 SessionKind: TypeAlias = Literal["interactive", "batch", "farm"]
+Compression: TypeAlias = Literal["gzip", "none"]
+Sampler: TypeAlias = Literal[
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+]
 
 MIB = 1 << 20
 HOUR = 3600
@@ -44,13 +56,13 @@ class ServiceConfig:
     """Who is speaking: the resource attributes service.* and deployment.environment.name."""
 
     name: str = "unknown_service"
-    """init(service=), OTEL_SERVICE_NAME, service.name in OTEL_RESOURCE_ATTRIBUTES, TOML service.name."""
+    """Name of the tool or service. OTEL_SERVICE_NAME, then service.name in OTEL_RESOURCE_ATTRIBUTES."""
     version: str | None = None
-    """init(version=), service.version in OTEL_RESOURCE_ATTRIBUTES, TOML service.version."""
+    """Version of the tool. Also service.version in OTEL_RESOURCE_ATTRIBUTES."""
     environment: str | None = None
-    """init(environment=), deployment.environment.name in OTEL_RESOURCE_ATTRIBUTES, TOML service.environment."""
+    """production, staging ... Also deployment.environment.name in OTEL_RESOURCE_ATTRIBUTES."""
     attributes: tuple[tuple[str, str], ...] = ()
-    """Further resource attributes: OTEL_RESOURCE_ATTRIBUTES, TOML [resource]."""
+    """Further resource attributes: OTEL_RESOURCE_ATTRIBUTES over TOML [resource], name by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +70,27 @@ class EndpointConfig:
     """Where and how one signal is sent; the names and meanings of OTEL_EXPORTER_OTLP_[SIGNAL_]*."""
 
     url: str
-    """Full URL for http/protobuf (the signal's path included), scheme://host:port for grpc."""
+    """Endpoint. One for all signals is a base to which http/protobuf appends /v1/traces, /v1/logs or
+    /v1/metrics; a signal's own is used as it stands. grpc: scheme://host:port. A login in it becomes an
+    authorization header."""
     protocol: Protocol = "http/protobuf"
+    """http/protobuf or grpc."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Lower-case names. May hold credentials: repr is off, never journaled, never logged."""
+    """Headers of each request, names in lower case. They may be credentials: never shown, never journaled.
+    The variable holds name=value pairs separated by commas, values URL-encoded; TOML a table."""
     timeout: float = 10.0
-    """Seconds for one request (OTEL_EXPORTER_OTLP_TIMEOUT is read as seconds, as the Python SDK does)."""
-    compression: Literal["gzip", "none"] = "gzip"
+    """Seconds for one request. From 1000 on the number is taken for milliseconds: the specification's unit,
+    where Python's SDK reads seconds."""
+    compression: Compression = "gzip"
+    """gzip or none."""
     certificate: str | None = None
-    """Path of a CA bundle (PEM); None for the platform's."""
+    """Path of a CA bundle (PEM); unset: the platform's."""
     client_key: str | None = None
+    """Path of the client's private key (PEM), for mutual TLS."""
     client_certificate: str | None = None
+    """Path of the client's certificate chain (PEM), for mutual TLS."""
     insecure: bool = False
-    """gRPC only: no TLS where the URL has no scheme (OTEL_EXPORTER_OTLP_INSECURE)."""
+    """No TLS. Read for grpc endpoints without a scheme only; elsewhere http:// or https:// says it."""
 
     def __repr__(self) -> str:
         return f"EndpointConfig(url=<{self.protocol}>, {len(self.headers)} headers)"
@@ -81,13 +101,16 @@ class DeliveryConfig:
     """The destination: one endpoint a signal, None where that signal is not sent."""
 
     traces: EndpointConfig | None = None
+    """Where spans go."""
     logs: EndpointConfig | None = None
+    """Where log records and events go."""
     metrics: EndpointConfig | None = None
+    """Where metrics go."""
     headers_file: str | None = None
-    """TOML delivery.headers_file: `name=value` lines read by the drain alone, at each connect."""
+    """Path of a file of name=value lines, read by the drain alone, at each connect."""
     headers_command: tuple[str, ...] = ()
-    """TOML delivery.headers_command: a program run by the drain alone; its output is such lines."""
-    metrics_max_age: float = 1 * HOUR
+    """Program and arguments, run by the drain alone; it prints name=value lines."""
+    metrics_max_age: float = 1.0 * HOUR
     """Seconds: older metric deltas are dropped and counted; back ends refuse late cumulative samples."""
 
     @property
@@ -98,25 +121,28 @@ class DeliveryConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalConfig:
-    """The journal on this machine's disk."""
+    """The journal on this machine's disk. Bytes take units too ("256 MiB"), and so do seconds ("30 d")."""
 
     home: str | None = None
-    """Folder; None: the first usable of the platform's candidates. CLIENTOBS_HOME, TOML journal.home."""
+    """Folder on local disk; unset: the first usable of the platform's places. CLIENTOBS_HOME."""
     segment_bytes: int = 1 * MIB
+    """Bytes after which a segment is sealed."""
     segment_seconds: float = 30.0
+    """Seconds after which a segment is sealed."""
     bulk_bytes: int = 256 * MIB
-    """Quota of undelivered bulk segments, all runs of this user together. TOML journal.bulk_bytes."""
+    """Bytes: quota of undelivered bulk segments, all runs of this user together."""
     vital_bytes: int = 32 * MIB
-    """Quota of the vital lane (crash, session, error, report), apart from bulk."""
-    max_age: float = 30 * 24 * HOUR
+    """Bytes: quota of the vital lane (crash, session, error, report), apart from bulk."""
+    max_age: float = 30.0 * 24 * HOUR
     """Seconds an undelivered record is kept: a holiday plus a weekend."""
     free_floor_bytes: int = 512 * MIB
-    """The journal never takes the disk below this much free space."""
+    """Bytes: the journal never takes the disk below this much free space."""
     keep_delivered_bytes: int = 50 * MIB
-    keep_delivered_seconds: float = 24 * HOUR
-    """Delivered segments stay this long, so that `clientobs show` works at the desk."""
+    """Bytes of delivered segments that stay, so that `clientobs show` works at the desk."""
+    keep_delivered_seconds: float = 24.0 * HOUR
+    """Seconds that delivered segments stay."""
     sync_seconds: float = 5.0
-    """fdatasync in the background at most this often: what a power loss may cost."""
+    """Seconds between fdatasync calls, in the background: what a power loss may cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +150,14 @@ class DrainConfig:
     """The process that delivers."""
 
     mode: DrainMode = "process"
-    """CLIENTOBS_DRAIN, TOML drain.mode."""
+    """process: started on demand. external: a service of the machine's. thread: in the host. off: journal
+    only. CLIENTOBS_DRAIN."""
     python: str | None = None
-    """Interpreter for the drain; None: found. CLIENTOBS_DRAIN_PYTHON, TOML drain.python."""
+    """Path of the drain's interpreter; unset: one is found. CLIENTOBS_DRAIN_PYTHON."""
     exit_flush: float | None = None
-    """Seconds that exit may wait for delivery; None: 0, or 5 in a container. CLIENTOBS_EXIT_FLUSH, TOML drain.exit_flush."""
+    """Seconds that exit may wait for delivery; unset: 0, or 5 in a container. CLIENTOBS_EXIT_FLUSH."""
     idle_seconds: float = 60.0
-    """The drain leaves after this long without a live run or anything to deliver."""
+    """Seconds without a live run or anything to deliver, after which the drain leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,17 +165,17 @@ class PrivacyConfig:
     """What is never recorded."""
 
     user: UserPolicy = "pseudonym"
-    """user.id is a keyed hash, user.name the login name only under "name". TOML privacy.user."""
+    """pseudonym: user.id is a keyed hash. name: user.name is the login name too. none: neither."""
     environment: tuple[str, ...] = ()
-    """Further names (globs) of environment variables that may be recorded. TOML privacy.environment."""
+    """Further names (globs) of environment variables that may be recorded."""
     redact_keys: tuple[str, ...] = ()
-    """Further attribute keys (globs) whose values are replaced. TOML privacy.redact_keys."""
+    """Further attribute keys (globs) whose values are replaced."""
     redact_values: tuple[str, ...] = ()
-    """Further regular expressions; what matches in any text is replaced. TOML privacy.redact_values."""
+    """Further regular expressions; what matches in any text is replaced."""
     allow_keys: tuple[str, ...] = ()
-    """Attribute keys (globs) that the built-in key rules leave alone. TOML privacy.allow_keys."""
+    """Attribute keys (globs) that the built-in key rules leave alone."""
     propagate_to: tuple[str, ...] = ()
-    """Host names (globs) that may receive traceparent; baggage goes to none. TOML privacy.propagate_to."""
+    """Host names (globs) that may receive traceparent; baggage goes to none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,16 +183,25 @@ class LimitsConfig:
     """Bounds on one record: OTEL_*_LIMIT, and a bound on its bytes where the specification has none."""
 
     attribute_count: int = 128
+    """Attributes of one record. OTEL_ATTRIBUTE_COUNT_LIMIT."""
     attribute_value_length: int | None = None
-    """Characters; None: only the record's own bound."""
+    """Characters of one attribute's text; unset: text_length alone. OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT."""
     span_attribute_count: int | None = None
+    """Attributes of a span; unset: attribute_count. OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT."""
     span_attribute_value_length: int | None = None
+    """Characters; unset: attribute_value_length. OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT."""
     span_event_count: int = 128
+    """Events of a span. OTEL_SPAN_EVENT_COUNT_LIMIT."""
     span_link_count: int = 128
+    """Links of a span. OTEL_SPAN_LINK_COUNT_LIMIT."""
     event_attribute_count: int = 128
+    """Attributes of a span's event; follows attribute_count. OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT."""
     link_attribute_count: int = 128
+    """Attributes of a span's link; follows attribute_count. OTEL_LINK_ATTRIBUTE_COUNT_LIMIT."""
     log_attribute_count: int | None = None
+    """Attributes of a log record; unset: attribute_count. OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT."""
     log_attribute_value_length: int | None = None
+    """Characters; unset: attribute_value_length. OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT."""
     text_length: int = 16_384
     """Characters kept of one attribute text, ours: the OTel default is no limit at all."""
     body_length: int = 65_536
@@ -178,22 +214,26 @@ class LimitsConfig:
 class TracesConfig:
     """Head sampling and propagation."""
 
-    sampler: str = "parentbased_always_on"
-    """OTEL_TRACES_SAMPLER, TOML traces.sampler."""
+    sampler: Sampler = "parentbased_always_on"
+    """Which spans are recorded at all. OTEL_TRACES_SAMPLER."""
     sampler_argument: float | None = None
-    """OTEL_TRACES_SAMPLER_ARG, TOML traces.sampler_argument."""
+    """Share of traces kept by the traceidratio samplers, 0 to 1; unset: 1. OTEL_TRACES_SAMPLER_ARG."""
     propagators: tuple[str, ...] = ("tracecontext", "baggage")
-    """OTEL_PROPAGATORS. What is read from TRACEPARENT and BAGGAGE at start, and written by carrier()."""
+    """What is read from TRACEPARENT and BAGGAGE at start, and written by carrier(). OTEL_PROPAGATORS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootConfig:
-    """One storage root of the studio, as each operating system mounts it. TOML [roots.NAME]."""
+    """One storage root of the studio, as each operating system mounts it."""
 
     name: str
+    """What stands for the root in portable paths: {proj}/sq010/..."""
     linux: str | None = None
+    """Absolute path on Linux."""
     windows: str | None = None
+    """Drive or UNC path on Windows."""
     macos: str | None = None
+    """Absolute path on macOS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,13 +242,14 @@ class Config:
 
     service: ServiceConfig = field(default_factory=ServiceConfig)
     disabled: bool = False
-    """CLIENTOBS_DISABLED=1 or OTEL_SDK_DISABLED=true: nothing is recorded and nothing is patched."""
+    """Nothing is recorded and nothing is patched. CLIENTOBS_DISABLED=1 or OTEL_SDK_DISABLED=true; in the
+    environment it is a switch for ops, stronger than init(disabled=False)."""
     profile: Profile = "standard"
-    """minimal: sessions, crashes and logs, no patches. CLIENTOBS_PROFILE, TOML profile."""
+    """minimal: sessions, crashes and logs, no patches. CLIENTOBS_PROFILE."""
     session_kind: SessionKind | None = None
-    """None: told from the farm's variables and the terminal. TOML session.kind."""
+    """interactive, batch or farm; unset: told from the farm's variables, the host and the terminal."""
     instruments: tuple[str, ...] | None = None
-    """Names to switch on; None: the profile's default set. TOML instruments.enabled."""
+    """Names to switch on; unset: the profile's own set."""
     journal: JournalConfig = field(default_factory=JournalConfig)
     drain: DrainConfig = field(default_factory=DrainConfig)
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
@@ -216,3 +257,4 @@ class Config:
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     traces: TracesConfig = field(default_factory=TracesConfig)
     roots: tuple[RootConfig, ...] = ()
+    """Storage roots by name: TOML [roots.NAME]."""

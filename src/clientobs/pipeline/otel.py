@@ -21,6 +21,7 @@ import logging
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
@@ -42,7 +43,7 @@ class OtelUnusable(ClientobsError):  # noqa: N818  # reads as what it says; neve
 def load() -> None:
     """Import the API and the SDK for traces and logs; raise OtelUnusable where that fails."""
     try:
-        with _without_psutil(), _without_metadata_scan():
+        with _without_psutil(), _without_metadata_scan(), _quiet_warnings():
             importlib.import_module("opentelemetry.sdk.trace")
             importlib.import_module("opentelemetry.sdk._logs")
         _require_recent()
@@ -64,6 +65,16 @@ def _keep_quiet() -> None:
     logger = logging.getLogger("opentelemetry")
     if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
         logger.addHandler(logging.NullHandler())
+
+
+@contextmanager
+def _quiet_warnings() -> Iterator[None]:
+    """Let the warning that the SDK's import sets to "once" be ignored: once is once too much on a farm."""
+    before = {id(item) for item in warnings.filters}
+    yield
+    for place, item in enumerate(warnings.filters):
+        if id(item) not in before and str(item[2].__module__).startswith("opentelemetry."):
+            warnings.filters[place] = ("ignore", *item[1:])  # type: ignore[index]  # a list, not a Sequence
 
 
 class _RefusePsutil(MetaPathFinder):

@@ -52,8 +52,11 @@ class Redacts(Protocol):
     def name(self, name: str) -> str:
         """Return a bounded, redacted name."""
 
-    def text(self, text: str) -> str:
-        """Return a bounded, redacted text."""
+    def text(self, text: str, limit: int | None = None) -> str:
+        """Return a redacted text of at most `limit` characters."""
+
+    def value(self, key: str, value: Any) -> Any:
+        """Return one redacted value, by the rules for its key."""
 
 
 class JournalSpanProcessor(SpanProcessor):
@@ -80,13 +83,14 @@ class JournalSpanProcessor(SpanProcessor):
         self._scopes = scopes
         # By span id: what the end needs of the start. Entries leave with their span.
         self._open: dict[int, tuple[Any, ...]] = {}
+        self._silent = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Write the span as open."""
         try:
             lean = type(span) is LeanSpan
             context: Any = span._context  # noqa: SLF001  # properties cost: this runs for every span
-            if not context.trace_flags & 1:
+            if self._silent or not context.trace_flags & 1:
                 return
             mono = span.start_mono if lean else self._clock.mono()  # type: ignore[attr-defined]
             start = span._start_time if lean else self._own_start(span._start_time, mono)  # noqa: SLF001
@@ -127,7 +131,7 @@ class JournalSpanProcessor(SpanProcessor):
                 mono = self._clock.mono()
                 head = self._open.pop(span.context.span_id, None) or self._head_of_stranger(span, mono)
                 end = self._own_end(span.end_time, head, mono) if head else 0
-            if head is None:  # not sampled
+            if head is None or self._silent:  # not sampled, or after the end
                 return
             if span._name != head[3]:  # noqa: SLF001  # update_name(), or a redacted one
                 head = (*head[:3], self._name(span._name), *head[4:])  # noqa: SLF001
@@ -148,6 +152,10 @@ class JournalSpanProcessor(SpanProcessor):
             self._ended(head[1], payload, "bulk", (head[7], head[8]))
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("spans.end", error)
+
+    def silence(self) -> None:
+        """Write nothing from here on: a processor can't be taken off the application's provider."""
+        self._silent = True
 
     def forget_open(self) -> None:
         """Drop the notes on open spans: in a forked child they belong to the parent."""

@@ -69,7 +69,7 @@ def emit_exception(recorder: Recorder, error: BaseException, context: Any) -> No
         severity_text="ERROR",
         body=f"{attributes[semconv.EXCEPTION_TYPE]}: {attributes[semconv.EXCEPTION_MESSAGE]}",
         attributes=attributes,
-        event_name=semconv.EXCEPTION_EVENT,
+        event_name=semconv.EXCEPTION,
     )
 
 

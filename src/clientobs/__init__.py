@@ -1,0 +1,88 @@
+"""clientobs: the flight recorder of creative desktop software.
+
+    import clientobs
+
+    clientobs.init("scene-publisher", version="1.4.0")
+
+    with clientobs.context(project="demo", shot="sq010_sh020"):
+        with clientobs.span("publish"):
+            ...
+
+Importing this package does nothing: no thread, no patch, no look at the environment, no OpenTelemetry. The
+names below load their part when they are first used.
+"""
+
+from __future__ import annotations
+
+from clientobs._version import __version__
+
+TYPE_CHECKING = False  # typing alone would take half of what this import may cost
+if TYPE_CHECKING:
+    from typing import Any
+
+    from clientobs.errors import ClientobsError, ConfigError
+    from clientobs.record.carrier import carrier, trace_id
+    from clientobs.record.events import event
+    from clientobs.record.metrics import counter, gauge, histogram
+    from clientobs.record.production import context, set_context
+    from clientobs.record.span import span
+    from clientobs.record.traced import traced
+    from clientobs.runtime.active import flush, init, shutdown
+    from clientobs.runtime.doctor import doctor
+    from clientobs.runtime.runtime import Runtime
+
+__all__ = [
+    "ClientobsError",
+    "ConfigError",
+    "Runtime",
+    "__version__",
+    "carrier",
+    "context",
+    "counter",
+    "doctor",
+    "event",
+    "flush",
+    "gauge",
+    "histogram",
+    "init",
+    "set_context",
+    "shutdown",
+    "span",
+    "trace_id",
+    "traced",
+]
+
+_HOMES = {
+    "ClientobsError": "errors",
+    "ConfigError": "errors",
+    "Runtime": "runtime.runtime",
+    "carrier": "record.carrier",
+    "context": "record.production",
+    "counter": "record.metrics",
+    "doctor": "runtime.doctor",
+    "event": "record.events",
+    "flush": "runtime.active",
+    "gauge": "record.metrics",
+    "histogram": "record.metrics",
+    "init": "runtime.active",
+    "set_context": "record.production",
+    "shutdown": "runtime.active",
+    "span": "record.span",
+    "trace_id": "record.carrier",
+    "traced": "record.traced",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'clientobs' has no attribute {name!r}")
+    import importlib  # noqa: PLC0415  # nothing is imported before a name is used
+
+    value = getattr(importlib.import_module(f"clientobs.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The settings of clientobs and where each came from: read `model.py` first, then `resolve.py`."""

@@ -1,0 +1,76 @@
+"""Where a value stands, what is wrong with it, and which name was meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Problem", "Source", "SourceKind", "Unacceptable", "did_you_mean"]
+
+SourceKind: TypeAlias = Literal["argument", "environment", "file", "default"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where one value came from.
+
+    >>> Source(kind="file", name="journal.home", file="/studio/clientobs.toml", line=12).where
+    '/studio/clientobs.toml:12'
+    """
+
+    kind: SourceKind
+    name: str = ""
+    """The argument (`home=`), the variable, or the key of the file."""
+    file: str | None = None
+    line: int | None = None
+
+    @property
+    def where(self) -> str:
+        """What to open or change: the variable, the argument, or file and line; "" for a default."""
+        if self.file is None:
+            return self.name
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with the environment or the file; never holds a credential."""
+
+    file: str | None
+    line: int | None
+    key: str
+    """The variable, argument or dotted key; "" where the file as a whole is meant."""
+    message: str
+    """What is wrong and what is accepted."""
+
+    @classmethod
+    def at(cls, source: Source, message: str, key: str | None = None) -> Problem:
+        """Return the problem of the value at `source`."""
+        return cls(
+            file=source.file, line=source.line, key=source.name if key is None else key, message=message
+        )
+
+    def __str__(self) -> str:
+        place = self.file or ""
+        if self.file and self.line is not None:
+            place = f"{self.file}:{self.line}"
+        return ": ".join(part for part in (place, self.key, self.message) if part)
+
+
+class Unacceptable(Exception):  # noqa: N818  # inside config only; becomes a Problem or a ConfigError
+    """A reader's refusal: the text says what is accepted instead."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the nearest of `known`, or "".
+
+    >>> did_you_mean("journal.hom", ["journal.home", "drain.mode"])
+    "; did you mean 'journal.home'?"
+    """
+    import difflib  # noqa: PLC0415  # only on the way to a message
+
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return f"; did you mean {near[0]!r}?" if near else ""

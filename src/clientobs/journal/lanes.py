@@ -1,0 +1,190 @@
+"""The two lanes' open segments, and all that replaces one: size, age, a failure, a pause, the quota.
+
+An ordinary append comes through here for one dict look-up only. One thread at a time opens segments; the
+others go on in the segment that they have, or, where there is none, wait for at most 0.25 s.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from clientobs._loss import LossLedger
+from clientobs.config.model import JournalConfig
+from clientobs.errors import JournalError
+from clientobs.journal.directory import RunDirectory
+from clientobs.journal.format import Lane
+from clientobs.journal.retention import Share, first_share
+from clientobs.journal.segment import NO_ROOM, Segment
+
+__all__ = ["LANES", "Lanes"]
+
+LANES: Final[tuple[Lane, ...]] = ("bulk", "vital")
+_PAUSE_NS: Final = 30_000_000_000
+_WAIT: Final = 0.25  # seconds
+_HARD_LIMIT: Final = 2  # times the size at which the keeper replaces a segment
+_LEAST_SEGMENT: Final = 32 << 10  # bytes; smaller ones would hold little but their header
+_UNSYNCED: Final = 8  # segments left behind whose data may still wait for fdatasync
+
+
+class Lanes:
+    """The current segment of each lane (`current`, read by every append) and its succession.
+
+    `opened` is called with each new segment once other threads can find it: open spans are carried over.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        config: JournalConfig,
+        loss: LossLedger,
+        *,
+        mono: Callable[[], int],
+        opened: Callable[[Segment], None],
+    ) -> None:
+        self.directory = directory
+        self.current: dict[Lane, Segment | None] = dict.fromkeys(LANES)
+        self.starved = False
+        """Set when a lane has used half of its share: time for a round of retention."""
+        self.hard_bytes: dict[Lane, int] = {}
+        """What a segment may grow to while the keeper, which replaces it at half of that, is busy."""
+        self._shares: dict[Lane, Share] = {}
+        self._segment_bytes = config.segment_bytes
+        self.grant({lane: first_share(config, lane) for lane in LANES})
+        self._age_ns = int(config.segment_seconds * 1e9)
+        self._loss = loss
+        self._mono = mono
+        self._opened = opened
+        self._opening = threading.Lock()
+        self._opener = 0
+        self._leaving: deque[Segment] = deque(maxlen=_UNSYNCED)
+        self._pauses: dict[Lane, tuple[int, str]] = {}
+
+    def usable(self, lane: Lane, failed: Segment | None) -> Segment | str:
+        """Return a segment other than `failed` to append to, or the reason (for the ledger) for none."""
+        until, reason = self._pauses.get(lane, (0, ""))
+        if self._mono() < until:
+            return reason
+        if self._opener == threading.get_ident():
+            return "reentrant"  # a signal handler or a __del__, while this very thread opens a segment
+        if not self._opening.acquire(timeout=_WAIT):
+            return "busy"
+        self._opener = threading.get_ident()
+        try:
+            current = self.current[lane]
+            if current is not None and current is not failed and current.failure is None:
+                return current  # another thread was here before
+            return self._replace_failed(lane, failed)
+        finally:
+            self._opener = 0
+            self._opening.release()
+
+    def rotate(self, lane: Lane) -> None:
+        """Put the lane's next segment in place, unless another thread is opening one."""
+        if not self._opening.acquire(blocking=False):
+            return
+        self._opener = threading.get_ident()
+        try:
+            old = self.current[lane]
+            if old is None or not self._is_due(old):
+                return
+            if isinstance(self._open(lane), str) and old.size >= self.hard_bytes[lane]:
+                self.current[lane] = None  # sealed without a successor: what comes now is counted
+            if self.current[lane] is not old and old.failure is None:
+                self._leaving.append(old)
+        finally:
+            self._opener = 0
+            self._opening.release()
+
+    def keep(self) -> None:
+        """Replace segments that are full, old or unusable, and see to the lock; for the keeper."""
+        for lane in LANES:
+            segment = self.current[lane]
+            if segment is not None and self._is_due(segment):
+                self.rotate(lane)
+        if self._opening.acquire(blocking=False):
+            try:
+                self.directory.keep()
+            except (OSError, JournalError):
+                return  # the next round, or the next segment, tries again
+            finally:
+                self._opening.release()
+
+    def sync(self) -> None:
+        """Bring what has landed to the disk itself; for the keeper, since it takes 0.1 to 100 ms."""
+        while self._leaving:
+            self._leaving.popleft().sync()  # and sealed, as its last user lets go of it
+        for lane in LANES:
+            segment = self.current[lane]
+            if segment is not None:
+                segment.sync()
+
+    def pause(self, lane: Lane, reason: str) -> str:
+        """Append nothing to the lane for 30 s: what stands in the way won't be gone in the next instant."""
+        self.current[lane] = None
+        self._pauses[lane] = (self._mono() + _PAUSE_NS, reason)
+        return reason
+
+    def resume(self) -> None:
+        """End all pauses: there is room again."""
+        self._pauses.clear()
+
+    def pauses(self) -> dict[str, str]:
+        """Return the reason by lane of those that are paused now."""
+        now = self._mono()
+        return {lane: reason for lane, (until, reason) in self._pauses.items() if now < until}
+
+    def grant(self, shares: Mapping[Lane, Share]) -> None:
+        """Set what each lane may add until the next grant, and fit the size of its segments to it."""
+        for lane, share in shares.items():
+            fitting = max(share.size // 2, _LEAST_SEGMENT)
+            self.hard_bytes[lane] = min(_HARD_LIMIT * self._segment_bytes, fitting)
+            self._shares[lane] = share
+        self.starved = False
+
+    def abandon(self) -> None:
+        """Drop the parent's segments in a forked child, without a byte."""
+        for segment in [*self.current.values(), *self._leaving]:
+            if segment is not None:
+                segment.abandon()
+        self.leave()
+
+    def leave(self) -> None:
+        """Drop all segments: each is sealed when its last user lets go of it."""
+        self.current = dict.fromkeys(LANES)
+        self._leaving.clear()
+
+    def _is_due(self, segment: Segment) -> bool:
+        if segment.failure is not None or segment.size * _HARD_LIMIT >= self.hard_bytes[segment.lane]:
+            return True
+        # One without a record stays: an idle night must not leave a thousand empty segments.
+        return segment.records > 0 and self._mono() - segment.opened_mono >= self._age_ns
+
+    def _replace_failed(self, lane: Lane, failed: Segment | None) -> Segment | str:
+        failure = None if failed is None else failed.failure
+        if failure == "full":
+            return self.pause(lane, "disk-full")
+        if failed is not None and failure == "deleted":
+            self._loss.add("deleted", failed.records)
+        return self._open(lane)
+
+    def _open(self, lane: Lane) -> Segment | str:
+        share = self._shares[lane]
+        if share.size < min(self.hard_bytes[lane], _LEAST_SEGMENT):
+            self.starved = True
+            return share.reason
+        try:
+            segment = self.directory.open_segment(lane)
+        except OSError as error:
+            return self.pause(lane, "disk-full" if error.errno in NO_ROOM else "io")
+        except JournalError:
+            return self.pause(lane, "home")
+        left = share.size - self.hard_bytes[lane]
+        self.starved = self.starved or left < self.hard_bytes[lane]
+        self._shares[lane] = replace(share, size=left)
+        self.current[lane] = segment
+        self._opened(segment)
+        return segment

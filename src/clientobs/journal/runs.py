@@ -1,0 +1,144 @@
+"""The runs of a home: their folders, segments, and whether their process still lives.
+
+There is no index: the segments alone are the truth, and a folder is listed anew each time. Symlinks and
+whatever else doesn't look like ours are passed over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from clientobs.errors import JournalError
+from clientobs.journal.format import Lane, split_segment_name
+from clientobs.journal.home import Home
+from clientobs.journal.lock import lock_state
+from clientobs.journal.process import boot_id, process_start
+from clientobs.journal.reader import read_header
+from clientobs.journal.records import Header
+
+__all__ = ["RunFolder", "RunState", "SegmentFile", "header_of", "list_runs", "run_state"]
+
+RunState: TypeAlias = Literal["alive", "closed", "dead"]
+"""closed: ended in good order (the clean close is among its records); dead: ended somehow."""
+
+_RUN: Final = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFile:
+    """A segment as the folder shows it; size in bytes, mtime in nanoseconds since the epoch."""
+
+    path: str
+    lane: Lane
+    number: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder:
+    """One run on disk; segments are sorted by lane and number."""
+
+    path: str
+    run: str
+    segments: tuple[SegmentFile, ...]
+    state: RunState
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process may still append."""
+        return self.state == "alive"
+
+    @property
+    def size(self) -> int:
+        """Bytes of all segments."""
+        return sum(segment.size for segment in self.segments)
+
+    def lane(self, lane: Lane) -> tuple[SegmentFile, ...]:
+        """Return the segments of one lane, in the order they were begun."""
+        return tuple(segment for segment in self.segments if segment.lane == lane)
+
+
+def list_runs(home: Home | str) -> list[RunFolder]:
+    """Return all runs of a home (a Home, or the path of its folder of runs), sorted by id.
+
+    The state is read before the segments: a run told as dead or closed has all its segments listed.
+    """
+    folder = home if isinstance(home, str) else home.runs
+    runs = []
+    for run in _run_names(folder):
+        path = os.path.join(folder, run)
+        state = run_state(path)
+        runs.append(RunFolder(path=path, run=run, segments=_segments(path), state=state))
+    return runs
+
+
+def run_state(path: str) -> RunState:
+    """Say how the run in folder `path` stands.
+
+    The lock decides. A free one without the mark of a clean close may also mean that the host closed a
+    descriptor that it didn't own (os.closerange): so its process is looked for as well, by pid, start time
+    and boot, until the writer takes the lock again.
+    """
+    lock = lock_state(f"{path}.lock")
+    if lock == "held":
+        return "alive"
+    if lock == "closed":
+        return "closed"
+    header = header_of(path)
+    if header is None or not header.pid_start or header.boot_id != boot_id():
+        return "dead"
+    return "alive" if process_start(header.pid) == header.pid_start else "dead"
+
+
+def header_of(path: str) -> Header | None:
+    """Return the first good header among the segments in run folder `path`; all name the same process."""
+    for segment in _segments(path):
+        try:
+            header = read_header(segment.path)
+        except (JournalError, FileNotFoundError):
+            continue
+        if header is not None:
+            return header
+    return None
+
+
+def _run_names(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                entry.name
+                for entry in entries
+                if _RUN.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+            )
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise JournalError(f"{folder} can't be listed ({error.strerror}).") from error
+
+
+def _segments(path: str) -> tuple[SegmentFile, ...]:
+    return tuple(sorted(_scan_segments(path), key=lambda segment: (segment.lane, segment.number)))
+
+
+def _scan_segments(path: str) -> Iterator[SegmentFile]:
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                name = split_segment_name(entry.name)
+                if name is None or not entry.is_file(follow_symlinks=False):
+                    continue
+                found = entry.stat(follow_symlinks=False)
+                yield SegmentFile(
+                    path=entry.path,
+                    lane=name[0],
+                    number=name[1],
+                    size=found.st_size,
+                    mtime_ns=found.st_mtime_ns,
+                )
+    except OSError:
+        return  # released by another process in this moment

@@ -1,0 +1,127 @@
+"""The pipeline of one run: the three providers over the journal, and the tracer, logger and meter of ours."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits
+
+from clientobs._clock import Clock
+from clientobs._loss import LossLedger
+from clientobs._version import __version__
+from clientobs.config.model import Config, LimitsConfig
+from clientobs.pipeline.context import ContextNumbers, Tool
+from clientobs.pipeline.ids import PrivateIdGenerator
+from clientobs.pipeline.logs import JournalLogProcessor
+from clientobs.pipeline.metrics import LazyMeterProvider, MetricsSink
+from clientobs.pipeline.providers import SLOTS, GlobalProvider
+from clientobs.pipeline.sampling import NameBudget, StormSampler, configured_sampler
+from clientobs.pipeline.scopes import ScopeNumbers
+from clientobs.pipeline.spans import JournalSpanProcessor, Redacts
+from clientobs.pipeline.tracer import JournalTracerProvider, Origin
+
+__all__ = ["Pipeline"]
+
+_SCOPE: Final = "clientobs"
+
+
+class Pipeline:
+    """Built once a run; `place()` makes its providers the global ones, `release()` takes them out again."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        journal: Any,
+        redactor: Redacts,
+        clock: Clock,
+        loss: LossLedger,
+        tool: Tool,
+        resource: dict[str, Any],
+    ) -> None:
+        self.contexts = ContextNumbers(journal.context_number, tool)
+        self.origin = Origin()
+        scopes = ScopeNumbers(journal.context_number)
+        described = Resource(resource)
+        self._spans = JournalSpanProcessor(journal, redactor, clock, self.contexts, scopes)
+        self._logs = JournalLogProcessor(
+            journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length
+        )
+        self._meters = LazyMeterProvider(
+            MetricsSink(journal.append, redactor, clock.now, scopes), described
+        )
+        traces = self._tracer_provider(config, clock, loss, described)
+        traces.add_span_processor(self._spans)
+        logs = LoggerProvider(resource=described, shutdown_on_exit=False)
+        logs.add_log_record_processor(self._logs)
+        self._global_traces = GlobalProvider(SLOTS["traces"], traces, self._spans)
+        self._global_logs = GlobalProvider(SLOTS["logs"], logs, self._logs)
+        self._global_metrics = GlobalProvider(SLOTS["metrics"], self._meters, None)
+        self._made: dict[str, tuple[Any, Any]] = {}
+
+    def _tracer_provider(
+        self, config: Config, clock: Clock, loss: LossLedger, described: Resource
+    ) -> JournalTracerProvider:
+        budget = NameBudget(config.limits.storm_per_minute)
+        return JournalTracerProvider(
+            origin=self.origin,
+            clock=clock,
+            resource=described,
+            sampler=StormSampler(configured_sampler(config.traces), budget, loss),
+            id_generator=PrivateIdGenerator(),
+            span_limits=_span_limits(config.limits),
+        )
+
+    def place(self) -> None:
+        """Set, join or honour the global providers."""
+        for provider in (self._global_traces, self._global_logs, self._global_metrics):
+            provider.place()
+
+    def release(self) -> None:
+        """Take ours out of the globals and silence the processors that joined others."""
+        for provider in (self._global_traces, self._global_logs, self._global_metrics):
+            provider.release()
+        self._spans.silence()
+        self._logs.silence()
+
+    def tracer(self) -> Any:
+        """Return our tracer of the provider of the day."""
+        return self._of(self._global_traces.current, "get_tracer")
+
+    def logger(self) -> Any:
+        """Return our logger of the provider of the day."""
+        return self._of(self._global_logs.current, "get_logger")
+
+    def meter(self) -> Any:
+        """Return our meter."""
+        return self._of(self._global_metrics.current, "get_meter")
+
+    def _of(self, provider: Any, getter: str) -> Any:
+        made = self._made.get(getter)
+        if made is None or made[0] is not provider:
+            made = self._made[getter] = (provider, getattr(provider, getter)(_SCOPE, __version__))
+        return made[1]
+
+    def collect_metrics(self) -> None:
+        """Write the metric deltas since the last collection."""
+        self._meters.collect()
+
+    def after_fork_in_child(self) -> None:
+        """Forget what belongs to the parent."""
+        self._spans.forget_open()
+        self._meters.renew_locks()
+
+
+def _span_limits(limits: LimitsConfig) -> SpanLimits:
+    return SpanLimits(
+        max_attributes=limits.attribute_count,
+        max_span_attributes=limits.span_attribute_count,
+        max_attribute_length=limits.attribute_value_length,
+        max_span_attribute_length=limits.span_attribute_value_length,
+        max_events=limits.span_event_count,
+        max_links=limits.span_link_count,
+        max_event_attributes=limits.event_attribute_count,
+        max_link_attributes=limits.link_attribute_count,
+    )

@@ -1,0 +1,164 @@
+"""Secrets on command lines: `--password X`, `--password=X`, and the short flags of programs that are known.
+
+A short flag means a password to one program and a port to the next, so `-p` and its kind are judged by the
+program (`mysql -pX`, `sshpass -p X`, `curl -u name:X`); long flags are judged by their name (`keys.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from clientobs.privacy.keys import MARKER, KeyRules
+
+__all__ = ["may_name_program", "scrub_arguments", "scrub_commands"]
+
+
+class _Flags(NamedTuple):
+    """Flags of one program whose value is secret: glued to the flag, or the word after it."""
+
+    glued: tuple[str, ...] = ()
+    next: tuple[str, ...] = ()
+
+
+_NONE: Final = _Flags()
+_LOGIN: Final = _Flags(next=("-p",))
+_PROGRAMS: Final[dict[str, _Flags]] = {
+    **dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mysqlimport", "mariadb"), _Flags(glued=("-p",))),
+    **dict.fromkeys(("7z", "7za", "7zz", "7zr", "rar", "unrar"), _Flags(glued=("-p",))),
+    **dict.fromkeys(("plink", "pscp", "psftp", "putty"), _Flags(next=("-pw",))),
+    **dict.fromkeys(("mongo", "mongosh", "mongodump", "mongorestore"), _Flags(("-p",), ("-p",))),
+    **dict.fromkeys(("ldapsearch", "ldapmodify", "ldapadd", "ldapwhoami"), _Flags(("-w",), ("-w",))),
+    **dict.fromkeys(("smbclient", "rpcclient"), _Flags(("-U",), ("-U", "--user"))),
+    **dict.fromkeys(("zip", "unzip", "sqlcmd"), _Flags(("-P",), ("-P",))),
+    # Their -p is a password after `login` alone: elsewhere it is a port.
+    **dict.fromkeys(("docker", "podman"), _NONE),
+    "curl": _Flags(("-u", "-U"), ("-u", "-U", "-b", "--user", "--proxy-user", "--pass", "--proxy-pass")),
+    "sshpass": _Flags(("-p",), ("-p",)),
+    "redis-cli": _Flags(next=("-a", "--pass")),
+    "p4": _Flags(next=("-P",)),
+    "psexec": _Flags(next=("-p",)),
+    "lftp": _Flags(next=("-u",)),
+    "openssl": _Flags(next=("-passin", "-passout", "-pass", "-k")),
+    "xfreerdp": _Flags(glued=("/p:",)),
+}
+_STEMS: Final = (
+    ("mysql", "mariadb", "7z", "rar", "plink", "pscp", "psftp", "putty", "mongo", "ldap", "sshpass", "curl", "zip")
+    + ("client", "redis-cli", "sqlcmd", "p4", "psexec", "lftp", "openssl", "freerdp", "docker", "podman")
+)  # fmt: skip
+"""A piece of each program's name: the prefilter."""
+
+_MAX_LINE: Final = 4096
+_MAX_PREFIX: Final = 8
+_PROGRAM: Final = re.compile(
+    r"(?<![\w.-])(" + "|".join(sorted(_PROGRAMS, key=len, reverse=True)) + r")(?:\.exe)?(?=[ \t\"'])"
+)
+_WORD: Final = re.compile(r"\"(?:[^\"\\]+|\\.)*\"?|'[^']*'?|[^\s\"';|&]+", re.DOTALL)
+_END: Final = re.compile(r"[\r\n;|&]")
+_FLAG: Final = re.compile(r"--?[A-Za-z][\w.-]*\Z")
+_SWITCH: Final = re.compile(r"--[A-Za-z]|-[A-Za-z]\Z")
+_ASSIGNED: Final = re.compile(r"([\w.-]{1,128})(?:=|:[ \t]{0,3})(?=.)", re.DOTALL)
+
+
+def may_name_program(lowered: str) -> bool:
+    """Say whether a lower-cased text may hold a command line of one of the known programs."""
+    return any(stem in lowered for stem in _STEMS)
+
+
+def scrub_arguments(words: Sequence[str], rules: KeyRules, scrub: Callable[[str], str]) -> list[str]:
+    """Return a command line's arguments without their secrets; `scrub` cleans what no flag explains.
+
+    >>> scrub_arguments(["tool", "--password", "hunter2", "--frames=1-10"], KeyRules(), str)
+    ['tool', '--password', '[redacted]', '--frames=1-10']
+    """
+    hits = dict(_hits_of_program(words))
+    clean: list[str] = []
+    awaited = False
+    for index, word in enumerate(words):
+        if index in hits:
+            clean.append(word[: hits[index]] + MARKER)
+            awaited = False
+        elif awaited and not _SWITCH.match(word):
+            clean.append(MARKER)
+            awaited = False
+        elif (assigned := _ASSIGNED.match(word)) and rules.is_secret(assigned[1]):
+            # One argument is one value, spaces and quotes included: a text could not tell where it ends.
+            clean.append(word[: assigned.end()] + MARKER)
+            awaited = False
+        else:
+            awaited = bool(_FLAG.match(word)) and rules.is_secret(word)
+            clean.append(scrub(word))
+    return clean
+
+
+def scrub_commands(text: str, lowered: str) -> str:
+    """Replace what the short flags of known programs carry, in command lines inside a text."""
+    pieces: list[str] = []
+    done = 0
+    for match in _PROGRAM.finditer(lowered):
+        if match.start() < done:
+            continue
+        for start, end in _spans(text, match[1], match.end()):
+            pieces += (text[done:start], MARKER)
+            done = end
+    return "".join([*pieces, text[done:]]) if pieces else text
+
+
+def _spans(text: str, program: str, start: int) -> Iterator[tuple[int, int]]:
+    """Yield where the secrets of one command line stand, from the program's name to the end of the command."""
+    words, places, position, limit = [""], [(start, start)], start, min(len(text), start + _MAX_LINE)
+    while position < limit:
+        match = _WORD.match(text, position, limit)
+        if match:
+            words.append(match[0].strip("\"'"))
+            places.append((match.start() + (match[0][0] in "\"'"), match.end() - _is_quoted(match[0])))
+            position = match.end()
+        elif _END.match(text, position):
+            break
+        else:
+            position += 1
+    for index, offset in _hits(program, words):
+        begin, end = places[index]
+        yield begin + offset, end
+
+
+def _is_quoted(word: str) -> bool:
+    return len(word) > 1 and word[0] in "\"'" and word[-1] == word[0]
+
+
+def _hits_of_program(words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Find the program among the first words (sudo, env and wrappers stand before it) and yield its hits."""
+    for start, word in enumerate(words[:_MAX_PREFIX]):
+        name = word.replace("\\", "/").rpartition("/")[2].lower().removesuffix(".exe")
+        if name in _PROGRAMS:
+            for index, offset in _hits(name, words[start:]):
+                yield start + index, offset
+            return
+
+
+def _hits(program: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield (index, offset): from there on that word is secret. words[0] is the program itself."""
+    flags = _PROGRAMS[program]
+    if flags is _NONE and "login" in words[1:]:
+        flags = _LOGIN
+    awaited = False
+    for index, word in enumerate(words[1:], 1):
+        if awaited and not _SWITCH.match(word):
+            yield index, 0
+            awaited = False
+            continue
+        awaited = word in flags.next
+        if not awaited and (offset := _glued(word, flags)):
+            yield index, offset
+
+
+def _glued(word: str, flags: _Flags) -> int:
+    """Return where the value begins that is glued to its flag, 0 for none."""
+    for flag in flags.glued:
+        if word.startswith(flag) and len(word) > len(flag):
+            return len(flag)
+    for flag in flags.next:
+        if flag.startswith("--") and word.startswith(flag + "=") and len(word) > len(flag) + 1:
+            return len(flag) + 1
+    return 0

@@ -1,0 +1,63 @@
+"""Stand-ins for persons: the same for the same person on one machine, and nobody's name.
+
+A keyed hash with the secret of the journal's home: counting how many people a failure meets needs no names,
+and without the secret nobody can try the studio's staff list against the hash. Another machine has another secret,
+and so another pseudonym for the same person.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from clientobs import semconv
+from clientobs.config.model import UserPolicy
+
+try:
+    # hashlib would load OpenSSL into the host, whose own copy may be another.
+    from _blake2 import blake2b
+except ImportError:  # pragma: no cover  # an interpreter built without it
+    from hashlib import blake2b
+
+__all__ = ["installation_id", "is_pseudonym", "maker", "pseudonym", "user_attributes"]
+
+_PSEUDONYM: Final = re.compile(r"u-[0-9a-f]{16}\Z")
+_PERSON: Final = b"clientobs.user"
+_INSTALLATION: Final = b"clientobs.app"
+
+
+def pseudonym(name: str, secret: bytes) -> str:
+    r"""Return the stand-in for a login name; domain and case of letters make no difference.
+
+    >>> pseudonym("STUDIO\\Anna", b"k" * 32) == pseudonym("anna@studio.example", b"k" * 32)
+    True
+    """
+    login = name.strip().rpartition("\\")[2].partition("@")[0].casefold()
+    digest = blake2b(login.encode("utf-8", "surrogatepass"), digest_size=8, key=secret[:64], person=_PERSON)
+    return f"u-{digest.hexdigest()}"
+
+
+def is_pseudonym(text: str) -> bool:
+    """Say whether a text is already such a stand-in."""
+    return _PSEUDONYM.match(text) is not None
+
+
+def user_attributes(login: str, policy: UserPolicy, secret: bytes) -> dict[str, str]:
+    """Return what is recorded of the person at the machine: nothing, a pseudonym, or the name as well."""
+    if policy == "none" or not login:
+        return {}
+    attributes = {semconv.USER_ID: pseudonym(login, secret)}
+    if policy == "name":
+        attributes[semconv.USER_NAME] = login
+    return attributes
+
+
+def maker(secret: bytes) -> Callable[[str], str]:
+    """Return `pseudonym` with its secret filled in, as the redactor wants it."""
+    return lambda name: pseudonym(name, secret)
+
+
+def installation_id(secret: bytes) -> str:
+    """Return app.installation.id: 32 hex digits that name this machine's journal home and nothing else."""
+    return blake2b(b"", digest_size=16, key=secret[:64], person=_INSTALLATION).hexdigest()

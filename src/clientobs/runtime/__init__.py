@@ -1,0 +1,1 @@
+"""The composition root: builds the parts from a Config and holds the one active Runtime."""

@@ -1,0 +1,73 @@
+"""The one thread that clientobs adds to a host: it keeps the journal in order, off the host's threads.
+
+A daemon thread that wakes once a second: rotates segments that are due, syncs them to disk, keeps the quota,
+notes a new clock anchor after the machine slept, collects metrics, and sees to it that a drain runs. Nothing
+waits for it: a host that ends while it works loses nothing that was recorded.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from clientobs._guarded import quiet
+
+__all__ = ["Chore", "Keeper"]
+
+_TICK: Final = 1.0
+
+
+@dataclass(slots=True)
+class Chore:
+    """One thing to do every `every` seconds; guarded, counted under `name`."""
+
+    name: str
+    every: float
+    do: Callable[[], object]
+    due: float = 0.0
+
+
+class Keeper:
+    """Runs chores in a daemon thread until `stop`."""
+
+    def __init__(self, chores: list[Chore], mono: Callable[[], float] = time.monotonic) -> None:
+        self._chores = chores
+        self._mono = mono
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread; a second call does nothing."""
+        if self._thread is None and not self._stop.is_set():
+            self._thread = threading.Thread(target=self._run, name="clientobs-keeper", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end; doesn't wait for it."""
+        self._stop.set()
+
+    def start_anew(self) -> None:
+        """Start a thread in a forked child, where the parent's doesn't exist."""
+        self._stop = threading.Event()
+        self._thread = None
+        for chore in self._chores:
+            chore.due = 0.0
+        self.start()
+
+    def tick(self) -> None:
+        """Do what is due."""
+        now = self._mono()
+        for chore in self._chores:
+            if now >= chore.due:
+                chore.due = now + chore.every
+                with quiet(f"keeper.{chore.name}"):
+                    chore.do()
+
+    def _run(self) -> None:
+        stop = self._stop
+        while not stop.is_set():
+            self.tick()
+            stop.wait(_TICK)

@@ -1,0 +1,176 @@
+"""The Runtime: what `init()` built and returns, and the order in which it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from clientobs._guarded import quiet
+from clientobs._loss import LossLedger
+from clientobs.config.model import Config
+from clientobs.pipeline.context import Tool
+
+if TYPE_CHECKING:
+    from clientobs.config.problems import Problem, Source
+    from clientobs.guard.exits import ExitWatch
+    from clientobs.journal.writer import Journal
+    from clientobs.record.recorder import Recorder
+    from clientobs.runtime.delivery import Delivery
+    from clientobs.runtime.keeper import Keeper
+    from clientobs.runtime.session import SessionEvents
+
+__all__ = ["Parts", "Runtime"]
+
+
+class Parts:
+    """The live parts of a running Runtime; a bag on purpose, filled by `start.py` in order."""
+
+    __slots__ = (
+        "collect_metrics",
+        "delivery",
+        "events",
+        "exits",
+        "journal",
+        "keeper",
+        "mono",
+        "recorder",
+        "release",
+    )
+
+    journal: Journal
+    recorder: Recorder
+    events: SessionEvents
+    keeper: Keeper
+    exits: ExitWatch | None
+    delivery: Delivery
+    collect_metrics: Callable[[], None]
+    release: Callable[[], None]
+    mono: Callable[[], int]
+
+
+class Runtime:
+    """A started clientobs, or an idle one that records nothing and says why.
+
+    `home` is the journal's folder (None: there is none), `run` and `session` are 32 hex digits, `config` and
+    `sources` are the settings and where each came from, `problems` what was not valid in them, `reason` why
+    nothing is recorded ("" when all is well).
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        sources: dict[str, Source],
+        problems: tuple[Problem, ...],
+        loss: LossLedger,
+        reason: str = "",
+        home: str | None = None,
+        run: str = "",
+        session: str = "",
+        parts: Parts | None = None,
+    ) -> None:
+        self.config = config
+        self.sources = sources
+        self.problems = problems
+        self.loss = loss
+        self.reason = reason
+        self.home = home
+        self.run = run
+        self.session = session
+        self._parts = parts
+        self._ending = threading.RLock()
+        self._joined: set[str] = set()
+
+    @classmethod
+    def idle(
+        cls,
+        reason: str,
+        config: Config | None = None,
+        sources: dict[str, Source] | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> Runtime:
+        """Return a Runtime that records nothing."""
+        return cls(
+            config=config or Config(),
+            sources=sources or {},
+            problems=problems,
+            loss=LossLedger(),
+            reason=reason,
+        )
+
+    def __repr__(self) -> str:
+        state = "running" if self.running else f"idle: {self.reason or 'shut down'}"
+        return f"<clientobs.Runtime {self.config.service.name!r} run={self.run or None} {state}>"
+
+    @property
+    def running(self) -> bool:
+        """Whether records are taken."""
+        return self._parts is not None
+
+    @property
+    def journal(self) -> Journal | None:
+        """The journal writer, or None when idle."""
+        return self._parts.journal if self._parts is not None else None
+
+    @property
+    def tools(self) -> dict[str, Tool]:
+        """The tools of this interpreter by top-level package."""
+        return self._parts.recorder.tools.all() if self._parts is not None else {}
+
+    def join(self, package: str, service: str | None, version: str | None) -> None:
+        """Let the caller of a second init() speak as a tool of its own; say once that settings stay."""
+        parts = self._parts
+        if parts is None or service is None:
+            return
+        parts.recorder.tools.register(package, Tool(service, version))
+        if service != self.config.service.name and service not in self._joined:
+            self._joined.add(service)
+            with quiet("init.repeated"):
+                parts.events.repeated(service)
+
+    def flush(self, timeout: float) -> bool:
+        """Ask for delivery of all that is recorded; wait at most `timeout` seconds; say whether it came."""
+        parts = self._parts
+        if parts is None:
+            return False
+        with quiet("flush"):
+            parts.collect_metrics()
+            return parts.delivery.flush(parts.journal, timeout)
+        return False
+
+    def leave(self, evidence: str) -> None:
+        """Write the clean end of the run: the process is about to go in a way that atexit doesn't see."""
+        with self._ending:
+            parts = self._parts
+            if parts is not None:
+                self._write_end(parts, evidence)
+
+    def stayed(self) -> None:
+        """Go on after an exec that failed."""
+        parts = self._parts
+        if parts is not None:
+            parts.journal.reopen()
+
+    def stop(self, evidence: str, timeout: float | None = None) -> None:
+        """End the session, undo what was installed, and wait for delivery as configured."""
+        with self._ending:
+            parts, self._parts = self._parts, None
+            if parts is None:
+                return
+            with quiet("stop.keeper"):
+                parts.keeper.stop()
+            self._write_end(parts, evidence)
+            with quiet("stop.release"):
+                parts.release()
+        with quiet("stop.delivery"):
+            parts.delivery.at_exit(parts.journal, timeout)
+
+    def _write_end(self, parts: Parts, evidence: str) -> None:
+        with quiet("end.metrics"):
+            parts.collect_metrics()
+        with quiet("end.session"):
+            if parts.journal.identity.role == "main":
+                parts.events.ended(parts.mono(), evidence)
+        with quiet("end.journal"):
+            parts.journal.close("exited", evidence)

@@ -1,0 +1,94 @@
+"""The session's own events: session.start at init, session.end at a clean end, config problems between.
+
+session.end of a run that died is the drain's to write (drain/recover.py): nobody else is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clientobs import semconv
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import Logger
+
+    from clientobs.config.problems import Problem
+
+__all__ = ["SessionEvents"]
+
+_INFO = 9
+_WARN = 13
+_TOLD = 20
+
+
+@dataclass(slots=True, kw_only=True)
+class SessionEvents:
+    """Emits through the logger that the runtime records with, whichever that is at the time."""
+
+    logger: Callable[[], Logger]
+    started_mono: int
+    kind: str
+
+    def started(self, service: str, version: str | None) -> None:
+        """Tell that the session began."""
+        release = f" {version}" if version else ""
+        self._emit(
+            semconv.SESSION_START,
+            _INFO,
+            f"{service}{release} started ({self.kind})",
+            {semconv.SESSION_KIND: self.kind},
+        )
+
+    def ended(self, now_mono: int, evidence: str) -> None:
+        """Tell that the session ended as it should; `evidence` says how ("atexit", "os._exit 0", "exec x")."""
+        seconds = (now_mono - self.started_mono) / 1e9
+        self._emit(
+            semconv.SESSION_END,
+            _INFO,
+            f"Session ended after {seconds:.1f} s",
+            {
+                semconv.SESSION_STATUS: "exited",
+                semconv.SESSION_EVIDENCE: evidence,
+                semconv.SESSION_DURATION: seconds,
+            },
+        )
+
+    def problems(self, found: Sequence[Problem]) -> None:
+        """Tell, in one event, that parts of the configuration were not valid and were passed over."""
+        if not found:
+            return
+        first, told = found[0], "; ".join(str(problem) for problem in found[:_TOLD])
+        attributes = {
+            semconv.CONFIG_FILE: first.file,
+            semconv.CONFIG_LINE: first.line,
+            semconv.CONFIG_KEY: first.key,
+        }
+        self._emit(
+            semconv.CONFIG_PROBLEM,
+            _WARN,
+            f"clientobs runs with the valid part of its configuration; not valid: {told}",
+            {key: value for key, value in attributes.items() if value is not None},
+        )
+
+    def repeated(self, service: str) -> None:
+        """Tell that a later init() asked for other settings; the first call's stay."""
+        self._emit(
+            semconv.INIT_REPEATED,
+            _INFO,
+            f"init({service!r}) joined the running session: the settings of the first init() hold",
+            {semconv.TOOL_NAME: service},
+        )
+
+    def _emit(self, name: str, severity: int, body: str, attributes: dict[str, Any]) -> None:
+        from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the SDK
+
+        number = SeverityNumber(severity)
+        self.logger().emit(
+            severity_number=number,
+            severity_text=number.name,
+            body=body,
+            attributes=attributes,
+            event_name=name,
+        )

@@ -1,0 +1,297 @@
+"""Build a Runtime from the arguments of `init()`: each part in turn, with what it needs handed in."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from clientobs import _fork, semconv
+from clientobs._clock import Clock
+from clientobs._guarded import faults, quiet
+from clientobs._ids import ids
+from clientobs._loss import LossLedger
+from clientobs._version import __version__
+from clientobs.config import environment, surroundings
+from clientobs.config.destination import destination_key
+from clientobs.config.model import Config
+from clientobs.config.resolve import Resolved, resolve
+from clientobs.errors import JournalError
+from clientobs.guard.exits import ExitWatch
+from clientobs.journal.home import Home, prepare
+from clientobs.journal.writer import Journal, RunIdentity
+from clientobs.paths.folders import choose_home, home_candidates
+from clientobs.paths.mounts import MountTable
+from clientobs.pipeline import otel
+from clientobs.pipeline.context import Tool
+from clientobs.privacy.pseudonym import installation_id, maker, user_attributes
+from clientobs.privacy.redaction import Redactor
+from clientobs.record import recorder as _recorder
+from clientobs.record.carrier import Incoming, read_incoming
+from clientobs.record.tools import Tools
+from clientobs.runtime.delivery import Delivery
+from clientobs.runtime.keeper import Chore, Keeper
+from clientobs.runtime.runtime import Parts, Runtime
+
+__all__ = ["start"]
+
+_METRICS_EVERY: Final = 10.0
+_DRAIN_EVERY: Final = 5.0
+
+
+def start(arguments: Mapping[str, Any], package: str) -> Runtime:
+    """Return a running Runtime, or an idle one with its reason. Raises ConfigError for a wrong argument."""
+    environ = environment.current()
+    resolved = resolve(arguments, environ=environ, strict=False)
+    switch = environment.disabled_by(environ)
+    if switch or resolved.config.disabled:
+        return _idle(resolved, f"switched off by {switch or resolved.source('disabled').where}")
+    try:
+        otel.load()
+    except otel.OtelUnusable as error:
+        return _idle(resolved, str(error))
+    try:
+        home = _home(resolved.config, environ)
+    except JournalError as error:
+        return _idle(resolved, str(error))
+    return _Builder(resolved, home, environ).build(package)
+
+
+def _idle(resolved: Resolved, reason: str) -> Runtime:
+    return Runtime.idle(reason, resolved.config, dict(resolved.sources), resolved.problems)
+
+
+def _home(config: Config, environ: Mapping[str, str]) -> Home:
+    uid = os.getuid() if hasattr(os, "getuid") else None
+    candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
+    choice = choose_home(
+        candidates, MountTable.of_this_machine().is_network, lambda path: prepare(path, uid=uid)
+    )
+    if choice.home is None:
+        tried = "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in choice.refused)
+        raise JournalError(f"No folder for the journal ({tried}); set CLIENTOBS_HOME to one on local disk.")
+    return choice.home
+
+
+class _Builder:
+    """Holds what the steps of the building hand on to each other."""
+
+    def __init__(self, resolved: Resolved, home: Home, environ: Mapping[str, str]) -> None:
+        self.resolved = resolved
+        self.config = resolved.config
+        self.home = home
+        self.environ = environ
+        self.loss = LossLedger()
+        self.clock = Clock()
+        self.run = ids.hex_id()
+        self.session = ids.hex_id()
+        self.redactor = Redactor(
+            self.config.privacy, self.config.limits, self.loss, pseudonym=maker(home.secret)
+        )
+        self.tool = Tool(self.config.service.name, self.config.service.version)
+        self.tools = Tools(self.tool)
+
+    def build(self, package: str) -> Runtime:
+        """Build, install and start all parts."""
+        from clientobs.pipeline.assembly import Pipeline  # noqa: PLC0415  # needs the loaded SDK
+
+        self.tools.register(package, self.tool)
+        destination = destination_key(self.config.delivery, self.home.secret)
+        resource = self._resource()
+        journal = self._journal(resource, destination)
+        incoming = read_incoming(self.environ, self.config.traces.propagators)
+        kind, _ = surroundings.session_kind(self.environ, has_terminal=_has_terminal())
+        kind = self.config.session_kind or kind
+        pipeline = Pipeline(
+            self.config,
+            journal=journal,
+            redactor=self.redactor,
+            clock=self.clock,
+            loss=self.loss,
+            tool=self.tool,
+            resource=resource,
+        )
+        _set_origin(pipeline, incoming, kind)
+        pipeline.contexts.set_base(self._base(incoming))
+        parts = self._parts(pipeline, journal, destination, kind)
+        runtime = self._runtime(parts)
+        self._install(runtime, parts, pipeline)
+        parts.events.started(self.config.service.name, self.config.service.version)
+        parts.events.problems(self.resolved.problems)
+        parts.keeper.start()
+        return runtime
+
+    def _resource(self) -> dict[str, Any]:
+        from clientobs.pipeline.resource import resource_attributes  # noqa: PLC0415
+        from opentelemetry.sdk.version import __version__ as sdk_version  # noqa: PLC0415
+
+        return self.redactor.attributes(
+            resource_attributes(
+                self.config.service,
+                instance=self.run,
+                installation=installation_id(self.home.secret),
+                sdk_version=sdk_version,
+            )
+        )
+
+    def _journal(self, resource: dict[str, Any], destination: str) -> Journal:
+        identity = RunIdentity(
+            run=self.run,
+            session=self.session,
+            destination=destination,
+            version=__version__,
+            resource=resource,
+        )
+        return Journal(
+            self.home, identity, config=self.config.journal, clock=self.clock, loss=self.loss
+        )
+
+    def _base(self, incoming: Incoming) -> dict[str, Any]:
+        user = user_attributes(_login(self.environ), self.config.privacy.user, self.home.secret)
+        return {
+            semconv.SESSION_ID: self.session,
+            **user,
+            **self.redactor.attributes(incoming.production),
+        }
+
+    def _parts(self, pipeline: Any, journal: Journal, destination: str, kind: str) -> Parts:
+        from clientobs.runtime.session import SessionEvents  # noqa: PLC0415
+
+        container = surroundings.find_container(self.environ)
+        parts = Parts()
+        parts.journal = journal
+        parts.mono = self.clock.mono
+        parts.delivery = Delivery(
+            config=self.config,
+            home=self.home,
+            destination=destination,
+            environ=self.environ,
+            exit_flush=surroundings.exit_flush(self.config.drain, container),
+        )
+        parts.recorder = _recorder.Recorder(
+            tracer=pipeline.tracer,
+            logger=pipeline.logger,
+            meter=pipeline.meter,
+            contexts=pipeline.contexts,
+            tools=self.tools,
+            redactor=self.redactor,
+            origin=pipeline.origin,
+        )
+        parts.events = SessionEvents(
+            logger=pipeline.logger, started_mono=self.clock.mono(), kind=kind
+        )
+        parts.collect_metrics = pipeline.collect_metrics
+        parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))
+        return parts
+
+    def _chores(self, pipeline: Any, journal: Journal, delivery: Delivery) -> list[Chore]:
+        return [
+            Chore("drain", _DRAIN_EVERY, delivery.ensure),
+            Chore("clock", 1.0, lambda: self._renew_clock(journal)),
+            Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
+            Chore("metrics", _METRICS_EVERY, pipeline.collect_metrics),
+        ]
+
+    def _renew_clock(self, journal: Journal) -> None:
+        if self.clock.renew():
+            mono = self.clock.mono()
+            journal.note("anchor", {"wall_ns": self.clock.wall_at(mono), "mono_ns": mono})
+
+    def _runtime(self, parts: Parts) -> Runtime:
+        return Runtime(
+            config=self.config,
+            sources=dict(self.resolved.sources),
+            problems=self.resolved.problems,
+            loss=self.loss,
+            home=self.home.path,
+            run=self.run,
+            session=self.session,
+            parts=parts,
+        )
+
+    def _install(self, runtime: Runtime, parts: Parts, pipeline: Any) -> None:
+        from clientobs.record import span as record_span  # noqa: PLC0415
+
+        record_span.bind()
+        pipeline.place()
+        patches = self.config.profile != "minimal"
+        parts.exits = ExitWatch(lambda kind, detail: runtime.leave(f"{kind} {detail}"), runtime.stayed)
+        if patches:
+            parts.exits.install()
+        at_exit = _AtExit(runtime)
+        atexit.register(at_exit)
+        in_child = _InChild(self, parts, pipeline)
+        _fork.in_child(in_child)
+        _recorder.install(parts.recorder)
+
+        def release() -> None:
+            _recorder.install(None)
+            if parts.exits is not None:
+                parts.exits.uninstall()
+            atexit.unregister(at_exit)
+            _fork.forget(in_child)
+            pipeline.release()
+
+        parts.release = release
+
+
+class _AtExit:
+    """What atexit calls: the runtime's end."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def __call__(self) -> None:
+        with quiet("atexit"):
+            self._runtime.stop("atexit")
+
+
+class _InChild:
+    """What a forked child does first: forget the parent's, draw new ids, open a run of its own when it records."""
+
+    def __init__(self, builder: _Builder, parts: Parts, pipeline: Any) -> None:
+        self._builder = builder
+        self._parts = parts
+        self._pipeline = pipeline
+
+    def __call__(self) -> None:
+        ids.reseed()
+        faults.reset()
+        self._builder.loss.reset()
+        self._parts.journal.after_fork_in_child()
+        self._pipeline.after_fork_in_child()
+
+
+def _set_origin(pipeline: Any, incoming: Incoming, kind: str) -> None:
+    """Join the parent that the environment names, or link to it where this process opens traces of its own."""
+    if not incoming.trace_id:
+        return
+    from opentelemetry.trace import SpanContext, TraceFlags, TraceState  # noqa: PLC0415
+
+    parent = SpanContext(
+        incoming.trace_id,
+        incoming.span_id,
+        is_remote=True,
+        trace_flags=TraceFlags(incoming.flags),
+        trace_state=TraceState.from_header([incoming.state]) if incoming.state else None,
+    )
+    # A submission and its hundred tasks, hours later, are not one trace: back ends close theirs long before.
+    if kind == "farm":
+        pipeline.origin.link = parent
+    else:
+        pipeline.origin.parent = parent
+
+
+def _login(environ: Mapping[str, str]) -> str:
+    # Not the user database: on a workstation that may be a directory server.
+    return next((environ[name] for name in ("USER", "LOGNAME", "USERNAME") if environ.get(name)), "")
+
+
+def _has_terminal() -> bool:
+    """Say whether a person may sit there; stdin may be None, closed, or an object of the host without isatty."""
+    try:
+        return bool(sys.stdin is not None and sys.stdin.isatty())
+    except Exception:  # noqa: BLE001  # the host's own object
+        return False
