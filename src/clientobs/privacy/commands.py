@@ -7,10 +7,12 @@ program (`mysql -pX`, `sshpass -p X`, `curl -u name:X`); long flags are judged b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from clientobs.privacy.keys import MARKER, KeyRules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["may_name_program", "scrub_arguments", "scrub_commands"]
 
@@ -44,8 +46,8 @@ _PROGRAMS: Final[dict[str, _Flags]] = {
     "xfreerdp": _Flags(glued=("/p:",)),
 }
 _STEMS: Final = (
-    ("mysql", "mariadb", "7z", "rar", "plink", "pscp", "psftp", "putty", "mongo", "ldap", "sshpass", "curl", "zip")
-    + ("client", "redis-cli", "sqlcmd", "p4", "psexec", "lftp", "openssl", "freerdp", "docker", "podman")
+    *("mysql", "mariadb", "7z", "rar", "plink", "pscp", "psftp", "putty", "mongo", "ldap", "sshpass", "curl", "zip"),
+    *("client", "redis-cli", "sqlcmd", "p4", "psexec", "lftp", "openssl", "freerdp", "docker", "podman"),
 )  # fmt: skip
 """A piece of each program's name: the prefilter."""
 

@@ -149,7 +149,7 @@ class _Builder:
         )
 
     def _base(self, incoming: Incoming) -> dict[str, Any]:
-        user = user_attributes(_login(self.environ), self.config.privacy.user, self.home.secret)
+        user = user_attributes(self.config.privacy.user, self.home.secret, self.environ)
         return {
             semconv.SESSION_ID: self.session,
             **user,
@@ -171,16 +171,14 @@ class _Builder:
             exit_flush=surroundings.exit_flush(self.config.drain, container),
         )
         parts.recorder = _recorder.Recorder(
-            tracer=pipeline.tracer,
-            logger=pipeline.logger,
-            meter=pipeline.meter,
+            voice=pipeline.voice,
             contexts=pipeline.contexts,
             tools=self.tools,
             redactor=self.redactor,
             origin=pipeline.origin,
         )
         parts.events = SessionEvents(
-            logger=pipeline.logger, started_mono=self.clock.mono(), kind=kind
+            voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind
         )
         parts.collect_metrics = pipeline.collect_metrics
         parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))
@@ -282,11 +280,6 @@ def _set_origin(pipeline: Any, incoming: Incoming, kind: str) -> None:
         pipeline.origin.link = parent
     else:
         pipeline.origin.parent = parent
-
-
-def _login(environ: Mapping[str, str]) -> str:
-    # Not the user database: on a workstation that may be a directory server.
-    return next((environ[name] for name in ("USER", "LOGNAME", "USERNAME") if environ.get(name)), "")
 
 
 def _has_terminal() -> bool:
