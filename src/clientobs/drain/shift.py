@@ -21,14 +21,12 @@ class Shift:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._pause = 0.0
+        self._read_more = True
 
     def step(self) -> Round:
         """Wait as long as the last round said, then do one."""
-        if self._pause:
-            self._service.wait(self._pause)
-        read_more = self._service.step()
-        self._pause = 0.0 if read_more else self._service.pause()
+        self._service.rest(self._read_more)
+        self._read_more = self._service.step()
         return Round(live=self._service.any_alive, waiting=not self._service.drained, pause=0.0)
 
     def has_work(self) -> bool:
