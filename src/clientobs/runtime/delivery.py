@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clientobs._guarded import quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from clientobs.config.model import Config
     from clientobs.drain.launch import Outcome
     from clientobs.drain.life import DrainThread
