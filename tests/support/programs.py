@@ -10,6 +10,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import clientobs
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
