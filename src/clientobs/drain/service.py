@@ -160,10 +160,14 @@ class Service:
                 busy_at = time.monotonic()
             elif time.monotonic() - busy_at >= patience:
                 return "idle"
-            if not read_more:
-                self._wake.wait(self._pause())
-            self._wake.clear()
+            self.rest(read_more)
         return "stopped"
+
+    def rest(self, read_more: bool) -> None:
+        """Wait until the next round makes sense, or `wake` is called; not at all where there is more to read."""
+        if not read_more:
+            self._wake.wait(self._pause())
+        self._wake.clear()
 
     def once(self, timeout: float) -> bool:
         """Deliver what is there; say whether all of it arrived. Ends early where each way out has failed."""

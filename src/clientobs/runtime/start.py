@@ -171,16 +171,14 @@ class _Builder:
             exit_flush=surroundings.exit_flush(self.config.drain, container),
         )
         parts.recorder = _recorder.Recorder(
-            tracer=pipeline.tracer,
-            logger=pipeline.logger,
-            meter=pipeline.meter,
+            voice=pipeline.voice,
             contexts=pipeline.contexts,
             tools=self.tools,
             redactor=self.redactor,
             origin=pipeline.origin,
         )
         parts.events = SessionEvents(
-            logger=pipeline.logger, started_mono=self.clock.mono(), kind=kind
+            voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind
         )
         parts.collect_metrics = pipeline.collect_metrics
         parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))
