@@ -18,8 +18,9 @@ SOURCE = str(Path(__file__).parents[2] / "src")
 def _python(code: str, **more: object) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "PYTHONPATH": SOURCE}
     return subprocess.run(  # type: ignore[call-overload, no-any-return]
-        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60, **more
-    )
+        [sys.executable, "-c", code],
+        env=environ, capture_output=True, text=True, timeout=60, check=False, **more,
+    )  # fmt: skip
 
 
 def test_help_names_every_command_and_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:

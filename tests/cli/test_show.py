@@ -96,14 +96,18 @@ def test_values_that_json_lacks_are_given_as_text(home: Path, capsys: pytest.Cap
     assert span["attributes"] == {"raw": "/w==", "bad": "nan", "s": "\ud800"}
 
 
+def _surroundings(home: Path) -> dict[str, str]:
+    ours = {"PYTHONPATH": SOURCE, "CLIENTOBS_HOME": str(home), "TERM": "xterm-256color"}
+    return {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "FORCE_COLOR"}} | ours
+
+
 def _on_terminal(home: Path, *words: str, columns: int = 120, **environ: str) -> str:
     """Run the command on a terminal of its own and return what the terminal got."""
     import pty  # noqa: PLC0415  # POSIX only
 
     pid, fd = pty.fork()
     if pid == 0:
-        surroundings = {**os.environ, "PYTHONPATH": SOURCE, "CLIENTOBS_HOME": str(home), "TERM": "xterm-256color",
-                        "COLUMNS": str(columns), **environ}  # fmt: skip
+        surroundings = {**_surroundings(home), "COLUMNS": str(columns), **environ}
         os.execvpe(sys.executable, [sys.executable, "-m", "clientobs.cli.main", *words], surroundings)
     pieces = []
     try:
@@ -144,7 +148,7 @@ def _plain(text: str) -> str:
 
 
 def test_a_stream_that_cannot_draw_gets_letters(recorded: Recorder, home: Path) -> None:
-    environ = {**os.environ, "PYTHONPATH": SOURCE, "CLIENTOBS_HOME": str(home), "PYTHONIOENCODING": "ascii"}
+    environ = _surroundings(home) | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run(
         [sys.executable, "-m", "clientobs.cli.main", "show", "--failed"],
         env=environ, capture_output=True, check=True,
@@ -181,7 +185,7 @@ def test_following_tells_a_killed_run_as_interrupted(home: Path) -> None:
 def test_following_on_a_pipe_prints_a_line_a_trace(home: Path) -> None:
     run = Recorder(home)
     run.span(span_record(1, "before", trace=GOOD))
-    environ = {**os.environ, "PYTHONPATH": SOURCE, "CLIENTOBS_HOME": str(home)}
+    environ = _surroundings(home)
     with subprocess.Popen(
         [sys.executable, "-m", "clientobs.cli.main", "show", "--follow", "--json"],
         env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -211,8 +215,8 @@ def test_following_on_a_terminal_draws_what_is_open(home: Path) -> None:
 
     pid, fd = pty.fork()
     if pid == 0:
-        environ = {**os.environ, "PYTHONPATH": SOURCE, "CLIENTOBS_HOME": str(home), "TERM": "xterm-256color"}
-        os.execvpe(sys.executable, [sys.executable, "-m", "clientobs.cli.main", "show", "-f"], environ)
+        command = [sys.executable, "-m", "clientobs.cli.main", "show", "-f"]
+        os.execvpe(sys.executable, command, _surroundings(home))
     seen = b""
     try:
         while b"rendering now" not in seen:
