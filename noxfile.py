@@ -19,6 +19,7 @@ LOWEST_OPENTELEMETRY = ("1.40.0", "0.61b0")
 ROOT = Path(__file__).parent
 
 nox.options.sessions = ["lint", "types", "layers", "tests", "opentelemetry", "package", "examples", "docs"]
+nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = "CI" in os.environ
 
@@ -103,10 +104,10 @@ def layers(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build the wheel, install it in a clean environment, and run the demo from it."""
     session.install("build")
-    out = Path(session.create_tmp()) / "dist"
+    folder = Path(session.create_tmp()).resolve()
+    out, clean = folder / "dist", folder / "clean"
     shutil.rmtree(out, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(out), silent=True)
-    clean = Path(session.create_tmp()) / "clean"
     session.run("python", "-m", "venv", "--clear", str(clean))
     scripts = clean / ("Scripts" if sys.platform == "win32" else "bin")
     wheel = next(out.glob("*.whl"))
@@ -115,7 +116,8 @@ def package(session: nox.Session) -> None:
     # From another folder: the sources must not be what is imported.
     session.chdir(out)
     session.run(python, "-I", str(ROOT / "tests" / "smoke.py"), external=True)
-    session.run(str(scripts / "clientobs"), "demo", external=True)
+    environment = {"CLIENTOBS_HOME": str(folder / "home")}
+    session.run(str(scripts / "clientobs"), "demo", env=environment, external=True)
 
 
 @nox.session

@@ -1,7 +1,7 @@
 """Write the reference pages from what they are about, so that they can't say anything else.
 
-    python docs/generate.py            write the pages
-    python docs/generate.py --check    say which are not up to date, and end with 1 where one is not
+`python docs/generate.py` writes the pages; with `--check` it says which are not up to date, and ends with 1
+where one is not.
 """
 
 from __future__ import annotations
@@ -51,9 +51,7 @@ def prose(docstring: str) -> str:
     """Return a docstring as Markdown: its doctests become code blocks."""
     parts: list[str] = []
     for paragraph in docstring.split("\n\n"):
-        if paragraph.lstrip().startswith(">>>"):
-            parts.append(f"```text\n{textwrap.dedent(paragraph)}\n```")
-        elif paragraph.startswith("    "):
+        if paragraph.lstrip().startswith(">>>") or paragraph.startswith("    "):
             parts.append(f"```text\n{textwrap.dedent(paragraph)}\n```")
         else:
             parts.append(paragraph)
@@ -90,7 +88,8 @@ def main(arguments: list[str]) -> int:
             stale.append(name)
             if "--check" not in arguments:
                 page.write_text(text, encoding="utf-8", newline="\n")
-    print("\n".join(f"{'stale' if '--check' in arguments else 'written'}: {name}" for name in stale), end="\n")
+    for name in stale:
+        print(f"{'stale' if '--check' in arguments else 'written'}: {name}")
     return 1 if stale and "--check" in arguments else 0
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from support.otlp_receiver import plain, plain_attributes
 
 from clientobs.drain.attributes import AttributeBytes, any_value, framed, utf8
+from support.otlp_receiver import plain, plain_attributes
 
 SCALARS = st.one_of(
     st.none(),

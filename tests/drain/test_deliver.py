@@ -6,18 +6,19 @@ import gzip
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from clientobs.drain.answers import Action, Answer
 from support.items import HEADER, batch, log, span, spans
 from support.otlp_messages import decode_request
 from support.otlp_receiver import Answer as Response
 from support.otlp_receiver import OtlpReceiver, Received
 from support.senders import Delivery, deliver_through, deliver_to
 
-from clientobs.drain.answers import Action, Answer
-from clientobs.drain.batch import Batch
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from clientobs.drain.batch import Batch
 
 ACCEPTED = Answer(action=Action.ACCEPTED, code="HTTP 200", text="HTTP 200")
 REFUSED = Answer(action=Action.BISECT, code="HTTP 400", text="HTTP 400: no")
@@ -84,15 +85,15 @@ def test_one_poison_record_among_a_thousand_takes_no_other_with_it(
 
 
 def test_what_is_settled_is_a_row_from_the_left(tmp_path: Path) -> None:
-    transport = Scripted(lambda names: BUSY if "span 6" in names else TOO_LARGE if len(names) > 2 else ACCEPTED)
+    transport = Scripted(
+        lambda names: BUSY if "span 6" in names else TOO_LARGE if len(names) > 2 else ACCEPTED
+    )
     delivery = deliver_through(transport, tmp_path)
     whole = spans(8)
     outcome = delivery.traces.send(whole)
     assert (outcome.verdict, outcome.settled, outcome.reason) == ("retry", 0, "HTTP 503: busy")
 
-    transport.rule = lambda names: (
-        TOO_LARGE if len(names) > 2 else BUSY if "span 6" in names else ACCEPTED
-    )
+    transport.rule = lambda names: TOO_LARGE if len(names) > 2 else BUSY if "span 6" in names else ACCEPTED
     outcome = delivery.traces.send(whole)
     assert (outcome.verdict, outcome.settled, outcome.delivered) == ("retry", 6, 6)
     rest = whole.rest(outcome)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from clientobs.drain.encode import Encoder, assemble
+from clientobs.journal.records import LogRecord, MetricsRecord, SpanEvent, SpanLink, SpanRecord
 from support.items import CONTEXTS, HEADER, NOW, SESSION, log, metrics, span
 from support.otlp_messages import REQUESTS, Signal
 from support.otlp_receiver import plain, plain_attributes
 
-from clientobs.drain.batch import Item
-from clientobs.drain.encode import Encoder, assemble
-from clientobs.journal.records import LogRecord, MetricsRecord, SpanEvent, SpanLink, SpanRecord
+if TYPE_CHECKING:
+    from clientobs.drain.batch import Item
 
 ODD = st.one_of(
     st.none(),
@@ -209,7 +211,7 @@ def test_a_gauge_and_a_value_beyond_64_bits_arrive_as_numbers() -> None:
 
 
 def test_a_histogram_arrives_with_its_buckets() -> None:
-    point = ({}, (3, 6.0, 1.0, 3.0, [1.5, 2.5], [1, 1, 1]), NOW, NOW + 1, [])
+    point: tuple[Any, ...] = ({}, (3, 6.0, 1.0, 3.0, [1.5, 2.5], [1, 1, 1]), NOW, NOW + 1, [])
     made = metric_of((2, "duration", "s", "", "histogram", False, [point])).histogram
     (got,) = made.data_points
     assert (got.count, got.sum, got.min, got.max) == (3, 6.0, 1.0, 3.0)
@@ -218,7 +220,7 @@ def test_a_histogram_arrives_with_its_buckets() -> None:
 
 
 def test_metrics_of_two_scopes_in_one_record_stay_apart() -> None:
-    point = [({}, 1, NOW, NOW, [])]
+    point: list[Any] = [({}, 1, NOW, NOW, [])]
     item = metrics((2, "a", "", "", "sum", True, point), ("vitals", "b", "", "", "sum", True, point))
     request = decoded("metrics", item)
     found = [

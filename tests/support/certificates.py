@@ -72,9 +72,7 @@ class Authority:
         lock: Any = (
             serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
         )
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock
-        )
+        private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
         return Identity(
             certificate=self._write(f"{name}.pem", _pem(builder.sign(self._key, hashes.SHA256()))),
             key=self._write(f"{name}.key", private),

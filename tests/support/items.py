@@ -84,7 +84,15 @@ def log(sequence: int = 0, body: Any = "saved", *, header: Header = HEADER, **ch
 
 def metrics(*shapes: tuple[Any, ...], sequence: int = 0, header: Header = HEADER) -> Item:
     """Return a metrics record of these metric tuples; by default of one counter."""
-    counter = (2, "saves", "{save}", "Scenes saved.", "sum", True, [({"dcc": "maya"}, 3, NOW, NOW + 1, [])])
+    counter: tuple[Any, ...] = (
+        2,
+        "saves",
+        "{save}",
+        "Scenes saved.",
+        "sum",
+        True,
+        [({"dcc": "maya"}, 3, NOW, NOW + 1, [])],
+    )
     record = MetricsRecord(NOW, shapes or (counter,))
     return Item(header=header, record=record, sequence=sequence, contexts=CONTEXTS)
 

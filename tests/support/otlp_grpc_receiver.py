@@ -16,8 +16,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from support.otlp_inbox import Answer, Inbox, Received
 from support.otlp_messages import RESPONSES, SERVICES, Signal, decode_request, partial_success
-from support.otlp_receiver import Answer, Inbox, Received
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from clientobs.config.model import Signal
     from clientobs.drain.deliver import Transport
 
-__all__ = ["Delivery", "deliver_to", "deliver_through"]
+__all__ = ["Address", "Delivery", "deliver_through", "deliver_to"]
+
+
+class Address:
+    """Any URL in a receiver's place, the same for all signals."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def url(self, _signal: str) -> str:
+        return self._url
 
 
 @dataclass(frozen=True)

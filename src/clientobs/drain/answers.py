@@ -69,6 +69,7 @@ class Answer:
     text         a short sentence for people: code and the server's words
     retry_after  seconds that the server asked for, capped; None where it did not
     rejected     records refused by a partial_success
+    server_time  the server's clock (its Date header), seconds since the epoch; None where it did not say
     """
 
     action: Action
@@ -76,6 +77,7 @@ class Answer:
     text: str
     retry_after: float | None = None
     rejected: int = 0
+    server_time: float | None = None
 
 
 _SUCCESS: Final = range(200, 300)
@@ -107,6 +109,7 @@ def http_answer(status: int, headers: Mapping[str, str], words: str, rejected: i
         text=sentence(code, words),
         retry_after=retry_after_seconds(headers.get("retry-after"), now) if action is Action.RETRY else None,
         rejected=rejected if action is Action.ACCEPTED else 0,
+        server_time=_date(headers.get("date")),
     )
 
 
@@ -147,10 +150,8 @@ def grpc_answer(code: str, words: str, retry_after: float | None = None, rejecte
     'split'
     """
     action = _GRPC.get(code, Action.BISECT)
-    if (
-        code == "RESOURCE_EXHAUSTED" and retry_after is not None
-    ):  # also for 0: it said that it is a passing state
-        action = Action.RETRY
+    if code == "RESOURCE_EXHAUSTED" and retry_after is not None:
+        action = Action.RETRY  # also where it asks for no wait: it says that the state will pass
     return Answer(
         action=action,
         code=code,
@@ -185,8 +186,13 @@ def retry_after_seconds(value: str | None, now: float) -> float | None:
         return _capped(float(value))
     except ValueError:
         pass  # not a number: a date, below
+    date = _date(value)
+    return None if date is None else _capped(date - now)
+
+
+def _date(value: str | None) -> float | None:
     try:
-        return _capped(email.utils.parsedate_to_datetime(value).timestamp() - now)
+        return email.utils.parsedate_to_datetime(value).timestamp() if value else None
     except (TypeError, ValueError, OverflowError):
         return None
 

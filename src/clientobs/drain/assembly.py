@@ -36,7 +36,7 @@ def life_of(
 ) -> Life:
     """Return the life of the drain of `home` and `destination`; `on_start` is called once the lock is held."""
     place = Place(home=home.path, destination=destination or _NOWHERE, steward=steward)
-    orphans = _Orphans(home.path, wanted=steward == "ops" and bool(destination))
+    orphans = _Orphans(home.path, wanted=bool(destination))
 
     def build() -> Service:
         on_start()
@@ -62,10 +62,9 @@ def has_work(home: Home, destination: str) -> bool:
 
 
 class _Orphans:
-    """Runs that were recorded before any endpoint was configured.
+    """Runs that were recorded before any endpoint was configured: they belong to whoever delivers first.
 
-    Whose they are can't be told, so no drain that a host has started takes them: with two tools and two tokens they
-    might reach the wrong studio. They go where a person, or ops, runs `clientobs drain`; and of two such drains to one.
+    Of several drains of one home one adopts them, by a lock of its own, or they would arrive twice.
     """
 
     def __init__(self, home: str, *, wanted: bool) -> None:
@@ -74,7 +73,7 @@ class _Orphans:
         self._lock: DrainLock | None = None
 
     def adopted(self) -> tuple[str, ...]:
-        """Return the destinations to adopt: the empty one, if it is wanted and no other drain has it."""
+        """Return the destinations to adopt: the empty one, if no other drain has it."""
         if self._wanted and (self._lock is None or not self._lock.is_held()):
             # Kept until this process ends: it is the same drain, however often it begins anew.
             self._lock = DrainLock.acquire(file_of(self._home, _NOWHERE, "lock"), steward="ops")

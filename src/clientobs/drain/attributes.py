@@ -19,6 +19,7 @@ _INT64: Final = range(-(1 << 63), 1 << 63)
 _VARINT_BITS: Final = 0x7F  # of each byte; the eighth says that another follows
 _MAX_DEPTH: Final = 16  # decoders give up at about 100 nested messages, and each level here takes three
 _CACHED_CHARS: Final = 256
+_CACHED_INTS: Final = 1000  # sizes and durations hardly ever come twice
 _CACHE_ENTRIES: Final = 4096
 
 
@@ -116,9 +117,8 @@ class AttributeBytes:
     """Serialized attributes, ready to be joined into a message as its repeated field `number`.
 
     protobuf lets a message be the concatenation of its parts. A run says the same few thousand things over
-    and over (each shot name is on every record), and a KeyValue found here costs a tenth of one that is built
-    and serialized (benchmarks/drain.py). Short texts, ints and bools are kept; all of it is forgotten
-    when it grows beyond 4096 entries.
+    and over, and a KeyValue found here need not be built and serialized (benchmarks/drain.py compares). Short
+    texts, small ints and bools are kept; all of it is forgotten when it grows beyond 4096 entries.
     """
 
     __slots__ = ("_known", "_number")
@@ -133,7 +133,9 @@ class AttributeBytes:
         parts = []
         for key, value in attributes.items():
             kind = type(value)
-            if (kind is str and len(value) <= _CACHED_CHARS) or kind is int or kind is bool:
+            if (kind is str and len(value) <= _CACHED_CHARS) or (
+                (kind is int or kind is bool) and -_CACHED_INTS < value < _CACHED_INTS
+            ):
                 entry = (key, value, kind)  # the type too: 1 == True, and OTLP tells them apart
                 found = known.get(entry)
                 if found is None:

@@ -7,7 +7,6 @@ request alive for ever. Here every wait, from connect to the last byte of the bo
 
 from __future__ import annotations
 
-import base64
 import http
 import http.client
 import io
@@ -15,12 +14,15 @@ import select
 import socket
 import ssl
 import time
-from typing import Any, Final
-from urllib.parse import SplitResult, unquote
+from typing import TYPE_CHECKING, Any, Final
 
+from clientobs.drain.endpoint import basic_credentials
 from clientobs.errors import DeliveryError
 
-__all__ = ["Connection", "Deadline", "basic_credentials", "tls_context"]
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+__all__ = ["Connection", "Deadline", "tls_context"]
 
 _SEND_PIECE: Final = 256 << 10
 
@@ -132,7 +134,11 @@ class Connection(http.client.HTTPConnection):
         self.sock: Any = _BoundedSocket(sock, self.deadline)
 
     def usable(self) -> bool:
-        """Say whether the open connection can be used again: readable while idle means that it was closed."""
+        """Say whether the open connection can be used again.
+
+        Readable while idle means that it was closed, or that the server sent a 408 nobody asked for, which
+        the next request would take for its answer.
+        """
         if self.sock is None:
             return False
         try:
@@ -174,14 +180,6 @@ def _dial(address: tuple[str, int], deadline: Deadline) -> socket.socket:
         else:
             return sock
     raise last or OSError(f"{address[0]} has no address")
-
-
-def basic_credentials(url: SplitResult) -> str | None:
-    """Return the value of a Basic (Proxy-)Authorization header for the user in `url`, or None."""
-    if url.username is None:
-        return None
-    pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
-    return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
 
 
 def tls_context(

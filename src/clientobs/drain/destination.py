@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clientobs.config.model import DeliveryConfig, Signal
     from clientobs.drain.poison import PoisonShelf
 
-__all__ = ["open_senders"]
+__all__ = ["open_senders", "open_transport"]
 
 _SIGNALS: tuple[Signal, ...] = ("traces", "logs", "metrics")
 
@@ -34,15 +34,16 @@ def open_senders(
     """
     senders: dict[Signal, Sender] = {}
     for signal in _SIGNALS:
-        transport = _transport(delivery, signal, proxies)
+        transport = open_transport(delivery, signal, proxies)
         if transport is not None:
             senders[signal] = Sender(signal=signal, transport=transport, shelf=shelf, loss=loss)
     return senders
 
 
-def _transport(
-    delivery: DeliveryConfig, signal: Signal, proxies: Mapping[str, str] | None
+def open_transport(
+    delivery: DeliveryConfig, signal: Signal, proxies: Mapping[str, str] | None = None
 ) -> Transport | None:
+    """Return one signal's way to its endpoint, None where it has none; `doctor` asks by the same way."""
     endpoint = {"traces": delivery.traces, "logs": delivery.logs, "metrics": delivery.metrics}[signal]
     if endpoint is None:
         return None

@@ -56,13 +56,16 @@ class Encoded:
 
 
 class Encoder:
-    """Turns items into bytes; keeps what repeats (resources, scopes, contexts, attributes) serialized."""
+    """Turns items of one signal into bytes; keeps what repeats (resources, scopes, contexts) serialized."""
 
     def __init__(self) -> None:
         self._spans = AttributeBytes(_SPAN_ATTRIBUTES)
         self._logs = AttributeBytes(_LOG_ATTRIBUTES)
         self._resources: dict[str, tuple[Mapping[str, Any], bytes]] = {}
+        # By id(): looking a context up by its content would cost as much as encoding it. The record is kept
+        # beside its bytes, so that its id stays its own.
         self._scopes: dict[int, tuple[ContextRecord, bytes]] = {}
+        self._shared: dict[int, tuple[ContextRecord, bytes]] = {}
 
     def encode(self, item: Item) -> Encoded:
         """Return the item as bytes. Never raises: what can't be encoded is said in `error`."""
@@ -114,7 +117,7 @@ class Encoder:
         made = framed(1, scope.SerializeToString(deterministic=True))
         if schema_url := values.get("schema_url"):
             made += framed(3, utf8(schema_url).encode())
-        _room(self._scopes)[id(context)] = (context, made)  # the record is kept, so its id stays its own
+        _room(self._scopes)[id(context)] = (context, made)
         return made
 
     def _span(self, item: Item, span: SpanRecord) -> bytes:
@@ -175,14 +178,24 @@ class Encoder:
     ) -> bytes:
         context = item.contexts.get(number)
         shared: Mapping[str, Any] = context.values if context is not None else {}
-        if not attributes.keys().isdisjoint(shared):
+        if attributes.keys().isdisjoint(shared):
+            joined = cache.join(attributes) + self._shared_bytes(cache, context)
+        else:
             # What the record says of itself wins, and a key may stand only once.
-            shared = {key: value for key, value in shared.items() if key not in attributes}
-        joined = cache.join(attributes) + cache.join(shared)
+            own = {key: value for key, value in shared.items() if key not in attributes}
+            joined = cache.join(attributes) + cache.join(own)
         session = item.header.session
         if session and SESSION_ID not in shared and SESSION_ID not in attributes:
             joined += cache.join({SESSION_ID: session})
         return joined
+
+    def _shared_bytes(self, cache: AttributeBytes, context: ContextRecord | None) -> bytes:
+        if context is None:
+            return b""
+        known = self._shared.get(id(context))
+        if known is None:
+            known = _room(self._shared)[id(context)] = (context, cache.join(context.values))
+        return known[1]
 
 
 def assemble(items: Iterable[Encoded]) -> bytes:

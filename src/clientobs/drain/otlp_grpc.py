@@ -10,7 +10,6 @@ Imported only where an endpoint speaks gRPC: it costs 15 MB and a thread or two.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import SplitResult, urlsplit
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -19,16 +18,19 @@ from google.rpc.status_pb2 import Status
 
 from clientobs._version import __version__
 from clientobs.drain.answers import Action, Answer, grpc_answer, held
+from clientobs.drain.connection import tls_context
+from clientobs.drain.endpoint import port_of, split_endpoint
 from clientobs.drain.messages import GRPC_METHODS, success
 from clientobs.errors import DeliveryError
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from clientobs.config.model import EndpointConfig, Signal
     from clientobs.drain.headers import Headers, Pairs
 
 __all__ = ["GrpcTransport"]
 
-_PORTS: Final = {"http": 80, "https": 443}
 _CREDENTIAL_REFUSED: Final = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
 _STATUS_DETAILS: Final = "grpc-status-details-bin"
 _OPTIONS: Final = (
@@ -59,7 +61,7 @@ class GrpcTransport:
             if answer.code in _CREDENTIAL_REFUSED and self._headers_changed():
                 self.close()
                 answer = self._call(body)
-        except DeliveryError as error:
+        except (DeliveryError, OSError) as error:  # a broken setting, or a file that went away
             self.close()
             return held(str(error))
         if answer.action in (Action.RETRY, Action.HOLD):
@@ -89,10 +91,9 @@ class GrpcTransport:
 
     def _open(self) -> None:
         self._metadata = _checked_metadata(self._headers.read())
-        url = _split(self._endpoint)
-        address = f"{url.hostname}:{url.port or _PORTS[url.scheme]}"
-        if ":" in (url.hostname or ""):
-            address = f"[{url.hostname}]:{url.port or _PORTS[url.scheme]}"
+        url = _url(self._endpoint)
+        host = url.hostname or ""
+        address = f"[{host}]:{port_of(url)}" if ":" in host else f"{host}:{port_of(url)}"
         if url.scheme == "http":
             self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         else:
@@ -103,14 +104,10 @@ class GrpcTransport:
         return self._headers.changeable and set(self._headers.read()) != set(self._metadata)
 
 
-def _split(endpoint: EndpointConfig) -> SplitResult:
-    text = endpoint.url
-    if "://" not in text:
-        text = f"{'http' if endpoint.insecure else 'https'}://{text}"
-    url = urlsplit(text)
-    if url.scheme not in _PORTS or not url.hostname:
-        raise DeliveryError(f"the endpoint {endpoint.url!r} is no http:// or https:// URL of a gRPC server")
-    return url
+def _url(endpoint: EndpointConfig) -> SplitResult:
+    if "://" in endpoint.url:
+        return split_endpoint(endpoint.url)
+    return split_endpoint(f"{'http' if endpoint.insecure else 'https'}://{endpoint.url}")
 
 
 def _checked_metadata(headers: Pairs) -> Pairs:
@@ -123,6 +120,9 @@ def _checked_metadata(headers: Pairs) -> Pairs:
 
 
 def _credentials(endpoint: EndpointConfig) -> Any:
+    # grpcio says of a broken file no more than that the handshake failed, and prints the rest: load it with
+    # the ssl module first, which names what is wrong.
+    tls_context(endpoint.certificate, endpoint.client_certificate, endpoint.client_key)
     return grpc.ssl_channel_credentials(
         root_certificates=_content(endpoint.certificate),
         private_key=_content(endpoint.client_key),
@@ -133,11 +133,8 @@ def _credentials(endpoint: EndpointConfig) -> Any:
 def _content(path: str | None) -> bytes | None:
     if path is None:
         return None
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise DeliveryError(f"certificate or key {path} cannot be read: {error.strerror}") from error
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _refusal(error: Any) -> Answer:

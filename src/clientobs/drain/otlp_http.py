@@ -9,14 +9,20 @@ from __future__ import annotations
 import http
 import http.client
 import time
-import urllib.request
 import zlib
 from typing import TYPE_CHECKING, Final
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from clientobs._version import __version__
 from clientobs.drain.answers import Answer, broken_connection, held, http_answer
-from clientobs.drain.connection import Connection, Deadline, basic_credentials, tls_context
+from clientobs.drain.connection import Connection, Deadline, tls_context
+from clientobs.drain.endpoint import (
+    basic_credentials,
+    find_proxy,
+    port_of,
+    split_endpoint,
+    without_user,
+)
 from clientobs.drain.messages import refusal_words, success
 from clientobs.errors import DeliveryError
 
@@ -26,16 +32,15 @@ if TYPE_CHECKING:
     from clientobs.config.model import EndpointConfig, Signal
     from clientobs.drain.headers import Headers, Pairs
 
-__all__ = ["MAX_RESPONSE_BYTES", "HttpTransport", "find_proxy"]
+__all__ = ["MAX_RESPONSE_BYTES", "HttpTransport"]
 
 MAX_RESPONSE_BYTES: Final = 4 << 20
 """Bytes read of a response; the specification asks for a bound of 4 MiB."""
 
-_GZIP_LEVEL: Final = (
-    1  # telemetry repeats itself: level 6 costs twice the time for a percent (benchmarks/drain.py)
-)
+# Telemetry repeats itself: level 6 costs twice the time for 3% (benchmarks/drain.py).
+_GZIP_LEVEL: Final = 1
+
 _GZIP_FORMAT: Final = 31
-_PORTS: Final = {"http": 80, "https": 443}
 _OURS: Final = frozenset({"content-type", "content-encoding", "content-length", "host", "transfer-encoding"})
 
 
@@ -57,6 +62,7 @@ class HttpTransport:
         self._proxies = proxies
         self._now = now
         self._connection: Connection | None = None
+        self._where = ""
         self._target = ""
         self._sent_headers: Pairs = ()
 
@@ -75,7 +81,7 @@ class HttpTransport:
             return held(str(error))
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
-            return broken_connection(_describe(self._endpoint.url, error))
+            return broken_connection(f"{self._where}: {_words_of(error)}")
         return answer
 
     def close(self) -> None:
@@ -96,21 +102,21 @@ class HttpTransport:
 
     def _open(self, deadline: Deadline) -> Connection:
         """Prepare a connection; it is opened by the first request."""
-        url = _checked_url(self._endpoint.url)
+        url = split_endpoint(self._endpoint.url)
+        self._where = without_user(url)
         headers = self._headers.read()
         proxy = find_proxy(url, self._proxies)
         endpoint = self._endpoint
         tls = None
         if url.scheme == "https":
             tls = tls_context(endpoint.certificate, endpoint.client_certificate, endpoint.client_key)
-        connection = Connection(url.hostname or "", url.port or _PORTS[url.scheme], tls=tls, proxy=proxy)
+        connection = Connection(url.hostname or "", port_of(url), tls=tls, proxy=proxy)
         connection.renew(deadline)
         path = urlunsplit(("", "", url.path or "/", url.query, ""))
         self._target = path
         extra = {"authorization": basic_credentials(url)}
         if proxy is not None and tls is None:
-            host = url.netloc.rpartition("@")[2]
-            self._target = f"http://{host}{path}"
+            self._target = f"http://{self._where}{path}"
             extra["proxy-authorization"] = basic_credentials(proxy)
         added = tuple((name, value) for name, value in extra.items() if value)
         self._sent_headers = (*added, *headers)
@@ -152,49 +158,11 @@ class HttpTransport:
         return http_answer(response.status, headers, words, rejected, self._now())
 
 
-def find_proxy(url: SplitResult, proxies: Mapping[str, str] | None = None) -> SplitResult | None:
-    """Return the proxy for `url`, or None; raise DeliveryError for one that can't be used.
-
-    `proxies` is scheme -> URL, with "no" -> list of hosts. None: as urllib finds them, in the environment
-    or in the system's settings.
-
-    >>> find_proxy(urlsplit("http://otel.studio/v1/logs"), {"http": "http://proxy:3128"}).port
-    3128
-    """
-    known = dict(urllib.request.getproxies() if proxies is None else proxies)
-    address = known.get(url.scheme)
-    if not address:
-        return None
-    host = url.netloc.rpartition("@")[2]
-    if proxies is None:
-        bypass = urllib.request.proxy_bypass(host)
-    else:
-        bypass = urllib.request.proxy_bypass_environment(host, known)  # type: ignore[attr-defined]  # not in typeshed
-    if bypass:
-        return None
-    proxy = urlsplit(address if "://" in address else f"http://{address}")
-    if proxy.scheme != "http" or not proxy.hostname:
-        raise DeliveryError(
-            f"the proxy for {url.scheme} is of kind {proxy.scheme!r}; only http:// proxies are supported. "
-            "Set no_proxy for the endpoint's host, or an HTTP proxy"
-        )
-    return proxy
-
-
-def _checked_url(text: str) -> SplitResult:
-    url = urlsplit(text)
-    if url.scheme not in _PORTS or not url.hostname:
-        raise DeliveryError(f"the endpoint {text!r} is no http:// or https:// URL")
-    return url
-
-
 def _gzip(body: bytes) -> bytes:
     # zlib's own header has no time in it: the same body gives the same bytes each time.
     packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_FORMAT)
     return packer.compress(body) + packer.flush()
 
 
-def _describe(url: str, error: Exception) -> str:
-    where = urlsplit(url).netloc.rpartition("@")[2]
-    text = str(error) or type(error).__name__
-    return f"{where}: {'timed out' if isinstance(error, TimeoutError) else text}"
+def _words_of(error: Exception) -> str:
+    return "timed out" if isinstance(error, TimeoutError) else str(error) or type(error).__name__

@@ -29,9 +29,8 @@ from clientobs.journal.records import (
 )
 
 if TYPE_CHECKING:
-    from clientobs.journal.reader import Frame
-
     from clientobs.drain.evidence import Ending, Evidence
+    from clientobs.journal.reader import Frame
     from clientobs.journal.records import Attributes
 
 __all__ = ["RunEnd"]
@@ -140,6 +139,10 @@ class RunEnd:
     def _feed_note(self, note: NoteRecord) -> None:
         if note.type == "closed":
             self._closed = str(note.values.get("detail") or "")
+        elif note.type == "ended":
+            # The end itself is in the vital lane, and may be delivered and deleted by now.
+            trace_id, span_id = note.values.get("key") or (0, 0)
+            self._open.pop((trace_id, span_id), None)
         elif note.type == "anchor":
             mono, wall = note.values.get("mono_ns"), note.values.get("wall_ns")
             if isinstance(mono, int) and isinstance(wall, int):
