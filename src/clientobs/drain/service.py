@@ -163,7 +163,7 @@ class Service:
             self.rest(read_more)
         return "stopped"
 
-    def rest(self, read_more: bool) -> None:
+    def rest(self, read_more: bool, /) -> None:
         """Wait until the next round makes sense, or `wake` is called; not at all where there is more to read."""
         if not read_more:
             self._wake.wait(self._pause())
