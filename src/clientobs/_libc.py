@@ -61,11 +61,11 @@ def _fstat_of(library: Any) -> Callable[[int, Any], int]:
     if sys.platform == "darwin" and hasattr(library, "fstat$INODE64"):
         return library["fstat$INODE64"]  # type: ignore[no-any-return]  # a ctypes function pointer
     if hasattr(library, "fstat"):
-        return library.fstat  # type: ignore[no-any-return]
+        return library.fstat  # type: ignore[no-any-return]  # a ctypes function pointer
     # glibc before 2.33 (CentOS 7, Rocky 8) has fstat inline only, over this versioned function.
-    versioned = library.__fxstat
+    versioned = library["__fxstat"]
     version = 1 if os.uname().machine == "x86_64" else 0
-    return lambda fd, buffer: versioned(version, fd, buffer)  # type: ignore[no-any-return]
+    return lambda fd, buffer: versioned(version, fd, buffer)
 
 
 def identity_length(raw: bytes, known: os.stat_result) -> int:

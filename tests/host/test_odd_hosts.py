@@ -46,8 +46,9 @@ def test_unusable_opentelemetry_makes_a_no_op_that_says_why(poison: str, tmp_pat
     path = package.joinpath(*poison.split("."))
     path.mkdir(parents=True)
     (path / "__init__.py").write_text("raise RuntimeError('bundled with the host, 2014')\n")
-    answer = answer_of(
-        """
+    answer = (
+        answer_of(
+            """
         import json, sys
         sys.path.insert(0, sys.argv[1])
         import clientobs
@@ -57,10 +58,12 @@ def test_unusable_opentelemetry_makes_a_no_op_that_says_why(poison: str, tmp_pat
         clientobs.event("e"); clientobs.counter("c").add(1); clientobs.set_context(shot="x")
         print(json.dumps([runtime.running, runtime.reason]))
         """,
-        str(package) if poison in ("typing_extensions", "opentelemetry") else "",
-        environ={},
-    ) if poison in ("typing_extensions", "opentelemetry") else answer_of(
-        """
+            str(package) if poison in ("typing_extensions", "opentelemetry") else "",
+            environ={},
+        )
+        if poison in ("typing_extensions", "opentelemetry")
+        else answer_of(
+            """
         import json, sys
         sys.modules[sys.argv[1]] = None
         import clientobs
@@ -69,7 +72,8 @@ def test_unusable_opentelemetry_makes_a_no_op_that_says_why(poison: str, tmp_pat
             span.set_attribute("a", 1)
         print(json.dumps([runtime.running, runtime.reason]))
         """,
-        poison,
+            poison,
+        )
     )
     assert answer[0] is False
     assert "OpenTelemetry cannot be imported" in answer[1]
@@ -167,7 +171,9 @@ os.waitpid(pid, 0)
 
 
 @pytest.mark.parametrize("last", [256, 65536])
-def test_descriptors_closed_by_the_host_cost_and_corrupt_nothing(last: int, home: Path, tmp_path: Path) -> None:
+def test_descriptors_closed_by_the_host_cost_and_corrupt_nothing(
+    last: int, home: Path, tmp_path: Path
+) -> None:
     scene = tmp_path / "scene.ma"
     done = run_program(
         f"""

@@ -29,7 +29,7 @@ _LOCK_PAUSE: Final = 0.002  # seconds: somebody looks at the lock this very mome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunIdentity:
-    """Who writes: the parts of `records.Header` that the process and the journal don't know by themselves."""
+    """Who writes: the fields of `records.Header` that are the same in all segments of a run."""
 
     run: str
     """32 lower-case hex digits; names the folder."""
@@ -124,13 +124,14 @@ class RunDirectory:
         if self.is_sound():
             return
         self.release(closed=False)
-        for _ in range(_LOCK_TRIES):
+        tries = _LOCK_TRIES
+        while self._lock is None:
             try:
                 self._lock = RunLock.acquire(f"{self.path}.lock")
-                return
             except UnsafeHomeError:
                 raise
-            except JournalError as error:
-                held = error
+            except JournalError:  # noqa: PERF203  # a second try is the purpose
+                tries -= 1
+                if not tries:
+                    raise
                 time.sleep(_LOCK_PAUSE)
-        raise held

@@ -1,7 +1,7 @@
 """The bytes of a segment: one file header, then framed records, nothing else.
 
     segment := FILE_MAGIC(8)  frame(kind=HEADER)  frame*
-    frame   := magic 2s | kind u8 | flags u8 | length u32 | sequence u64 | monotonic_ns u64 | crc u32 | payload
+    frame   := magic 2s, kind u8, flags u8, length u32, sequence u64, monotonic_ns u64, crc u32, payload
 
 All integers are little-endian. `crc` is zlib.crc32 over the 24 header bytes before it and the payload,
 started from a *seed* that belongs to one run, lane and segment number: bytes of another run, of an older
@@ -19,12 +19,14 @@ A frame lands by one write. What a reader does with a frame that does not check 
 from __future__ import annotations
 
 import marshal
+import re
 import struct
 import zlib
 from enum import IntEnum
 from typing import Any, Final, Literal
 
 __all__ = [
+    "DELIVERABLE",
     "FILE_MAGIC",
     "FORMAT_MAJOR",
     "FRAME",
@@ -56,6 +58,7 @@ _LANE_CODE: Final = {"bulk": 0, "vital": 1}
 
 _HEAD: Final = struct.Struct("<2sBBIQQ")
 _CRC: Final = struct.Struct("<I")
+_SEGMENT_NAME: Final = re.compile(r"([0-9]{6,12})\.(bulk|vital)\.seg")
 # zlib.crc32 lets go of the GIL for buffers above 5 KiB, and getting it back beside a busy thread costs
 # a switch interval (5 ms): larger payloads are summed piece by piece.
 _CRC_PIECE: Final = 4096
@@ -71,6 +74,10 @@ class Kind(IntEnum):
     METRICS = 4
     CONTEXT = 5
     NOTE = 6
+
+
+DELIVERABLE: Final = frozenset({Kind.SPAN_ENDED, Kind.LOG, Kind.METRICS})
+"""What counts when it is lost: a start is told again by its end, notes and contexts belong to the journal."""
 
 
 def crc32_under_gil(data: bytes, seed: int) -> int:
@@ -121,11 +128,7 @@ def split_segment_name(name: str) -> tuple[Lane, int] | None:
     >>> split_segment_name("fault.txt") is None
     True
     """
-    parts = name.split(".")
-    if len(parts) != 3 or parts[2] != "seg" or not (parts[0].isascii() and parts[0].isdigit()):
+    found = _SEGMENT_NAME.fullmatch(name)
+    if found is None:
         return None
-    if parts[1] == "bulk":
-        return "bulk", int(parts[0])
-    if parts[1] == "vital":
-        return "vital", int(parts[0])
-    return None
+    return ("vital" if found[2] == "vital" else "bulk"), int(found[1])

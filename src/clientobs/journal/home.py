@@ -21,6 +21,7 @@ from clientobs.journal.format import FORMAT_MAJOR
 __all__ = ["SECRET_BYTES", "Home", "make_private", "prepare"]
 
 SECRET_BYTES: Final = 32
+_PRIVATE: Final = 0o700
 _GROUP_OTHER: Final = 0o077
 _GROUP_OTHER_WRITE: Final = 0o022
 _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -68,12 +69,12 @@ def make_private(path: str, *, uid: int | None, refused: int = _GROUP_OTHER) -> 
     Raises UnsafeHomeError for a symlink, a foreign owner, or a mode with one of the bits `refused`.
     """
     try:
-        os.mkdir(path, 0o700)
+        os.mkdir(path, _PRIVATE)
     except FileExistsError:
         _refuse_unsafe(path, os.lstat(path), uid, refused)
         return
-    if os.name == "posix" and stat.S_IMODE(os.lstat(path).st_mode) & 0o777 != 0o700:
-        os.chmod(path, 0o700)  # the host's umask took bits from the owner
+    if os.name == "posix" and stat.S_IMODE(os.lstat(path).st_mode) & 0o777 != _PRIVATE:
+        os.chmod(path, _PRIVATE)  # the host's umask took bits from the owner
 
 
 def _refuse_unsafe(path: str, found: os.stat_result, uid: int | None, refused: int) -> None:

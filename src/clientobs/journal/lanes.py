@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from clientobs._loss import LossLedger
@@ -16,6 +17,7 @@ from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
 from clientobs.journal.directory import RunDirectory
 from clientobs.journal.format import Lane
+from clientobs.journal.retention import Share, first_share
 from clientobs.journal.segment import NO_ROOM, Segment
 
 __all__ = ["LANES", "Lanes"]
@@ -23,7 +25,8 @@ __all__ = ["LANES", "Lanes"]
 LANES: Final[tuple[Lane, ...]] = ("bulk", "vital")
 _PAUSE_NS: Final = 30_000_000_000
 _WAIT: Final = 0.25  # seconds
-_HARD_LIMIT: Final = 2  # times `soft_bytes`: what a segment may grow to while the keeper is busy elsewhere
+_HARD_LIMIT: Final = 2  # times the size at which the keeper replaces a segment
+_LEAST_SEGMENT: Final = 32 << 10  # bytes; smaller ones would hold little but their header
 _UNSYNCED: Final = 8  # segments left behind whose data may still wait for fdatasync
 
 
@@ -31,8 +34,6 @@ class Lanes:
     """The current segment of each lane (`current`, read by every append) and its succession.
 
     `opened` is called with each new segment once other threads can find it: open spans are carried over.
-    `due` is a lock used as a flag: released when there is work for the keeper. Unlike threading.Event, it
-    can be set from a signal handler or a `__del__` without a chance of deadlock.
     """
 
     def __init__(
@@ -46,9 +47,13 @@ class Lanes:
     ) -> None:
         self.directory = directory
         self.current: dict[Lane, Segment | None] = dict.fromkeys(LANES)
-        self.soft_bytes = config.segment_bytes
-        self.due = threading.Lock()
-        self.due.acquire()
+        self.starved = False
+        """Set when a lane has used half of its share: time for a round of retention."""
+        self.hard_bytes: dict[Lane, int] = {}
+        """What a segment may grow to while the keeper, which replaces it at half of that, is busy."""
+        self._shares: dict[Lane, Share] = {}
+        self._segment_bytes = config.segment_bytes
+        self.grant({lane: first_share(config, lane) for lane in LANES})
         self._age_ns = int(config.segment_seconds * 1e9)
         self._loss = loss
         self._mono = mono
@@ -56,16 +61,7 @@ class Lanes:
         self._opening = threading.Lock()
         self._opener = 0
         self._leaving: deque[Segment] = deque(maxlen=_UNSYNCED)
-        self._shares: dict[Lane, tuple[int, str]] = {}
         self._pauses: dict[Lane, tuple[int, str]] = {}
-
-    def wake(self) -> None:
-        """Tell the keeper that there is work."""
-        try:
-            if self.due.locked():
-                self.due.release()
-        except RuntimeError:
-            return  # another thread released it in between: told all the same
 
     def usable(self, lane: Lane, failed: Segment | None) -> Segment | str:
         """Return a segment other than `failed` to append to, or the reason (for the ledger) for none."""
@@ -86,13 +82,6 @@ class Lanes:
             self._opener = 0
             self._opening.release()
 
-    def outgrown(self, segment: Segment) -> None:
-        """Deal with a segment above `soft_bytes`: the keeper's work, unless it doesn't get to it."""
-        if segment.size < _HARD_LIMIT * self.soft_bytes:
-            self.wake()
-        else:
-            self.rotate(segment.lane, wait=False)
-
     def rotate(self, lane: Lane, *, wait: bool) -> None:
         """Put the lane's next segment in place, if the lane has one that is in order."""
         if self._opener == threading.get_ident() or not self._opening.acquire(timeout=_WAIT if wait else 0):
@@ -102,8 +91,8 @@ class Lanes:
             old = self.current[lane]
             if old is None or not self._is_due(old):
                 return
-            if isinstance(self._open(lane), str) and old.size >= _HARD_LIMIT * self.soft_bytes:
-                self.current[lane] = None  # sealed without a successor: it can be evicted, and then we go on
+            if isinstance(self._open(lane), str) and old.size >= self.hard_bytes[lane]:
+                self.current[lane] = None  # sealed without a successor: what comes now is counted
             if self.current[lane] is not old and old.failure is None:
                 self._leaving.append(old)
         finally:
@@ -141,9 +130,13 @@ class Lanes:
         now = self._mono()
         return {lane: reason for lane, (until, reason) in self._pauses.items() if now < until}
 
-    def grant(self, lane: Lane, share: int, reason: str) -> None:
-        """Allow the lane `share` further bytes until the next grant; `reason` says what limits it."""
-        self._shares[lane] = (share, reason)
+    def grant(self, shares: Mapping[Lane, Share]) -> None:
+        """Set what each lane may add until the next grant, and fit the size of its segments to it."""
+        for lane, share in shares.items():
+            fitting = max(share.size // 2, _LEAST_SEGMENT)
+            self.hard_bytes[lane] = min(_HARD_LIMIT * self._segment_bytes, fitting)
+            self._shares[lane] = share
+        self.starved = False
 
     def abandon(self) -> None:
         """Drop the parent's segments in a forked child, without a byte."""
@@ -158,7 +151,7 @@ class Lanes:
         self._leaving.clear()
 
     def _is_due(self, segment: Segment) -> bool:
-        if segment.failure is not None or segment.size >= self.soft_bytes:
+        if segment.failure is not None or segment.size * _HARD_LIMIT >= self.hard_bytes[segment.lane]:
             return True
         # One without a record stays: an idle night must not leave a thousand empty segments.
         return segment.records > 0 and self._mono() - segment.opened_mono >= self._age_ns
@@ -167,23 +160,28 @@ class Lanes:
         failure = None if failed is None else failed.failure
         if failure == "full":
             return self.pause(lane, "disk-full")
-        if failed is not None and failure == "deleted":
-            self._loss.add("deleted", failed.records)
+        if failed is not None:
+            if failure == "deleted":
+                self._loss.add("deleted", failed.records)
+            # What it was charged with and never used: a host that closes descriptors is no reason to starve.
+            unused = max(0, self.hard_bytes[lane] - failed.size)
+            self._shares[lane] = replace(self._shares[lane], size=self._shares[lane].size + unused)
         return self._open(lane)
 
     def _open(self, lane: Lane) -> Segment | str:
-        share, reason = self._shares.get(lane, (self.soft_bytes, ""))
-        if share <= 0:
-            self.wake()
-            return reason
+        share = self._shares[lane]
+        if share.size < min(self.hard_bytes[lane], _LEAST_SEGMENT):
+            self.starved = True
+            return share.reason
         try:
             segment = self.directory.open_segment(lane)
         except OSError as error:
             return self.pause(lane, "disk-full" if error.errno in NO_ROOM else "io")
         except JournalError:
             return self.pause(lane, "home")
-        if lane in self._shares:
-            self._shares[lane] = (share - self.soft_bytes, reason)
+        left = share.size - self.hard_bytes[lane]
+        self.starved = self.starved or left < self.hard_bytes[lane]
+        self._shares[lane] = replace(share, size=left)
         self.current[lane] = segment
         self._opened(segment)
         return segment

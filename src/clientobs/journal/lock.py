@@ -53,6 +53,9 @@ class RunLock:
         Raises UnsafeHomeError for a symlink or an odd file, JournalError where another process holds it,
         OSError where the file can't be made.
         """
+        if lock_state(path) == "held":
+            # Also where this process holds it: to open and close it here would free it.
+            raise JournalError(f"{path} is held by a running process.")
         try:
             fd = os.open(path, _FLAGS | os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
@@ -68,7 +71,7 @@ class RunLock:
             _lock(fd)
         except OSError as error:
             os.close(fd)
-            raise JournalError(f"{path} is held by another process.") from error
+            raise JournalError(f"{path} is held by a running process.") from error
         except UnsafeHomeError:
             os.close(fd)
             raise
@@ -77,7 +80,7 @@ class RunLock:
         return lock
 
     def is_held(self) -> bool:
-        """Say whether the lock is still ours: the host may have closed its descriptor, or deleted the file."""
+        """Say whether the lock is still ours: hosts close descriptors, people delete folders."""
         if self._pid != os.getpid():
             return False
         try:
@@ -119,6 +122,10 @@ def lock_state(path: str) -> LockState:
     own = _held.get((found.st_dev, found.st_ino))
     if own is not None and own.is_held():
         return "held"
+    return _look(path) if stat.S_ISREG(found.st_mode) else "missing"
+
+
+def _look(path: str) -> LockState:
     try:
         fd = os.open(path, _FLAGS | os.O_RDONLY)
     except FileNotFoundError:

@@ -13,6 +13,7 @@ and str-keyed dicts of these. `context` and `scope` are numbers of CONTEXT recor
 from __future__ import annotations
 
 import marshal
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -162,6 +163,7 @@ class NoteRecord:
     "anchor"  {"wall_ns", "mono_ns"}             a new wall-clock anchor, after the machine slept
     "loss"    {reason: count, ...}               totals of the run so far: the newest one counts
     "sealed"  {}                                 the last record of a segment that was left in good order
+    "ended"   {"key": key}                       in bulk, for the end of a span that went to vital
     "closed"  {"status": "exited", "detail": s}  the run's clean close; also by fork children, exec, os._exit
     """
 
@@ -193,11 +195,11 @@ def _span(value: tuple[Any, ...]) -> SpanRecord:
     head, links, rest = value[:12], value[12], value[13:]
     span_links = tuple(SpanLink(*link[:4]) for link in links or ())
     if not rest:
-        return SpanRecord(*head, span_links)
+        return SpanRecord(*head, span_links)  # type: ignore[call-arg]  # head has the 12 fields before it
     end_ns, status, message, events, dropped = rest[:5]
     return SpanRecord(
         *head,
-        span_links,
+        span_links,  # type: ignore[call-arg]
         end_ns,
         status,
         message or "",
@@ -206,7 +208,7 @@ def _span(value: tuple[Any, ...]) -> SpanRecord:
     )
 
 
-_BUILD: Final = {
+_BUILD: Final[dict[int, Callable[[Any], Header | Record]]] = {
     Kind.HEADER: _header,
     Kind.SPAN_STARTED: _span,
     Kind.SPAN_ENDED: _span,

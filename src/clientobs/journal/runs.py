@@ -59,7 +59,7 @@ class RunFolder:
         return sum(segment.size for segment in self.segments)
 
     def lane(self, lane: Lane) -> tuple[SegmentFile, ...]:
-        """The segments of one lane, in the order they were begun."""
+        """Return the segments of one lane, in the order they were begun."""
         return tuple(segment for segment in self.segments if segment.lane == lane)
 
 

@@ -2,8 +2,8 @@
 
 `append` is the way of every record: no lock, one fstat and one write under the GIL, nothing raised. It may
 be called from any thread, a signal handler, a `__del__`, the middle of another append. All that is slow (the
-next segment, fdatasync, quota) happens in `tend`, which the runtime's keeper thread calls; an append does
-it itself only where it can't go on otherwise (lanes.py).
+next segment, fdatasync, quota) is the runtime's keeper thread's; an append does it only where it can't go on
+otherwise (lanes.py).
 
 When `append` returns True, the record survives the death of the process. When it returns False, the loss
 has been counted.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from clientobs._clock import Clock
@@ -22,31 +22,25 @@ from clientobs._guarded import faults, guarded
 from clientobs._libc import libc
 from clientobs._loss import LossLedger
 from clientobs.config.model import JournalConfig
+from clientobs.errors import JournalError
+from clientobs.journal import retention
 from clientobs.journal.contexts import ContextTable
 from clientobs.journal.directory import RunDirectory, RunIdentity
-from clientobs.journal.format import MAX_PAYLOAD, Kind, Lane, encode_payload
+from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, Kind, Lane, encode_payload
 from clientobs.journal.home import Home
 from clientobs.journal.lanes import LANES, Lanes
 from clientobs.journal.records import NO_CONTEXT
 from clientobs.journal.segment import Segment
 
-__all__ = ["Journal", "JournalStats", "RunIdentity"]
+__all__ = ["Journal", "RunIdentity"]
 
+# Plain integers: a member of an enum is looked up, and packed, the long way round.
+_SPAN_STARTED: Final = int(Kind.SPAN_STARTED)
+_SPAN_ENDED: Final = int(Kind.SPAN_ENDED)
 _MAX_OPEN_SPANS: Final = 4096
+_QUOTA_NS: Final = 30_000_000_000
+_QUOTA_OVERDUE_NS: Final = 1_000_000_000
 _NO_CONTEXTS: Final[tuple[int, ...]] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalStats:
-    """How a journal stands; for `doctor` and `status`."""
-
-    run: str
-    path: str
-    open_spans: int
-    paused: Mapping[str, str]
-    """Reason by lane, for lanes that take no records at the moment."""
-    under_gil: bool
-    """Whether appends go through libc under the GIL (False: through os.write)."""
 
 
 class Journal:
@@ -83,7 +77,8 @@ class Journal:
         self._closed = False
         self._too_deep = 0
         self._told_losses: dict[str, int] = {}
-        self._tended_mono: int | None = None
+        self._synced_mono = self._mono()
+        self._quota_mono = 0
         directory = RunDirectory(
             self.home,
             self.identity,
@@ -101,7 +96,7 @@ class Journal:
 
     @property
     def path(self) -> str:
-        """The run's folder."""
+        """The run's folder, which exists once something was appended."""
         return self._lanes.directory.path
 
     # The records ---------------------------------------------------------------------------------
@@ -117,23 +112,23 @@ class Journal:
         try:
             segment = self._lanes.current[lane]
             if segment is None or len(payload) > MAX_PAYLOAD or self._closed:
-                return self._append_slowly(kind, payload, lane, contexts)
+                return self._landed(kind, self._append_slowly(kind, payload, lane, contexts))
             if contexts and not segment.contexts.issuperset(contexts):
                 self._write_contexts(segment, contexts)
             if segment.append(kind, payload, self._next(), self._mono()):
-                if segment.size >= self._lanes.soft_bytes:
-                    self._lanes.outgrown(segment)
+                if segment.size >= self._lanes.hard_bytes[lane]:
+                    self._lanes.rotate(lane, wait=False)
                 return True
-            return self._append_slowly(kind, payload, lane, contexts, segment)
+            return self._landed(kind, self._append_slowly(kind, payload, lane, contexts, segment))
         except Exception as error:  # noqa: BLE001  # the wall: see _guarded.py
-            return self._failed(error)
+            return self._failed(kind, error)
 
     def span_started(self, key: Hashable, payload: bytes, contexts: tuple[int, ...] = _NO_CONTEXTS) -> bool:
         """Land the start of a span, and keep it to be written again into each new segment until it ends."""
         if len(self._open_spans) < _MAX_OPEN_SPANS:
             # Before the append: a rotation in between then carries it over (twice is harmless, never is not).
             self._open_spans[key] = (payload, contexts)
-        return self.append(Kind.SPAN_STARTED, payload, "bulk", contexts)
+        return self.append(_SPAN_STARTED, payload, "bulk", contexts)
 
     def span_ended(
         self, key: Hashable, payload: bytes, lane: Lane = "bulk", contexts: tuple[int, ...] = _NO_CONTEXTS
@@ -146,14 +141,14 @@ class Journal:
         carried = self._open_spans.pop(key, None)
         if carried is not None and lane != "bulk":
             self.note("ended", {"key": key}, "bulk")
-        return self.append(Kind.SPAN_ENDED, payload, lane, contexts)
+        return self.append(_SPAN_ENDED, payload, lane, contexts)
 
     def note(self, type: str, values: Mapping[str, Any], lane: Lane = "bulk") -> bool:  # noqa: A002
         """Land a note; the types are listed at `records.NoteRecord`."""
         try:
             payload = encode_payload((type, dict(values)))
         except ValueError as error:
-            return self._failed(error)
+            return self._failed(Kind.NOTE, error)
         return self.append(Kind.NOTE, payload, lane)
 
     @guarded("journal.context", default=NO_CONTEXT)
@@ -167,29 +162,36 @@ class Journal:
 
     # The keeper's work ---------------------------------------------------------------------------
 
-    def wait_until_due(self, timeout: float) -> None:
-        """Wait until there is work for `tend`, at most `timeout` seconds. For the keeper thread."""
-        self._lanes.due.acquire(timeout=timeout)
-
     @guarded("journal.tend", default=None)
     def tend(self) -> None:
-        """Rotate, sync, write down losses. For the keeper thread, at least every `sync_seconds`."""
+        """Rotate; sync every `sync_seconds`; make a round of retention; write down losses. Every 1 to 2 s."""
         if self._closed or self._pid != os.getpid() or not self._lanes.directory.is_open:
             return
-        self._tended_mono = self._mono()
-        self.rotate_if_due()
-        self.sync()
-        self._tell_losses()
-
-    @guarded("journal.rotate", default=None)
-    def rotate_if_due(self) -> None:
-        """Start new segments where the current ones are full, old or lost."""
+        now = self._mono()
         self._lanes.rotate_if_due()
+        if now - self._synced_mono >= self._config.sync_seconds * 1e9:
+            self._synced_mono = now
+            self.sync()
+        if self._lanes.starved or now - self._quota_mono >= _QUOTA_NS:
+            self.enforce_quota()
+        self._tell_losses()
 
     @guarded("journal.sync", default=None)
     def sync(self) -> None:
-        """Bring what has landed to the disk itself (fdatasync)."""
+        """Bring what has landed to the disk itself (fdatasync): what a power loss then can't take."""
         self._lanes.sync()
+
+    @guarded("journal.quota", default=None)
+    def enforce_quota(self) -> None:
+        """Make a round of retention, and take this writer's share of what is free."""
+        self._quota_mono = self._mono()
+        try:
+            shares = retention.enforce(self.home, self._config).shares
+        except (JournalError, OSError):
+            # The home is gone or unreadable: what comes goes by the first share again, and the next append
+            # that needs a segment finds out what can be done.
+            shares = {lane: retention.first_share(self._config, lane) for lane in LANES}
+        self._lanes.grant(shares)
 
     # The end -------------------------------------------------------------------------------------
 
@@ -207,10 +209,10 @@ class Journal:
 
     @guarded("journal.reopen", default=None)
     def reopen(self) -> None:
-        """Begin another run after a close that was not the end: an exec that failed, a mended os._exit."""
+        """Go on after `close`, since the process didn't go after all (an exec that failed)."""
         if self._closed and self._pid == os.getpid():
-            self.identity = replace(self.identity, run=os.urandom(16).hex())
-            self._begin()
+            self._closed = False
+            self.note("reopened", {}, "vital")
 
     @guarded("journal.fork", default=None)
     def after_fork_in_child(self) -> None:
@@ -221,39 +223,46 @@ class Journal:
         self.identity = replace(self.identity, run=os.urandom(16).hex(), role="child")
         self._begin()
 
-    def stats(self) -> JournalStats:
-        """Return how this journal stands."""
+    def stats(self) -> dict[str, Any]:
+        """Return how this journal stands, for `doctor`."""
         segment = self._lanes.current["bulk"] or self._lanes.current["vital"]
-        return JournalStats(
-            run=self.run,
-            path=self.path,
-            open_spans=len(self._open_spans),
-            paused=self._lanes.pauses(),
-            under_gil=segment is not None and type(segment) is not Segment,
-        )
+        return {
+            "run": self.run,
+            "path": self.path,
+            "open_spans": len(self._open_spans),
+            "paused": self._lanes.pauses(),
+            "under_gil": segment is not None and type(segment) is not Segment,
+        }
 
     # Off the ordinary way ------------------------------------------------------------------------
 
     def _append_slowly(
         self, kind: int, payload: bytes, lane: Lane, contexts: tuple[int, ...], failed: Segment | None = None
-    ) -> bool:
+    ) -> str:
+        """Append where it takes more than one write; return "", or the reason why it could not be."""
         if len(payload) > MAX_PAYLOAD:
-            return self._lost("oversize")
+            return "oversize"
         if self._pid != os.getpid():
             self.after_fork_in_child()
             failed = None
         if self._closed:
-            return self._lost("closed")
+            return "closed"
         for _ in range(2):  # the second time after a segment that failed at once
             segment = self._lanes.usable(lane, failed)
+            if isinstance(segment, str) and self._is_quota_overdue():
+                self.enforce_quota()
+                segment = self._lanes.usable(lane, failed)
             if isinstance(segment, str):
-                return self._lost(segment)
+                return segment
             self._write_contexts(segment, contexts)
             if segment.append(kind, payload, self._next(), self._mono()):
-                return True
+                return ""
             failed = segment
-        reason = "disk-full" if failed is not None and failed.failure == "full" else "io"
-        return self._lost(self._lanes.pause(lane, reason))
+        return self._lanes.pause(lane, "disk-full" if segment.failure == "full" else "io")
+
+    def _is_quota_overdue(self) -> bool:
+        """Say whether a starved lane must see to its share itself: no keeper runs (in a forked child, say)."""
+        return self._lanes.starved and self._mono() - self._quota_mono > _QUOTA_OVERDUE_NS
 
     def _write_contexts(self, segment: Segment, contexts: tuple[int, ...]) -> None:
         for number in contexts:
@@ -263,7 +272,7 @@ class Journal:
             if payload is None:
                 self._loss.add("context")
             elif segment.append(Kind.CONTEXT, payload, self._next(), self._mono()):
-                segment.contexts.add(number)  # after it has landed: another thread must not rely on it before
+                segment.contexts.add(number)  # landed: only now may another thread rely on it
 
     def _carry_over(self, segment: Segment) -> None:
         """Write the starts of all open spans into a new segment of the bulk lane."""
@@ -290,20 +299,24 @@ class Journal:
         return used
 
     def _tell_losses(self) -> None:
+        """Write the totals down where they have changed."""
         if self._too_deep:
             deep, self._too_deep = self._too_deep, 0
             self._loss.add("fault", deep)
         totals = self._loss.totals()
-        if totals != self._told_losses and self.note("loss", totals, "vital"):
-            self._told_losses = totals
+        if totals != self._told_losses:
+            payload = encode_payload(("loss", totals))
+            if not self._append_slowly(Kind.NOTE, payload, "vital", _NO_CONTEXTS):
+                self._told_losses = totals
 
-    def _lost(self, reason: str) -> bool:
-        self._loss.add(reason)
-        return False
+    def _landed(self, kind: int, reason: str) -> bool:
+        if reason and kind in DELIVERABLE:
+            self._loss.add(reason)
+        return not reason
 
-    def _failed(self, error: Exception) -> bool:
+    def _failed(self, kind: int, error: Exception) -> bool:
         try:
-            self._loss.add("fault")
+            self._landed(kind, "fault")
             faults.record("journal.append", error)
         except RecursionError:
             self._too_deep += 1  # at the recursion limit even counting fails: no call here

@@ -35,12 +35,14 @@ class JournalLogProcessor(LogRecordProcessor):
         clock: Clock,
         contexts: ContextNumbers,
         scopes: ScopeNumbers,
+        body_length: int,
     ) -> None:
         self._append = append
         self._redactor = redactor
         self._clock = clock
         self._contexts = contexts
         self._scopes = scopes
+        self._body_length = body_length
         self._silent = False
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
@@ -60,7 +62,7 @@ class JournalLogProcessor(LogRecordProcessor):
                     now,
                     record.severity_number.value if record.severity_number is not None else 0,
                     record.severity_text or "",
-                    self._redactor.body(record.body),
+                    self._body(record.body),
                     self._redactor.name(name) if name else "",
                     self._redactor.attributes(record.attributes or {}),
                     record.trace_id or 0,
@@ -75,6 +77,11 @@ class JournalLogProcessor(LogRecordProcessor):
             self._append(Kind.LOG, payload, lane, (number, scope))
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("logs.emit", error)
+
+    def _body(self, body: Any) -> Any:
+        if body is None or type(body) is str:
+            return self._redactor.text(body, self._body_length) if body else body
+        return self._redactor.value("body", body)
 
     def emit(self, log_data: Any) -> None:
         """Take a record under the name that the method had before 1.39."""

@@ -26,7 +26,7 @@ from clientobs.paths.folders import choose_home, home_candidates
 from clientobs.paths.mounts import MountTable
 from clientobs.pipeline import otel
 from clientobs.pipeline.context import Tool
-from clientobs.privacy.pseudonym import installation_id, user_attributes
+from clientobs.privacy.pseudonym import installation_id, maker, user_attributes
 from clientobs.privacy.redaction import Redactor
 from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import Incoming, read_incoming
@@ -87,7 +87,9 @@ class _Builder:
         self.clock = Clock()
         self.run = ids.hex_id()
         self.session = ids.hex_id()
-        self.redactor = Redactor(self.config.privacy, self.config.limits, self.loss)
+        self.redactor = Redactor(
+            self.config.privacy, self.config.limits, self.loss, pseudonym=maker(home.secret)
+        )
         self.tool = Tool(self.config.service.name, self.config.service.version)
         self.tools = Tools(self.tool)
 
@@ -169,16 +171,14 @@ class _Builder:
             exit_flush=surroundings.exit_flush(self.config.drain, container),
         )
         parts.recorder = _recorder.Recorder(
-            tracer=pipeline.tracer,
-            logger=pipeline.logger,
-            meter=pipeline.meter,
+            voice=pipeline.voice,
             contexts=pipeline.contexts,
             tools=self.tools,
             redactor=self.redactor,
             origin=pipeline.origin,
         )
         parts.events = SessionEvents(
-            logger=pipeline.logger, started_mono=self.clock.mono(), kind=kind
+            voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind
         )
         parts.collect_metrics = pipeline.collect_metrics
         parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))

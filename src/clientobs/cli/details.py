@@ -1,0 +1,195 @@
+"""The words beside and beneath a span: outcome, context, attributes, log lines, links, what was left out."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs import semconv
+from clientobs.cli.text import cell_width, duration, number, shorten, value, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from clientobs.cli.folding import Fold
+    from clientobs.cli.screen import Line, Piece
+    from clientobs.journal.records import SpanEvent, SpanLink
+    from clientobs.viewer.model import Log, Run, Span
+
+__all__ = [
+    "PRODUCTION_ORDER",
+    "attribute_pieces",
+    "context_words",
+    "event_line",
+    "fold_line",
+    "link_line",
+    "log_lines",
+    "run_words",
+    "shown_attributes",
+    "state_words",
+]
+
+PRODUCTION_ORDER: Final = (
+    semconv.PRODUCTION_PROJECT,
+    semconv.PRODUCTION_EPISODE,
+    semconv.PRODUCTION_SEQUENCE,
+    semconv.PRODUCTION_SHOT,
+    semconv.PRODUCTION_ASSET,
+    semconv.PRODUCTION_STEP,
+    semconv.PRODUCTION_TASK,
+)
+_QUIET_PREFIXES: Final = ("code.", "thread.", "exception.", "clientobs.")
+_QUIET: Final = frozenset({semconv.ERROR_TYPE, semconv.TOOL_OUTCOME, semconv.SESSION_ID})
+_LEVELS: Final = ((21, "FATAL", "failed"), (17, "ERROR", "error"), (13, "WARN", "warn"), (9, "INFO", ""))
+_LAST_FRAME: Final = re.compile(r'File "([^"\n]+)", line (\d+), in (\S+)')
+_BODY_LINES: Final = 3
+
+
+def state_words(span: Span) -> Line:
+    """Return why a span is marked: its error, its outcome, or that it never ended."""
+    attributes = span.record.attributes
+    state = span.state
+    if state in {"open", "interrupted"}:
+        return [("running" if state == "open" else "interrupted", state)]
+    if state == "failed":
+        reason = attributes.get(semconv.ERROR_TYPE) or span.record.status_message or "failed"
+        return [(value(reason, 60), "error")]
+    outcome = attributes.get(semconv.TOOL_OUTCOME)
+    return [(value(outcome, 20), "warn")] if outcome not in {None, "ok"} else []
+
+
+def context_words(context: Mapping[str, Any], beyond: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the production context from show to task; only what differs where `beyond` is given."""
+    return [
+        value(context[key], 40)
+        for key in PRODUCTION_ORDER
+        if key in context and (beyond is None or beyond.get(key) != context[key])
+    ]
+
+
+def run_words(run: Run) -> str:
+    """Return which program and process a run is, in a few words."""
+    name = run.text(semconv.DCC_NAME) or run.text(semconv.SERVICE_NAME) or "python"
+    version = run.text(semconv.DCC_VERSION) if run.text(semconv.DCC_NAME) else ""
+    return visible(" ".join(part for part in (name, version) if part))
+
+
+def shown_attributes(span: Span, *, everything: bool) -> dict[str, Any]:
+    """Return the attributes worth a place beside the name: neither the context's nor code locations."""
+    return {
+        key: item
+        for key, item in span.record.attributes.items()
+        if everything
+        or (key not in _QUIET and not key.startswith(_QUIET_PREFIXES) and span.context.get(key) != item)
+    }
+
+
+def attribute_pieces(attributes: Mapping[str, Any], room: int) -> Line:
+    """Return `key=value` pieces, as many as fit into `room` cells."""
+    pieces: list[Piece] = []
+    for key, item in attributes.items():
+        name, text = visible(key), value(item, 60)
+        need = 2 + cell_width(name) + 1 + cell_width(text)
+        if need > room:
+            break
+        pieces += [("  ", ""), (f"{name}=", "key"), (text, "value")]
+        room -= need
+    return pieces
+
+
+def log_lines(log: Log, start_ns: int, *, everything: bool) -> Iterator[Line]:
+    """Yield a log record or event: moment, level or event name, text; an exception with its last frame."""
+    record = log.record
+    attributes = record.attributes
+    level, style = _level(record.severity)
+    label = visible(record.event_name) if record.event_name not in {"", semconv.EXCEPTION} else level
+    body = _body(record.body)
+    error = attributes.get(semconv.EXCEPTION_TYPE)
+    if error is not None:
+        told = f"{error}: {attributes.get(semconv.EXCEPTION_MESSAGE, '')}".rstrip(": ")
+        body = told if not body or body in told else f"{body}  {told}"
+    lines = body.splitlines() or [""]
+    shown = lines if everything else lines[:_BODY_LINES]
+    yield [
+        (f"{_offset(log.time_ns - start_ns)}  ", "dim"),
+        (f"{label:<5}  ", style or "dim"),
+        _text(shown[0], style),
+    ]
+    for line in shown[1:]:
+        yield [("         ", ""), _text(line, style)]
+    if len(shown) < len(lines):
+        yield [("         ", ""), (f"⋯ {number(len(lines) - len(shown), 'more line')}", "dim")]
+    yield from _stack(attributes.get(semconv.EXCEPTION_STACKTRACE), everything=everything)
+
+
+def event_line(event: SpanEvent, start_ns: int, room: int) -> Line:
+    """Return a span event with its attributes."""
+    failed = event.name == semconv.EXCEPTION
+    name = visible(event.name)
+    attributes = event.attributes
+    if failed:
+        name = value(attributes.get(semconv.EXCEPTION_TYPE, name))
+        message = value(attributes.get(semconv.EXCEPTION_MESSAGE, ""), max(room, 20))
+        return [(f"{_offset(event.time_ns - start_ns)}  ", "dim"), (f"{name}: {message}", "error")]
+    head: Line = [(f"{_offset(event.time_ns - start_ns)}  ", "dim"), (f"◆ {name}", "")]
+    return head + attribute_pieces(attributes, room - 12 - cell_width(name))
+
+
+def link_line(link: SpanLink) -> Line:
+    """Return a link to another trace, with what it is for."""
+    why = link.attributes.get(semconv.LINK_KIND)
+    return [
+        ("→ linked to trace ", "dim"),
+        (f"{link.trace_id:032x}", "dim"),
+        (f"  {value(why)}" if why else "", "dim"),
+    ]
+
+
+def fold_line(fold: Fold) -> Line:
+    """Return the line that stands for what was left out."""
+    if fold.logs:
+        return [(f"⋯ {number(fold.logs, 'more log line')}", "dim")]
+    many = f"{fold.spans:,} more of {visible(fold.name)}" if fold.name else number(fold.spans, "more span")
+    pieces: Line = [(f"⋯ {many}", "dim")]
+    if fold.failed:
+        pieces.append((f"  {fold.failed:,} not well", "error"))
+    if fold.total_ns:
+        least, most = duration(fold.shortest_ns), duration(fold.longest_ns)
+        each = f"{least} each" if least == most else f"{least} to {most} each"
+        pieces.append((f"  {each}, {duration(fold.total_ns)} in all", "dim"))
+    return pieces
+
+
+def _level(severity: int) -> tuple[str, str]:
+    for least, name, style in _LEVELS:
+        if severity >= least:
+            return name, style
+    return "DEBUG", "dim"
+
+
+def _offset(nanoseconds: int) -> str:
+    sign = "-" if nanoseconds < 0 else "+"
+    return f"{sign}{duration(abs(nanoseconds))}"
+
+
+def _body(body: Any) -> str:
+    if body is None:
+        return ""
+    return body if isinstance(body, str) else value(body, 2_000)
+
+
+def _text(line: str, style: str) -> Piece:
+    return shorten(visible(line), 400), style
+
+
+def _stack(stack: Any, *, everything: bool) -> Iterator[Line]:
+    if not isinstance(stack, str) or not stack:
+        return
+    if everything:
+        for line in stack.rstrip().splitlines():
+            yield [("         ", ""), (visible(line), "dim")]
+        return
+    frames = _LAST_FRAME.findall(stack)
+    if frames:
+        path, line_number, function = frames[-1]
+        yield [("         ", ""), (f"at {visible(path)}:{line_number} in {visible(function)}", "dim")]

@@ -1,0 +1,78 @@
+"""Switch clientobs on in a Python that `clientobs run` started, at whatever depth.
+
+Every Python below the command imports this file, also the 2.7 or 3.7 of a locked show: it must parse there
+and leave quietly. It hands over to the sitecustomize that would have been imported without it, takes its own
+folder out of sys.path, and calls clientobs.init(). Nothing that goes wrong here reaches the program.
+"""
+
+import os
+import sys
+
+OLDEST = (3, 10)
+
+
+def _hand_over():
+    # type: () -> None
+    """Import the sitecustomize behind this one; what it raises is site's to handle, as without us."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != here]
+    ours = sys.modules.pop("sitecustomize", None)
+    try:
+        import sitecustomize  # noqa: F401, PLC0415
+    except ImportError as error:
+        if ours is not None:
+            sys.modules["sitecustomize"] = ours
+        if getattr(error, "name", "sitecustomize") != "sitecustomize":
+            raise
+    except BaseException:
+        if ours is not None:
+            sys.modules["sitecustomize"] = ours
+        raise
+
+
+def _switch_on():
+    # type: () -> str
+    """Call init(); return what happened, for `run --verbose`."""
+    version = "Python {0}.{1}".format(*sys.version_info[:2])
+    if sys.version_info < OLDEST:
+        return "not active: " + version + " is older than 3.10"
+    try:
+        _import_clientobs()
+        import clientobs  # noqa: PLC0415
+
+        runtime = clientobs.init()
+        return "active in " + version + ", run " + str(getattr(runtime, "run", "?"))
+    except Exception as error:  # noqa: BLE001  # the program comes first; --verbose tells
+        return "not active in {0}: {1}: {2}".format(version, type(error).__name__, error)
+
+
+def _import_clientobs():
+    # type: () -> None
+    """Import clientobs; where this interpreter lacks it, borrow it from the one that ran `clientobs run`."""
+    try:
+        import clientobs  # noqa: F401, PLC0415
+    except ImportError:
+        lent = os.environ.get("_CLIENTOBS_RUN_LEND", "").split(os.pathsep)
+        import sysconfig  # noqa: PLC0415
+
+        tag = "{0}-{1}".format(sys.implementation.cache_tag, sysconfig.get_platform())
+        if len(lent) < 2 or lent[0] != tag:  # noqa: PLR2004
+            raise
+        sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+        try:
+            import clientobs_lent  # noqa: PLC0415
+        finally:
+            sys.path.pop()
+        clientobs_lent.lend(lent[1:])
+
+
+def _tell(outcome):
+    # type: (str) -> None
+    if os.environ.get("_CLIENTOBS_RUN_VERBOSE") and sys.stderr is not None:
+        sys.stderr.write("clientobs: pid {0}: {1}\n".format(os.getpid(), outcome))
+
+
+try:
+    _hand_over()
+finally:
+    _tell(_switch_on())

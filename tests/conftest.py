@@ -1,0 +1,75 @@
+"""What every test rests on: guards that bite, a journal home of its own, and no drain left behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clientobs._guarded import Faults, faults
+from support.processes import end_processes_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytest_plugins = ["support.recording"]
+
+_OURS = ("CLIENTOBS_", "OTEL_")
+_CARRIED = ("TRACEPARENT", "TRACESTATE", "BAGGAGE")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the torture out unless `-m` says otherwise."""
+    config.option.markexpr = config.option.markexpr or "not torture"
+
+
+@pytest.fixture(autouse=True)
+def _guards_bite() -> Iterator[None]:
+    """Let each fault that a guard would swallow in a host fail the test."""
+    faults.reset()
+    faults.strict = True
+    yield
+    faults.strict = False
+    faults.reset()
+
+
+@pytest.fixture
+def lenient_faults() -> Iterator[Faults]:
+    """Let guards do in this test what they do in a host: swallow and count."""
+    faults.strict = False
+    yield faults
+    faults.strict = True
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Take the caller's settings away; give each test a journal home of its own, and no drain."""
+    for name in list(os.environ):
+        if name.startswith(_OURS) or name in _CARRIED:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("CLIENTOBS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CLIENTOBS_DRAIN", "off")
+
+
+@pytest.fixture
+def home() -> Path:
+    """Return the journal home of this test; the first one who needs it makes it."""
+    return Path(os.environ["CLIENTOBS_HOME"])
+
+
+@pytest.fixture
+def drains(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Path]:
+    """Let this test start drains; those of its home, and no others, are ended afterwards."""
+    monkeypatch.delenv("CLIENTOBS_DRAIN")
+    yield home
+    end_processes_in(home)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail where a test forgot the fixture `drains`, and end what it left."""
+    yield
+    left = end_processes_in(tmp_path_factory.getbasetemp())
+    assert not left, f"left running by a test: {left}"
