@@ -17,6 +17,7 @@ from typing import Any
 
 import clientobs
 from clientobs.cli.main import COMMANDS
+from configuration_page import configuration_page
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -75,7 +76,11 @@ def help_of(*command: str) -> str:
     return subprocess.check_output(arguments, env=environ, encoding="utf-8").strip()
 
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {"api.md": api_page, "commands.md": commands_page}
+PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "api.md": api_page,
+    "commands.md": commands_page,
+    "configuration.md": configuration_page,
+}
 NOTE = "<!-- Made by docs/generate.py: change what it is made from. -->\n"
 
 

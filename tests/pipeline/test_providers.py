@@ -54,7 +54,9 @@ def test_the_applications_provider_is_joined(home: Path) -> None:
     assert seen(home).span("both").trace_id == exporter.get_finished_spans()[0].context.trace_id
 
 
-def test_a_provider_set_after_ours_is_honoured_and_fed(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_provider_set_after_ours_is_honoured_and_fed(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     clientobs.init("tool")
     early = trace_api.get_tracer("early")
     provider, exporter = _exporting()

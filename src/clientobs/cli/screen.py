@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["PIPE_WIDTH", "Line", "Piece", "Screen", "line_width", "open_screen", "pad"]
+__all__ = [
+    "PIPE_WIDTH",
+    "Line",
+    "Piece",
+    "Screen",
+    "line_width",
+    "open_screen",
+    "pad",
+    "wrapped",
+]
 
 Piece: TypeAlias = tuple[str, str]
 """Text and the name of its style, one of STYLES."""
@@ -144,6 +153,17 @@ def open_screen(stream: TextIO, environ: Mapping[str, str]) -> Screen:
 def line_width(line: Line) -> int:
     """Return the terminal cells of a line."""
     return sum(cell_width(text) for text, _ in line)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a text at blanks into lines of at most `width` cells; a longer word stands alone, uncut."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and cell_width(lines[-1]) + 1 + cell_width(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def pad(line: Line, width: int) -> Line:

@@ -102,7 +102,7 @@ def _parse(path: str, text: str, layer: Layer) -> tuple[Mapping[str, Any], str]:
     for _ in range(_MAX_REPAIRS):
         try:
             return tomllib.loads(text), text
-        except (tomllib.TOMLDecodeError, RecursionError) as error:  # noqa: PERF203  # at most 20 rounds
+        except (tomllib.TOMLDecodeError, RecursionError) as error:  # at most 20 rounds
             match = _AT_LINE.search(str(error))
             number = int(match[1]) if match and match[1] else _last_line(lines)
             said = str(error)[: match.start()] if match else str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The drain: the process that reads journals and delivers them over OTLP.
+"""The drain: the process (or thread) that reads journals and delivers them over OTLP.
 
-Only `launch` and what it imports is ever loaded in a host (apart from `thread` mode).
+Everything slow, heavy or fragile lives here and not in the host: protobuf, gRPC, TLS, retries.
 """

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from clientobs._guarded import quiet
 from clientobs.config.model import Config
-from clientobs.drain import interpreter, localcopy, service
+from clientobs.drain import interpreter, localcopy, manifest, service
 from clientobs.drain.life import Life, Place, Reason, take_lock
 from clientobs.drain.lock import drain_folder
 from clientobs.drain.settings import config_from_text
@@ -69,7 +69,7 @@ def _remember(place: Place) -> None:
     unfit = [(str(path), str(reason)) for path, reason in json.loads(os.environ.pop(_UNFIT, "[]"))]
     if sys.executable and place.steward == "host":
         interpreter.remember(place.home, place.version, sys.executable, unfit)
-    localcopy.remove_stale(place.home, keep=localcopy.copy_folder(place.home, place.version))
+    localcopy.remove_stale(place.home, keep=manifest.copy_folder(place.home, place.version))
 
 
 if __name__ == "__main__":

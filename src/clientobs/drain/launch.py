@@ -17,7 +17,7 @@ from typing import TypeAlias
 from clientobs._guarded import faults
 from clientobs._version import __version__
 from clientobs.config.model import Config
-from clientobs.drain import interpreter, localcopy, packages
+from clientobs.drain import interpreter, manifest, packages
 from clientobs.drain.handover import ask_to_leave, is_newer
 from clientobs.drain.lock import DrainLock, drain_folder, file_of, look
 from clientobs.drain.settings import config_to_text
@@ -210,7 +210,7 @@ class _Starter:
         """Return the folders to import from, and the version to copy first where they are on the network."""
         if not self.is_network(packages.own_folder()):
             return packages.find_folders(), None
-        copy = localcopy.copy_folder(self.home, __version__)
-        if localcopy.is_intact(copy):
+        copy = manifest.copy_folder(self.home, __version__)
+        if manifest.is_intact(copy):
             return [copy], None
         return packages.find_folders(), __version__

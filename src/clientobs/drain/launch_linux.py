@@ -23,7 +23,6 @@ import ctypes
 import functools
 import mmap
 import os
-import platform
 import signal
 import sys
 from collections.abc import Sequence
@@ -50,7 +49,7 @@ _STEPS: Final = 16
 @functools.cache
 def available() -> bool:
     """Say whether this way works here: Linux, glibc, a known machine, no shadow stack."""
-    if sys.platform != "linux" or platform.machine() not in _MACHINES or sys.maxsize < 1 << 32:
+    if sys.platform != "linux" or os.uname().machine not in _MACHINES or sys.maxsize < 1 << 32:
         return False
     try:
         libc = ctypes.CDLL("libc.so.6")

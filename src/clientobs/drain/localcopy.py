@@ -4,9 +4,7 @@ The NAS is what the drain is to report on. Were its own code mapped from there, 
 one that goes away would kill it, and two hundred workstations would read it at nine in the morning. So the first drain
 of a version copies what it needs to `<home>/drain/<version>-<tag>/`, and goes on from there.
 
-The copy has a manifest of sizes and BLAKE2 digests and is checked before each use, by code that does not come from
-it: cleaners of old files and full disks leave half copies behind. What doesn't match is made anew. (It is no defence
-against the user's own account: nothing is, and the folder is closed to others.)
+The copy has a manifest (`manifest.py`) that hosts check before each use. What doesn't match is made anew.
 
 A version is copied once: who changes files of an installed version in place must also change its number, or delete the
 copy.
@@ -14,41 +12,19 @@ copy.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from _blake2 import blake2b  # hashlib would load OpenSSL into the host
-
+from clientobs.drain.manifest import copy_folder, is_intact, write_manifest
 from clientobs.drain.packages import PACKAGES, folders_with
 
-__all__ = ["copy_folder", "is_intact", "make", "remove_stale"]
+__all__ = ["make", "remove_stale"]
 
-_MANIFEST: Final = "manifest.json"
-_DIGEST_BYTES: Final = 16
-_CHUNK: Final = 1 << 20
 _STALE_SECONDS: Final = 30 * 24 * 3600.0
 _SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "tests", "test"})
-
-
-def copy_folder(home: str, version: str) -> str:
-    """Return where the copy of a version lies: compiled packages differ by minor version of Python."""
-    return os.path.join(home, "drain", f"{version}-py{sys.version_info[0]}{sys.version_info[1]}")
-
-
-def is_intact(folder: str) -> bool:
-    """Check every file of a copy against its manifest, and that there is no other; False for no copy at all."""
-    try:
-        with open(os.path.join(folder, _MANIFEST), "rb") as file:
-            expected: dict[str, list[object]] = json.load(file)["files"]
-        found = {name: _digest(os.path.join(folder, name)) for name in _files(folder)}
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return bool(expected) and found == expected
 
 
 def make(home: str, version: str, sources: Sequence[str]) -> str:
@@ -65,7 +41,7 @@ def make(home: str, version: str, sources: Sequence[str]) -> str:
     try:
         for package in PACKAGES:
             _copy(package, sources, draft)
-        _write_manifest(draft)
+        write_manifest(draft)
         _put_in_place(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -87,14 +63,6 @@ def _copy(package: str, sources: Sequence[str], target: str) -> None:
         shutil.copy(place, under)
 
 
-def _write_manifest(folder: str) -> None:
-    facts = {"files": {name: _digest(os.path.join(folder, name)) for name in _files(folder)}}
-    with open(os.path.join(folder, _MANIFEST), "w", encoding="ascii") as file:
-        json.dump(facts, file)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _put_in_place(draft: str, folder: str) -> None:
     if os.path.lexists(folder):  # not intact, or made by another drain meanwhile
         if is_intact(folder):
@@ -103,26 +71,6 @@ def _put_in_place(draft: str, folder: str) -> None:
         os.rename(folder, broken)
         shutil.rmtree(broken, ignore_errors=True)
     os.rename(draft, folder)
-
-
-def _files(folder: str) -> Iterator[str]:
-    """Yield the files under `folder`, relative, with slashes; no symlink is followed."""
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        for name in names:
-            relative = os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
-            if relative != _MANIFEST:
-                yield relative
-
-
-def _digest(path: str) -> list[object]:
-    state = blake2b(digest_size=_DIGEST_BYTES)
-    size = 0
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            state.update(chunk)
-            size += len(chunk)
-    return [size, state.hexdigest()]
 
 
 def remove_stale(home: str, keep: str, now: float | None = None) -> list[str]:

@@ -154,12 +154,13 @@ class DrainLock:
             self._close()
 
     def _close(self) -> None:
+        fd, self._fd = self._fd, -1
         try:
-            found = os.fstat(self._fd)
+            found = os.fstat(fd)
             if (found.st_dev, found.st_ino) == self._identity:
-                os.close(self._fd)
+                os.close(fd)
         except OSError:
-            pass  # the host closed our number itself, and with it went the lock
+            pass  # closed before, by us or by a host that closes numbers it doesn't own: the lock went with it
 
 
 def _own(path: str) -> DrainLock | None:

@@ -16,6 +16,8 @@ _CANDIDATES = "CLIENTOBS_DRAIN_CANDIDATES"
 _COPY = "CLIENTOBS_DRAIN_COPY"
 _UNFIT = "CLIENTOBS_DRAIN_UNFIT"
 _FAILURE = "interpreters-failed.json"
+_LAST_WORDS = "last-words.txt"
+_MAX_WORDS = 8000
 
 
 def let_go_of_host(home: str) -> None:
@@ -81,11 +83,11 @@ def hand_on(reason: str, home: str) -> None:
         sys.exit(78)
     os.environ[_UNFIT] = json.dumps(unfit)
     os.environ[_CANDIDATES] = json.dumps(candidates[1:])
-    _become(candidates[0])
+    _become(candidates[0], os.path.abspath(__file__))
 
 
-def _become(python: str) -> None:
-    command = [python, "-I", "-X", "utf8", os.path.abspath(__file__)] + sys.argv[1:]  # noqa: RUF005  # Python 3.6
+def _become(python: str, script: str) -> None:
+    command = [python, "-I", "-X", "utf8", script] + sys.argv[1:]  # noqa: RUF005  # Python 3.6
     if os.name == "posix":
         os.execve(python, command, dict(os.environ))
     import subprocess  # noqa: PLC0415  # Windows has no exec: it would not quote, and give the new one our end
@@ -104,10 +106,7 @@ def run_from_copy(version_of_copy: str, home: str) -> None:
         return  # a full disk: the drain still is worth more than none, and `status` tells where it runs from
     del os.environ[_COPY]
     os.environ[_IMPORT_PATH] = json.dumps([copy])
-    script = os.path.join(copy, "clientobs", "drain", os.path.basename(__file__))
-    global __file__  # noqa: PLW0603  # what _become starts
-    __file__ = script
-    _become(sys.executable)
+    _become(sys.executable, os.path.join(copy, "clientobs", "drain", os.path.basename(__file__)))
 
 
 def main() -> None:
@@ -130,5 +129,18 @@ def main() -> None:
         sys.exit(drain(sys.argv[1:]))
 
 
+def leave_word() -> None:
+    """Write the fault that ends this drain where `clientobs doctor` finds it: nobody sees its stderr."""
+    import traceback  # noqa: PLC0415  # only where something went wrong
+
+    place = os.path.join(os.path.abspath(sys.argv[sys.argv.index("--home") + 1]), "drain", _LAST_WORDS)
+    with open(place, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(traceback.format_exc()[-_MAX_WORDS:])
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Exception:
+        leave_word()
+        raise

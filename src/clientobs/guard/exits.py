@@ -53,6 +53,11 @@ class ExitWatch:
                 setattr(os, name, self._originals[name])
         self._originals, self._wrappers = {}, {}
 
+    @property
+    def patched(self) -> tuple[str, ...]:
+        """The names that call us now; one that somebody patched on top of us still does."""
+        return tuple(f"os.{name}" for name in self._wrappers)
+
     def _around(self, original: Callable[..., Any], kind: ExitKind) -> Callable[..., Any]:
         @functools.wraps(original)
         def leave(*args: Any, **kwargs: Any) -> Any:

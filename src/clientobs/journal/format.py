@@ -26,6 +26,7 @@ from enum import IntEnum
 from typing import Any, Final, Literal
 
 __all__ = [
+    "DELIVERABLE",
     "FILE_MAGIC",
     "FORMAT_MAJOR",
     "FRAME",
@@ -73,6 +74,10 @@ class Kind(IntEnum):
     METRICS = 4
     CONTEXT = 5
     NOTE = 6
+
+
+DELIVERABLE: Final = frozenset({Kind.SPAN_ENDED, Kind.LOG, Kind.METRICS})
+"""What counts when it is lost: a start is told again by its end, notes and contexts belong to the journal."""
 
 
 def crc32_under_gil(data: bytes, seed: int) -> int:

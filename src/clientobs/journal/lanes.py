@@ -133,7 +133,7 @@ class Lanes:
     def grant(self, shares: Mapping[Lane, Share]) -> None:
         """Set what each lane may add until the next grant, and fit the size of its segments to it."""
         for lane, share in shares.items():
-            fitting = max(share.size, _LEAST_SEGMENT)
+            fitting = max(share.size // 2, _LEAST_SEGMENT)
             self.hard_bytes[lane] = min(_HARD_LIMIT * self._segment_bytes, fitting)
             self._shares[lane] = share
         self.starved = False

@@ -2,8 +2,8 @@
 
 A frame counts only if its checksum holds under the seed of this run, lane and number. Where one does not:
 
-- a later frame checks out: what lies between is damage. It is skipped by its length if a good frame follows
-  there, else by a search for the next good frame (its length may be what is damaged);
+- a later frame checks out: what lies between is damage, and reading goes on there. The damaged frame's own
+  length is not believed: one flipped bit in it may point at a good frame further on, and skip those between;
 - nothing after it checks out: the tail. While the run lives this means "not yet", and reading goes on from
   there next time; in a dead run it is torn.
 
@@ -147,7 +147,7 @@ def scan(data: bytes, seed: int, *, base: int = 0) -> Scan:
             continue
         if position >= len(data):
             break
-        resumed = _next_good(data, position, seed, base)
+        resumed = _next_good(data, position, seed, {frame.sequence for frame in frames})
         if resumed is None:
             break
         damaged += 1
@@ -170,29 +170,29 @@ def _frame_at(data: bytes, position: int, seed: int, base: int) -> Frame | None:
     return Frame(kind, sequence, mono_ns, payload, base + position, base + body + length)
 
 
-def _next_good(data: bytes, position: int, seed: int, base: int) -> int | None:
-    """Return where the next good frame after a bad one at `position` begins, None where there is none."""
-    by_length = _end_by_length(data, position)
-    if by_length is not None and _frame_at(data, by_length, seed, base) is not None:
-        return by_length  # before any search: a damaged record may hold the copy of a good frame
+def _next_good(data: bytes, position: int, seed: int, seen: set[int]) -> int | None:
+    """Return where the next good frame after a bad one at `position` begins, None where there is none.
+
+    A sequence number that was `seen` is a copy: a record may quote the bytes of an earlier one.
+    """
     budget = _SEARCH_BUDGET
     candidate = data.find(FRAME_MAGIC, position + 1)
     while candidate >= 0 and budget > 0:
-        if _frame_at(data, candidate, seed, base) is not None:
+        frame = _frame_at(data, candidate, seed, 0)
+        if frame is not None and frame.sequence not in seen:
             return candidate
-        end = _end_by_length(data, candidate)
-        budget -= FRAME.size if end is None else end - candidate
+        budget -= _bytes_checked(data, candidate)
         candidate = data.find(FRAME_MAGIC, candidate + 1)
     return None
 
 
-def _end_by_length(data: bytes, position: int) -> int | None:
-    """Return where the frame at `position` ends if its length can be believed."""
+def _bytes_checked(data: bytes, position: int) -> int:
+    """Return what it cost to find that no frame begins at `position`."""
     if position + FRAME.size > len(data):
-        return None
-    magic, _kind, _flags, length, *_ = FRAME.unpack_from(data, position)
-    end = position + FRAME.size + int(length)
-    return end if magic == FRAME_MAGIC and length <= MAX_PAYLOAD and end <= len(data) else None
+        return FRAME.size
+    length = int(FRAME.unpack_from(data, position)[3])
+    whole = length <= MAX_PAYLOAD and position + FRAME.size + length <= len(data)
+    return FRAME.size + length if whole else FRAME.size
 
 
 def _open(path: str) -> int:

@@ -75,7 +75,7 @@ def first_share(config: JournalConfig, lane: Lane) -> Share:
 def enforce(home: Home, config: JournalConfig, *, now_ns: int | None = None) -> Round:
     """Make a round, or only compute the shares where another process is at it.
 
-    Raises JournalError where the folder of runs can't be listed.
+    Raises JournalError or OSError where the folder of runs can't be used.
     """
     runs = list_runs(home)
     stock = _Stock(home, take_stock(runs))

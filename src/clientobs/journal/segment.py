@@ -19,6 +19,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
+from clientobs._fork import forks
+from clientobs._guarded import quiet
 from clientobs._libc import STAT_BUFFER, Libc, identity_length, move_high
 from clientobs.journal.format import (
     FILE_MAGIC,
@@ -36,6 +38,9 @@ __all__ = ["NO_ROOM", "Failure", "Segment", "open_segment"]
 Failure: TypeAlias = Literal["taken", "deleted", "forked", "full", "error"]
 """Why a segment takes no more: its descriptor is closed or another's; its file was deleted; this is a forked
 child; no room (disk, quota, file size); any other error, a short write included."""
+
+Identity: TypeAlias = tuple[int, int, int]
+"""Device, inode, number of links."""
 
 _PRIVATE: Final = 0o600
 _FLAGS: Final = (
@@ -61,7 +66,7 @@ class Segment:
     """
 
     __slots__ = (
-        "_fd", "_getpid", "_identity", "_mono", "_next", "_pid", "_seed", "_synced",
+        "_fd", "_forks", "_getpid", "_identity", "_mono", "_next", "_pid", "_seed", "_synced",
         "contexts", "failure", "lane", "number", "opened_mono", "path", "records", "size",
     )  # fmt: skip
 
@@ -70,6 +75,7 @@ class Segment:
         *,
         path: str,
         fd: int,
+        identity: Identity,
         lane: Lane,
         number: int,
         size: int,
@@ -90,8 +96,9 @@ class Segment:
         self._next = sequence.__next__
         self._mono = mono
         self._pid = os.getpid()
+        self._forks = forks.count
         self._getpid = os.getpid  # kept, because __del__ may run when the module is already cleared
-        self._identity = _identity(os.fstat(fd))
+        self._identity = identity
         self._synced = 0
 
     def append(self, kind: int, payload: bytes, sequence: int, mono_ns: int) -> bool:
@@ -106,6 +113,7 @@ class Segment:
         if self._getpid() != self._pid:
             self.failure = "forked"
             return False
+        self._forks = forks.count
         try:
             found = _identity(os.fstat(self._fd))
         except OSError:
@@ -145,18 +153,16 @@ class Segment:
         self.failure = "forked"
 
     def __del__(self) -> None:
-        if getattr(self, "_fd", -1) < 0:
-            return
-        if self.failure is None:
-            self.append(Kind.NOTE, _SEALED, self._next(), self._mono())
-        self._close()
+        with quiet("journal.seal"):
+            if self.failure is None:
+                self.append(Kind.NOTE, _SEALED, self._next(), self._mono())
+            self._close()
 
     def _close(self) -> None:
-        fd, self._fd = self._fd, -1
         try:
             # A deleted file's descriptor is still ours to close; one that was taken is the host's.
-            if _identity(os.fstat(fd))[:2] == self._identity[:2]:
-                os.close(fd)
+            if _identity(os.fstat(self._fd))[:2] == self._identity[:2]:
+                os.close(self._fd)
         except OSError:
             return  # closed by the host already
 
@@ -167,11 +173,11 @@ class _FastSegment(Segment):
     __slots__ = ("_buffer", "_fstat", "_length", "_raw", "_write")
 
     def __init__(self, *, libc: Libc, buffer: Any, length: int, **rest: Any) -> None:
-        super().__init__(**rest)
         self._write, self._fstat = libc
         self._buffer = buffer
         self._length = length
         self._raw = buffer[:length]
+        super().__init__(**rest)
 
     def append(self, kind: int, payload: bytes, sequence: int, mono_ns: int) -> bool:
         """Land one frame by one write; False, with `failure` set, where it didn't."""
@@ -180,7 +186,7 @@ class _FastSegment(Segment):
             return False
         fd, buffer, size = self._fd, self._buffer, len(frame)
         if (
-            self._getpid() == self._pid
+            self._forks == forks.count  # else `_is_ours` asks for the pid
             and not self._fstat(fd, buffer)
             and buffer[: self._length] == self._raw
         ):
@@ -222,8 +228,8 @@ def open_segment(
         os.unlink(path)
         raise
     seed = segment_seed(header["run"], lane, number)
-    parts = {"path": path, "fd": fd, "lane": lane, "number": number, "size": size, "seed": seed}
-    parts |= {"sequence": sequence, "mono": mono}
+    parts = {"path": path, "fd": fd, "identity": _identity(found), "lane": lane, "number": number}
+    parts |= {"size": size, "seed": seed, "sequence": sequence, "mono": mono}
     view = None if libc is None else _raw_stat(fd, libc, found)
     if libc is None or view is None:
         return Segment(**parts)
@@ -260,5 +266,5 @@ def _raw_stat(fd: int, libc: Libc, found: os.stat_result) -> tuple[Any, int] | N
     return (buffer, length) if length else None
 
 
-def _identity(found: os.stat_result) -> tuple[int, int, int]:
+def _identity(found: os.stat_result) -> Identity:
     return found.st_dev, found.st_ino, found.st_nlink

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from clientobs.errors import JournalError
 from clientobs.journal.acks import ALL, Marks, read_acks
-from clientobs.journal.format import Kind
+from clientobs.journal.format import DELIVERABLE
 from clientobs.journal.reader import read_segment
 from clientobs.journal.runs import RunFolder, SegmentFile
 
 __all__ = ["Stored", "count_records", "take_stock"]
-
-_RECORDS = frozenset({Kind.SPAN_ENDED, Kind.LOG, Kind.METRICS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +69,7 @@ def count_records(path: str, offset: int) -> int:
             reading = read_segment(path, offset, live=False)
         except (JournalError, FileNotFoundError):
             return count
-        count += reading.damaged + sum(frame.kind in _RECORDS for frame in reading.frames)
+        count += reading.damaged + sum(frame.kind in DELIVERABLE for frame in reading.frames)
         if not reading.more:
             return count
         offset = reading.next_offset

@@ -22,10 +22,11 @@ from clientobs._guarded import faults, guarded
 from clientobs._libc import libc
 from clientobs._loss import LossLedger
 from clientobs.config.model import JournalConfig
+from clientobs.errors import JournalError
 from clientobs.journal import retention
 from clientobs.journal.contexts import ContextTable
 from clientobs.journal.directory import RunDirectory, RunIdentity
-from clientobs.journal.format import MAX_PAYLOAD, Kind, Lane, encode_payload
+from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, Kind, Lane, encode_payload
 from clientobs.journal.home import Home
 from clientobs.journal.lanes import LANES, Lanes
 from clientobs.journal.records import NO_CONTEXT
@@ -33,6 +34,9 @@ from clientobs.journal.segment import Segment
 
 __all__ = ["Journal", "RunIdentity"]
 
+# Plain integers: a member of an enum is looked up, and packed, the long way round.
+_SPAN_STARTED: Final = int(Kind.SPAN_STARTED)
+_SPAN_ENDED: Final = int(Kind.SPAN_ENDED)
 _MAX_OPEN_SPANS: Final = 4096
 _QUOTA_NS: Final = 30_000_000_000
 _QUOTA_OVERDUE_NS: Final = 1_000_000_000
@@ -108,23 +112,23 @@ class Journal:
         try:
             segment = self._lanes.current[lane]
             if segment is None or len(payload) > MAX_PAYLOAD or self._closed:
-                return self._append_slowly(kind, payload, lane, contexts)
+                return self._landed(kind, self._append_slowly(kind, payload, lane, contexts))
             if contexts and not segment.contexts.issuperset(contexts):
                 self._write_contexts(segment, contexts)
             if segment.append(kind, payload, self._next(), self._mono()):
                 if segment.size >= self._lanes.hard_bytes[lane]:
                     self._lanes.rotate(lane, wait=False)
                 return True
-            return self._append_slowly(kind, payload, lane, contexts, segment)
+            return self._landed(kind, self._append_slowly(kind, payload, lane, contexts, segment))
         except Exception as error:  # noqa: BLE001  # the wall: see _guarded.py
-            return self._failed(error)
+            return self._failed(kind, error)
 
     def span_started(self, key: Hashable, payload: bytes, contexts: tuple[int, ...] = _NO_CONTEXTS) -> bool:
         """Land the start of a span, and keep it to be written again into each new segment until it ends."""
         if len(self._open_spans) < _MAX_OPEN_SPANS:
             # Before the append: a rotation in between then carries it over (twice is harmless, never is not).
             self._open_spans[key] = (payload, contexts)
-        return self.append(Kind.SPAN_STARTED, payload, "bulk", contexts)
+        return self.append(_SPAN_STARTED, payload, "bulk", contexts)
 
     def span_ended(
         self, key: Hashable, payload: bytes, lane: Lane = "bulk", contexts: tuple[int, ...] = _NO_CONTEXTS
@@ -137,14 +141,14 @@ class Journal:
         carried = self._open_spans.pop(key, None)
         if carried is not None and lane != "bulk":
             self.note("ended", {"key": key}, "bulk")
-        return self.append(Kind.SPAN_ENDED, payload, lane, contexts)
+        return self.append(_SPAN_ENDED, payload, lane, contexts)
 
     def note(self, type: str, values: Mapping[str, Any], lane: Lane = "bulk") -> bool:  # noqa: A002
         """Land a note; the types are listed at `records.NoteRecord`."""
         try:
             payload = encode_payload((type, dict(values)))
         except ValueError as error:
-            return self._failed(error)
+            return self._failed(Kind.NOTE, error)
         return self.append(Kind.NOTE, payload, lane)
 
     @guarded("journal.context", default=NO_CONTEXT)
@@ -181,7 +185,13 @@ class Journal:
     def enforce_quota(self) -> None:
         """Make a round of retention, and take this writer's share of what is free."""
         self._quota_mono = self._mono()
-        self._lanes.grant(retention.enforce(self.home, self._config).shares)
+        try:
+            shares = retention.enforce(self.home, self._config).shares
+        except (JournalError, OSError):
+            # The home is gone or unreadable: what comes goes by the first share again, and the next append
+            # that needs a segment finds out what can be done.
+            shares = {lane: retention.first_share(self._config, lane) for lane in LANES}
+        self._lanes.grant(shares)
 
     # The end -------------------------------------------------------------------------------------
 
@@ -228,27 +238,27 @@ class Journal:
 
     def _append_slowly(
         self, kind: int, payload: bytes, lane: Lane, contexts: tuple[int, ...], failed: Segment | None = None
-    ) -> bool:
+    ) -> str:
+        """Append where it takes more than one write; return "", or the reason why it could not be."""
         if len(payload) > MAX_PAYLOAD:
-            return self._lost("oversize")
+            return "oversize"
         if self._pid != os.getpid():
             self.after_fork_in_child()
             failed = None
         if self._closed:
-            return self._lost("closed")
+            return "closed"
         for _ in range(2):  # the second time after a segment that failed at once
             segment = self._lanes.usable(lane, failed)
             if isinstance(segment, str) and self._is_quota_overdue():
                 self.enforce_quota()
                 segment = self._lanes.usable(lane, failed)
             if isinstance(segment, str):
-                return self._lost(segment)
+                return segment
             self._write_contexts(segment, contexts)
             if segment.append(kind, payload, self._next(), self._mono()):
-                return True
+                return ""
             failed = segment
-        reason = "disk-full" if failed is not None and failed.failure == "full" else "io"
-        return self._lost(self._lanes.pause(lane, reason))
+        return self._lanes.pause(lane, "disk-full" if segment.failure == "full" else "io")
 
     def _is_quota_overdue(self) -> bool:
         """Say whether a starved lane must see to its share itself: no keeper runs (in a forked child, say)."""
@@ -294,16 +304,19 @@ class Journal:
             deep, self._too_deep = self._too_deep, 0
             self._loss.add("fault", deep)
         totals = self._loss.totals()
-        if totals != self._told_losses and self.note("loss", totals, "vital"):
-            self._told_losses = totals
+        if totals != self._told_losses:
+            payload = encode_payload(("loss", totals))
+            if not self._append_slowly(Kind.NOTE, payload, "vital", _NO_CONTEXTS):
+                self._told_losses = totals
 
-    def _lost(self, reason: str) -> bool:
-        self._loss.add(reason)
-        return False
+    def _landed(self, kind: int, reason: str) -> bool:
+        if reason and kind in DELIVERABLE:
+            self._loss.add(reason)
+        return not reason
 
-    def _failed(self, error: Exception) -> bool:
+    def _failed(self, kind: int, error: Exception) -> bool:
         try:
-            self._loss.add("fault")
+            self._landed(kind, "fault")
             faults.record("journal.append", error)
         except RecursionError:
             self._too_deep += 1  # at the recursion limit even counting fails: no call here

@@ -27,6 +27,29 @@ __all__ = ["Pipeline"]
 _SCOPE: Final = "clientobs"
 
 
+class Voice:
+    """The tracer, logger and meter that clientobs itself records with, of the providers of now."""
+
+    __slots__ = ("_meters", "logger", "tracer")
+
+    def __init__(self, traces: GlobalProvider, logs: GlobalProvider, meters: LazyMeterProvider) -> None:
+        self._meters = meters
+        self._hear_traces(traces.current)
+        self._hear_logs(logs.current)
+        traces.on_change = self._hear_traces
+        logs.on_change = self._hear_logs
+
+    def _hear_traces(self, provider: Any) -> None:
+        self.tracer: Any = provider.get_tracer(_SCOPE, __version__)
+
+    def _hear_logs(self, provider: Any) -> None:
+        self.logger: Any = provider.get_logger(_SCOPE, __version__)
+
+    def meter(self) -> Any:
+        """Return the meter; the first call imports the SDK's metrics."""
+        return self._meters.get_meter(_SCOPE, __version__)
+
+
 class Pipeline:
     """Built once a run; `place()` makes its providers the global ones, `release()` takes them out again."""
 
@@ -59,7 +82,7 @@ class Pipeline:
         self._global_traces = GlobalProvider(SLOTS["traces"], traces, self._spans)
         self._global_logs = GlobalProvider(SLOTS["logs"], logs, self._logs)
         self._global_metrics = GlobalProvider(SLOTS["metrics"], self._meters, None)
-        self._made: dict[str, tuple[Any, Any]] = {}
+        self.voice = Voice(self._global_traces, self._global_logs, self._meters)
 
     def _tracer_provider(
         self, config: Config, clock: Clock, loss: LossLedger, described: Resource
@@ -85,24 +108,6 @@ class Pipeline:
             provider.release()
         self._spans.silence()
         self._logs.silence()
-
-    def tracer(self) -> Any:
-        """Return our tracer of the provider of the day."""
-        return self._of(self._global_traces.current, "get_tracer")
-
-    def logger(self) -> Any:
-        """Return our logger of the provider of the day."""
-        return self._of(self._global_logs.current, "get_logger")
-
-    def meter(self) -> Any:
-        """Return our meter."""
-        return self._of(self._global_metrics.current, "get_meter")
-
-    def _of(self, provider: Any, getter: str) -> Any:
-        made = self._made.get(getter)
-        if made is None or made[0] is not provider:
-            made = self._made[getter] = (provider, getattr(provider, getter)(_SCOPE, __version__))
-        return made[1]
 
     def collect_metrics(self) -> None:
         """Write the metric deltas since the last collection."""

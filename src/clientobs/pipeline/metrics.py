@@ -33,9 +33,7 @@ Append = Callable[[int, bytes, Lane, tuple[int, ...]], bool]
 class MetricsSink:
     """Turn what the SDK collected into one METRICS record; the tuples are those of `MetricsRecord`."""
 
-    def __init__(
-        self, append: Append, redactor: Redacts, now: Callable[[], int], scopes: ScopeNumbers
-    ) -> None:
+    def __init__(self, append: Append, redactor: Redacts, now: Callable[[], int], scopes: ScopeNumbers) -> None:
         self._append = append
         self._redactor = redactor
         self._now = now
@@ -159,7 +157,9 @@ def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
 
     reader = JournalReader(preferred_temporality=dict.fromkeys(kinds, delta))
     view = View(instrument_name="*", exemplar_reservoir_factory=_reservoir_factory())
-    provider = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False, views=[view])
+    provider = MeterProvider(
+        metric_readers=[reader], resource=resource, shutdown_on_exit=False, views=[view]
+    )
     return provider, reader
 
 

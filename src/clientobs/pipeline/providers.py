@@ -89,6 +89,7 @@ class GlobalProvider:
         self.own = own
         self.current = own
         """The provider that clientobs itself records through."""
+        self.on_change: Callable[[Any], None] | None = None
         self._slot = slot
         self._processor = processor
         self._module = importlib.import_module(slot.module)
@@ -127,3 +128,5 @@ class GlobalProvider:
             return
         add(self._processor)
         self.current = theirs
+        if self.on_change is not None:
+            self.on_change(theirs)

@@ -81,8 +81,16 @@ class JournalTracer(Tracer):
             links = origin.links(context, links)
         elif origin.parent is not None:
             context = origin.context(context)
-        if self.lean.fits and record_exception and set_status_on_exception and self._is_enabled():
-            return self._start_lean(name, context, kind, attributes, links, start_time)
+        lean = self.lean
+        if lean.fits and record_exception and set_status_on_exception and self._tracer_config.is_enabled:
+            holder = context.get(_SPAN_KEY)
+            parent = holder.get_span_context() if holder is not None else None  # type: ignore[attr-defined]
+            if parent is not None and not parent.is_valid:
+                parent = None
+            sampler = self.sampler
+            if type(sampler) is StormSampler and sampler.keeps(parent, name):
+                after = None if self.counts is None else self.counts.start_span(parent, _RECORD_AND_SAMPLE)
+                return lean.start(name, parent, kind, attributes, links, start_time, context, after)
         return super().start_span(
             name,
             context,
@@ -93,25 +101,6 @@ class JournalTracer(Tracer):
             record_exception,
             set_status_on_exception,
         )
-
-    def _start_lean(
-        self,
-        name: str,
-        context: Context,
-        kind: SpanKind,
-        attributes: Attributes,
-        links: Sequence[trace.Link] | None,
-        start_time: int | None,
-    ) -> Span:
-        holder = context.get(_SPAN_KEY)
-        parent = holder.get_span_context() if holder is not None else None  # type: ignore[attr-defined]
-        if parent is not None and not parent.is_valid:
-            parent = None
-        sampler = self.sampler
-        if type(sampler) is StormSampler and sampler.keeps(parent, name):
-            after = None if self.counts is None else self.counts.start_span(parent, _RECORD_AND_SAMPLE)
-            return self.lean.start(name, parent, kind, attributes, links, start_time, context, after)
-        return super().start_span(name, context, kind, attributes, links, start_time)
 
 
 class JournalTracerProvider(TracerProvider):

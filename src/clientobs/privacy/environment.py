@@ -61,9 +61,11 @@ def recorded_variables(
     """Return the variables that may be recorded, by name, sorted, their values redacted; at most 256.
 
     >>> from clientobs._loss import LossLedger
-    >>> from clientobs.config.model import LimitsConfig
+    >>> from clientobs.config.model import LimitsConfig, PrivacyConfig
+    >>> from clientobs.privacy.redaction import Redactor
     >>> redactor = Redactor(PrivacyConfig(), LimitsConfig(), LossLedger())
-    >>> recorded_variables({"OCIO": "/c.ocio", "AYON_API_KEY": "x", "HOME": "/home/ron"}, PrivacyConfig(), redactor)
+    >>> environ = {"OCIO": "/c.ocio", "AYON_API_KEY": "x", "HOME": "/home/ron"}
+    >>> recorded_variables(environ, PrivacyConfig(), redactor)
     {'OCIO': '/c.ocio'}
     """
     allowed = _matcher((*ALLOWED, *policy.environment)).match

@@ -43,7 +43,7 @@ _WHOLE_WORDS: Final = (
     r"|(?:authorization|auth)_code|x_(?:amz|goog)_(?:signature|credential)"
     # `key` alone is an animation key, `pass` alone a render pass: it is their company that tells.
     r"|(?:app|auth|encryption|decryption|signing|master_encryption|licen[cs]e|activation|subscription|shared_access"
-    r"|account|storage|session|ssh|ssl|tls|rsa|pgp|gpg|hmac|aes|script|deploy|webhook|ftrack|shotgun|shotgrid)_key"
+    r"|account|storage|ssh|ssl|tls|rsa|pgp|gpg|hmac|aes|script|deploy|webhook|ftrack|shotgun|shotgrid)_key"
     r"|(?:db|database|user|usr|login|admin|root|smtp|mail|email|imap|ftp|sftp|ssh|ldap|sql|mysql|pg|postgres|redis"
     r"|proxy|http|https|basic|rabbit|rabbitmq|svn|git|p4|ftrack|shotgun|shotgrid|kitsu|ayon|tractor|deadline|vpn|nas"
     r"|keystore|truststore|account|service|wifi)_pass"

@@ -57,6 +57,7 @@ _ONLY_IN_CLEAR: Final = frozenset({semconv.USER_NAME, semconv.PROCESS_OWNER})
 def disclosure(policy: PrivacyConfig) -> Disclosure:
     """Return what is recorded under `policy`.
 
+    >>> from clientobs.config.model import PrivacyConfig
     >>> disclosure(PrivacyConfig()).recorded[0].personal
     'yes'
     """

@@ -187,7 +187,7 @@ class TextRules:
 
 
 def _is_flag(text: str, first: int, key: str) -> bool:
-    return key.startswith("-") and (first == 0 or text[first - 1] in " \t\"'=([,`")
+    return key.startswith("-") and (first == 0 or text[first - 1].isspace() or text[first - 1] in "\"'=([,`")
 
 
 def _lower(text: str) -> str:

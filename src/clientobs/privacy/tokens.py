@@ -59,7 +59,7 @@ def may_hold_token(text: str) -> bool:
             and ("sk-" in text or "xox" in text or "xapp-" in text or "pypi-" in text)
             | ("AGE-S" in text or "-----BEGIN" in text)
         )
-        or ("g" in text and (("gh" in text and _is_github(text)) or ("gl" in text and _is_gitlab(text))))
+        or ("g" in text and (("gl" in text and _is_gitlab(text)) or _is_github(text)))
         or ("G" in text and "SG." in text)
         or ("y" in text and "ya29" in text)
         or (":" in text and "hook" in text)
@@ -86,7 +86,9 @@ def scrub_schemes(text: str) -> str:
 
 
 def _is_github(text: str) -> bool:
-    return any(prefix in text for prefix in ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"))
+    if "gh" in text and ("ghp_" in text or "gho_" in text or "ghu_" in text or "ghs_" in text or "ghr_" in text):
+        return True
+    return "github_pat_" in text
 
 
 def _is_gitlab(text: str) -> bool:

@@ -33,7 +33,7 @@ _HEADER_END: Final = re.compile(r"[\r\n]|\\+[nr\"']|[\"'](?=[\s,;)\]}>]|\Z)")
 _SCHEME_WITH_QUOTES: Final = re.compile(r"\s*(?:digest|aws4|oauth|hawk|ntlm)\b", re.IGNORECASE)
 _LINE_END: Final = re.compile(r"[\r\n]")
 _NOTHING: Final = re.compile(
-    rf"(?:null|none|nil|true|false|undefined|\*+|{re.escape(MARKER)}|\$\{{?[A-Z_][A-Z0-9_]*\}}?|%[A-Z_]+%)?\Z",
+    rf"(?:null|none|nil|true|false|undefined|\*+|{re.escape(MARKER)}|\$\{{?[A-Z_][A-Z0-9_]*\}}?|%[A-Z_]+%|<[\w -]+>)?\Z",
     re.IGNORECASE,
 )
 _CLOSERS: Final = {"[": "]", "(": ")", "{": "}"}

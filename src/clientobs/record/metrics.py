@@ -36,7 +36,7 @@ class _Instrument:
         if recorder is None:
             return
         with quiet("metrics.record"):
-            meter = recorder.meter()
+            meter = recorder.voice.meter()
             if meter is not self._meter or self._method is None:
                 self._method = self._bind(meter)
                 self._meter = meter

@@ -89,7 +89,7 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
             overlay = current.get(OVERLAY_KEY, EMPTY)
             if overlay.tool is not tool:  # type: ignore[attr-defined]  # always an Overlay
                 current = _Context({**current, OVERLAY_KEY: overlay.for_tool(tool)})  # type: ignore[attr-defined]
-        started = recorder.tracer().start_span(self._name, current, attributes=self._attributes)
+        started = recorder.voice.tracer.start_span(self._name, current, attributes=self._attributes)
         self._context: Context = _Context({**current, _SPAN_KEY: started})
         self._token: Token[Context] = _attach(self._context)
         self._recorder = recorder

@@ -46,13 +46,7 @@ def init(
     >>> runtime = clientobs.init("scene-publisher", version="1.4.0", drain="off")
     >>> clientobs.shutdown()
     """
-    arguments = {
-        "service": service,
-        "version": version,
-        "environment": environment,
-        "config": config,
-        **options,
-    }
+    arguments = {"service": service, "version": version, "environment": environment, "config": config, **options}
     package = calling_package(1)
     global _active  # noqa: PLW0603  # the one slot
     with _lock:

@@ -114,6 +114,12 @@ class Runtime:
         return self._parts.journal if self._parts is not None else None
 
     @property
+    def patched(self) -> tuple[str, ...]:
+        """The functions of others that call us before or after their own work, for `doctor`."""
+        exits = self._parts.exits if self._parts is not None else None
+        return exits.patched if exits is not None else ()
+
+    @property
     def tools(self) -> dict[str, Tool]:
         """The tools of this interpreter by top-level package."""
         return self._parts.recorder.tools.all() if self._parts is not None else {}

@@ -144,7 +144,9 @@ class _Builder:
             version=__version__,
             resource=resource,
         )
-        return Journal(self.home, identity, config=self.config.journal, clock=self.clock, loss=self.loss)
+        return Journal(
+            self.home, identity, config=self.config.journal, clock=self.clock, loss=self.loss
+        )
 
     def _base(self, incoming: Incoming) -> dict[str, Any]:
         user = user_attributes(self.config.privacy.user, self.home.secret, self.environ)
@@ -169,15 +171,15 @@ class _Builder:
             exit_flush=surroundings.exit_flush(self.config.drain, container),
         )
         parts.recorder = _recorder.Recorder(
-            tracer=pipeline.tracer,
-            logger=pipeline.logger,
-            meter=pipeline.meter,
+            voice=pipeline.voice,
             contexts=pipeline.contexts,
             tools=self.tools,
             redactor=self.redactor,
             origin=pipeline.origin,
         )
-        parts.events = SessionEvents(logger=pipeline.logger, started_mono=self.clock.mono(), kind=kind)
+        parts.events = SessionEvents(
+            voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind
+        )
         parts.collect_metrics = pipeline.collect_metrics
         parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))
         return parts
