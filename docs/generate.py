@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from attributes_page import attributes_page
+from configuration_page import configuration_page
+
 import clientobs
 from clientobs.cli.main import COMMANDS
-from configuration_page import configuration_page
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -78,6 +80,7 @@ def help_of(*command: str) -> str:
 
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "api.md": api_page,
+    "attributes.md": attributes_page,
     "commands.md": commands_page,
     "configuration.md": configuration_page,
 }
