@@ -19,7 +19,7 @@ HEAD = """# Names: attributes, events, metrics
 
 Every name that clientobs emits. Attributes that your own code sets come on top.
 
-- **Origin**: the state of the name in OpenTelemetry's semantic conventions v1.44; "ours" where they have none.
+- **Origin**: the state of the name in OpenTelemetry's semantic conventions v1.44; "ours" where there is none.
 - **Personal**: "yes" is about a person; "indirect" may name a person or a show in passing; "no" does neither.
 
 Advice for retention in your back end:
