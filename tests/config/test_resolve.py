@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -155,6 +155,15 @@ def test_the_switch_in_the_environment_is_stronger_than_a_tool_that_says_otherwi
     assert found.source("disabled").where == by
 
 
+def test_where_the_switch_is_thrown_the_share_is_not_asked_for_the_file() -> None:
+    def read_file(path: str) -> bytes:
+        raise AssertionError(path)
+
+    environ = {"CLIENTOBS_DISABLED": "1", "CLIENTOBS_CONFIG": FILE}
+    found = resolve({}, environ=environ, strict=True, platform="linux", read_file=read_file)
+    assert found.config.disabled
+
+
 def test_a_variable_can_enable_one_machine_against_the_file() -> None:
     assert not settle(environ={"CLIENTOBS_DISABLED": "0"}, toml="disabled = true").config.disabled
     assert settle(toml="disabled = true").config.disabled
@@ -259,7 +268,9 @@ def test_propagators_are_deduplicated_and_none_means_none() -> None:
 
 
 def test_a_misspelt_variable_of_ours_is_named_and_foreign_ones_are_not() -> None:
-    found = settle(environ={"CLIENTOBS_DRIAN": "off", "CLIENTOBS_STUDIO_THING": "1"})
+    found = settle(
+        environ={"CLIENTOBS_DRIAN": "off", "CLIENTOBS_STUDIO_THING": "1", "CLIENTOBS_DRAIN_COPY": "/x"}
+    )
     assert [str(problem) for problem in found.problems] == [
         "CLIENTOBS_DRIAN: no such variable; did you mean 'CLIENTOBS_DRAIN'?"
     ]
@@ -267,7 +278,7 @@ def test_a_misspelt_variable_of_ours_is_named_and_foreign_ones_are_not() -> None
 
 def test_paths_start_at_the_file_or_at_home_and_touch_nothing() -> None:
     found = settle(
-        {"home": Path("/a/b/../c")},
+        {"home": PurePosixPath("/a/b/../c")},
         {"CLIENTOBS_DRAIN_PYTHON": "~/bin/python"},
         "[delivery]\nheaders_file='t.txt'",
     )

@@ -80,5 +80,5 @@ def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
     bare = name.removeprefix(prefix)
     rest = sorted(each.removeprefix(prefix) for each in known)
     begun = [each for each in rest if len(bare) >= _BEGUN and each.startswith(bare)]
-    near = begun or difflib.get_close_matches(bare, rest, n=1, cutoff=0.7)
+    near = begun or difflib.get_close_matches(bare, rest, n=1, cutoff=0.75)
     return f"; did you mean '{prefix}{near[0]}'?" if near else ""
