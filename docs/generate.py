@@ -6,6 +6,7 @@ where one is not.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import subprocess
@@ -44,10 +45,17 @@ def signature(name: str, value: Any) -> str:
         return f"class {name}({bases}): ..."
     if name == "Runtime":
         return "class Runtime: ...  # returned by init()"
-    text = str(inspect.signature(value)).replace("'", "")
-    kind = "class" if isinstance(value, type) else "def"
-    text = text.removesuffix(" -> None") if kind == "class" else text
-    return f"{kind} {name}{text}: ..."
+    if isinstance(value, type):
+        return f"class {name}:\n    {declaration('__init__', value.__init__)}"
+    return declaration(name, value)
+
+
+def declaration(name: str, function: Any) -> str:
+    """Return a function's first line as its source has it, on one line."""
+    node = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function)))).body[0]
+    assert isinstance(node, ast.FunctionDef)
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    return f"def {name}({ast.unparse(node.args)}){returns}: ..."
 
 
 def prose(docstring: str) -> str:
