@@ -15,16 +15,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
 SOURCE = Path(__file__).parents[2] / "src" / "clientobs"
-SERVICE = '''
+SERVICE = """
 import json, os, resource, signal, sys
 if "unfit" in sys.executable:
     raise ImportError("this interpreter is unfit")
@@ -66,8 +68,8 @@ class Stub:
 
 def build(config, home, destination):
     return Stub(config, home)
-'''
-HOST = '''
+"""
+HOST = """
 import json, os, sys, threading, time
 from clientobs.config.model import Config, DeliveryConfig, DrainConfig, EndpointConfig
 from clientobs.drain import launch
@@ -78,7 +80,7 @@ def ensure(home=None, destination="d1", idle=0.2, **options):
     drain = DrainConfig(idle_seconds=idle, python=options.pop("python", None))
     config = Config(delivery=delivery, drain=drain)
     return launch.ensure_drain(config, home or os.environ["HOME_OF_TEST"], destination, dict(os.environ), **options)
-'''
+"""
 
 
 class Site:
@@ -119,7 +121,12 @@ class Site:
     def run(self, program: str, folder: Path | None = None, **more: str) -> str:
         """Run a host program to its end, its output captured by pipes, and return what it printed."""
         done = subprocess.run(
-            self.command(program), capture_output=True, text=True, timeout=30, env=self.environ(folder, **more), check=False
+            self.command(program),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env=self.environ(folder, **more),
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -146,7 +153,10 @@ class Site:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and is_alive(int(entry.name)):
                 with contextlib.suppress(OSError):
-                    if b"start.py" in (line := (entry / "cmdline").read_bytes()) and os.fsencode(self.home) in line:
+                    if (
+                        b"start.py" in (line := (entry / "cmdline").read_bytes())
+                        and os.fsencode(self.home) in line
+                    ):
                         found.append(int(entry.name))
         return found
 
