@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from clientobs._guarded import quiet
 from clientobs.config.model import Config
-from clientobs.drain import interpreter, localcopy, manifest, service
+from clientobs.drain import interpreter, localcopy, manifest, shift
 from clientobs.drain.life import Life, Place, Reason, take_lock
 from clientobs.drain.lock import drain_folder
 from clientobs.drain.settings import config_from_text
@@ -55,7 +55,7 @@ def run(
     with quiet("drain.remember"):
         _remember(place)
     return Life(
-        service.build(config, place.home, place.destination),
+        shift.build(config, place.home, place.destination),
         lock,
         place,
         idle_seconds=idle_seconds,

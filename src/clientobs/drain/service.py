@@ -175,10 +175,10 @@ class Service:
         looked_again = False
         while time.monotonic() < deadline:
             read_more = self.step(eager=True)
-            if self._is_drained:
+            if self.drained:
                 if looked_again:
                     return True
-                self._look_around()  # what came meanwhile, and what the delivery itself has lost
+                self.look_around()  # what came meanwhile, and what the delivery itself has lost
                 looked_again = True
             elif not read_more and self._is_stuck():
                 return False
@@ -196,7 +196,7 @@ class Service:
         for line in self._lines:
             line.close(_GOODBYE)
         self._collect()
-        self._look_around()
+        self.look_around()
         self._machine.save()
         self._state.phase = phase
         self._write_state(force=True)
@@ -207,10 +207,15 @@ class Service:
     @property
     def idle(self) -> bool:
         """Whether nothing records, nothing waits, and nothing is on its way."""
-        return self._is_drained and not self._registry.any_alive
+        return self.drained and not self.any_alive
 
     @property
-    def _is_drained(self) -> bool:
+    def any_alive(self) -> bool:
+        """Whether a run of this destination is being recorded."""
+        return self._registry.any_alive
+
+    @property
+    def drained(self) -> bool:
         """Whether all that was found has arrived, and the books of it too (which no endpoint may hold up)."""
         return (
             self._registry.settled
@@ -234,7 +239,7 @@ class Service:
         """Do one round; say whether there is more to read at once."""
         self._collect()
         if self._look.due():
-            self._look_around()
+            self.look_around()
         self._take_flushes()
         eager = eager or bool(self._flushing)
         read_more = self._read_on()
@@ -268,7 +273,8 @@ class Service:
             with quiet("drain.acks"):
                 run.acknowledge()
 
-    def _look_around(self) -> None:
+    def look_around(self) -> None:
+        """Find new runs, and those that ended; nothing is sent."""
         with quiet("drain.look"):
             self._registry.refresh(forget=self._machine.forget)
         self._acknowledge(list(self._registry.runs.values()))

@@ -49,26 +49,25 @@ def start(arguments: Mapping[str, Any], package: str) -> Runtime:
     if switch or resolved.config.disabled:
         return _idle(resolved, f"switched off by {switch or resolved.source('disabled').where}")
     try:
-        otel.load()
+        otel.load([problem.key for problem in resolved.problems if problem.key.startswith("OTEL_")])
     except otel.OtelUnusable as error:
         return _idle(resolved, str(error))
+    mounts = MountTable.of_this_machine()
     try:
-        home = _home(resolved.config, environ)
+        home = _home(resolved.config, environ, mounts)
     except JournalError as error:
         return _idle(resolved, str(error))
-    return _Builder(resolved, home, environ).build(package)
+    return _Builder(resolved, home, environ, mounts).build(package)
 
 
 def _idle(resolved: Resolved, reason: str) -> Runtime:
     return Runtime.idle(reason, resolved.config, dict(resolved.sources), resolved.problems)
 
 
-def _home(config: Config, environ: Mapping[str, str]) -> Home:
+def _home(config: Config, environ: Mapping[str, str], mounts: MountTable) -> Home:
     uid = os.getuid() if hasattr(os, "getuid") else None
     candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
-    choice = choose_home(
-        candidates, MountTable.of_this_machine().is_network, lambda path: prepare(path, uid=uid)
-    )
+    choice = choose_home(candidates, mounts.is_network, lambda path: prepare(path, uid=uid))
     if choice.home is None:
         tried = "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in choice.refused)
         raise JournalError(f"No folder for the journal ({tried}); set CLIENTOBS_HOME to one on local disk.")
@@ -78,8 +77,11 @@ def _home(config: Config, environ: Mapping[str, str]) -> Home:
 class _Builder:
     """Holds what the steps of the building hand on to each other."""
 
-    def __init__(self, resolved: Resolved, home: Home, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, resolved: Resolved, home: Home, environ: Mapping[str, str], mounts: MountTable
+    ) -> None:
         self.resolved = resolved
+        self.mounts = mounts
         self.config = resolved.config
         self.home = home
         self.environ = environ
@@ -169,6 +171,7 @@ class _Builder:
             destination=destination,
             environ=self.environ,
             exit_flush=surroundings.exit_flush(self.config.drain, container),
+            is_network=self.mounts.is_network,
         )
         parts.recorder = _recorder.Recorder(
             voice=pipeline.voice,
