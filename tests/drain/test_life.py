@@ -22,7 +22,13 @@ from support.drain_site import until
 class Script:
     """A service that says what it is told to: rounds by number, work by question."""
 
-    def __init__(self, live: Callable[[int], bool] = lambda _: False, waiting: Callable[[int], bool] = lambda _: False):
+    def __init__(
+        self,
+        live: Callable[[int], bool] = lambda _: False,
+        waiting: Callable[[int], bool] = lambda _: False,
+        stuck: Callable[[int], bool] = lambda _: False,
+    ):
+        self.stuck = stuck
         self.live = live
         self.waiting = waiting
         self.rounds = 0
@@ -32,7 +38,10 @@ class Script:
 
     def step(self) -> Round:
         self.rounds += 1
-        return Round(live=self.live(self.rounds), waiting=self.waiting(self.rounds), pause=0.0)
+        number = self.rounds
+        return Round(
+            live=self.live(number), waiting=self.waiting(number), pause=0.0, stuck=self.stuck(number)
+        )
 
     def has_work(self) -> bool:
         self.on_look()
@@ -251,3 +260,9 @@ print("ends")
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=20, env=environ, check=True
     )
     assert done.stdout.strip() == "ends"
+
+
+def test_once_ends_when_what_is_left_cannot_be_delivered_now(place: Place) -> None:
+    service = Script(waiting=lambda _: True, stuck=lambda number: number >= 3)
+    assert live(service, place, once=True) == "done"
+    assert service.rounds == 3

@@ -40,6 +40,8 @@ class Round:
     """Something is left that could be delivered."""
     pause: float
     """Seconds until the next round makes sense."""
+    stuck: bool = False
+    """What is left can't be delivered now: each way out has failed, and waits to be tried again."""
 
 
 class Service(Protocol):
@@ -147,7 +149,7 @@ class Life:
             return "lost"
         if self._faults >= _MAX_FAULTS:
             return "faults"
-        if self._once and not found.waiting:
+        if self._once and (found.stuck or not found.waiting):
             return "done"
         # A service manager would start the old version again: only a drain that hosts started makes room.
         if self._place.steward == "host" and asked_to_leave(

@@ -27,7 +27,12 @@ class Shift:
         """Wait as long as the last round said, then do one."""
         self._service.rest(self._read_more)
         self._read_more = self._service.step()
-        return Round(live=self._service.any_alive, waiting=not self._service.drained, pause=0.0)
+        return Round(
+            live=self._service.any_alive,
+            waiting=not self._service.drained,
+            pause=0.0,
+            stuck=not self._read_more and self._service.stuck,
+        )
 
     def has_work(self) -> bool:
         """Look without the lock: is there a live run, or anything to deliver?"""
