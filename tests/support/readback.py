@@ -48,7 +48,9 @@ class Seen:
 
     def span(self, name: str) -> SpanRecord:
         found = [span for span in self.spans if span.name == name]
-        assert len(found) == 1, f"{len(found)} ended spans named {name!r} among {[s.name for s in self.spans]}"
+        assert len(found) == 1, (
+            f"{len(found)} ended spans named {name!r} among {[s.name for s in self.spans]}"
+        )
         return found[0]
 
     def context_of(self, name: str) -> dict[str, Any]:
