@@ -21,11 +21,6 @@ def receiver() -> Iterator[OtlpReceiver]:
         yield found
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
 @pytest.mark.parametrize("step", ["taken", "sent", "acked"])
 def test_a_drain_killed_at_any_step_loses_nothing_and_repeats_one_batch_at_most(
     home: Path, receiver: OtlpReceiver, step: str
@@ -41,7 +36,10 @@ def test_a_drain_killed_at_any_step_loses_nothing_and_repeats_one_batch_at_most(
     assert lines.keys() == {f"line-{number}" for number in range(2500)}
     assert len(spans) == 1500
     assert (lines.total() - 2500, spans.total() - 1500) <= (BATCH, BATCH)
-    twice = {uid: count for uid, count in Counter(log.attributes["log.record.uid"] for log in receiver.logs()).items()}
+    twice = {
+        uid: count
+        for uid, count in Counter(log.attributes["log.record.uid"] for log in receiver.logs()).items()
+    }
     assert set(twice.values()) <= {1, 2}
 
 

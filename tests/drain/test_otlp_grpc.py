@@ -5,6 +5,9 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,6 +121,56 @@ def test_a_server_that_comes_back_is_reached_at_once(tmp_path: Path) -> None:
         assert [delivery.traces.send(spans(1)).verdict for _ in range(5)] == ["retry"] * 5
         with OtlpGrpcReceiver(port=port):
             assert delivery.traces.send(spans(1)).verdict == "delivered"
+
+
+@pytest.mark.parametrize(("compression", "small"), [("gzip", True), ("none", False)])
+def test_messages_are_gzip_unless_told_otherwise(
+    receiver: OtlpGrpcReceiver, tmp_path: Path, compression: str, small: bool
+) -> None:
+    item = span(attributes={"text": "x" * 500_000})
+    with counting_relay(receiver.port) as relay:
+        address = Address(f"http://127.0.0.1:{relay.port}")
+        with deliver_to(address, tmp_path, protocol="grpc", compression=compression) as delivery:
+            assert delivery.traces.send(batch("traces", item)).delivered == 1
+    assert (relay.sent < 50_000) is small
+
+
+@dataclass
+class Relay:
+    port: int
+    sent: int = 0
+
+
+@contextmanager
+def counting_relay(target: int) -> Iterator[Relay]:
+    """Pass one connection on to `target`, and count the bytes that the client sends."""
+    server = socket.create_server(("127.0.0.1", 0))
+    relay = Relay(server.getsockname()[1])
+
+    def copy(source: socket.socket, to: socket.socket, *, count: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                relay.sent += len(data) * count
+                to.sendall(data)
+
+    def serve() -> None:
+        with suppress(OSError):
+            client, _ = server.accept()
+            with client, socket.create_connection(("127.0.0.1", target)) as onward:
+                threading.Thread(
+                    target=copy, args=(onward, client), kwargs={"count": False}, daemon=True
+                ).start()
+                copy(client, onward, count=True)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield relay
+    finally:
+        with suppress(OSError):  # wakes a thread that waits in accept, where the system does so
+            server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join(1)
 
 
 def test_headers_travel_as_metadata(receiver: OtlpGrpcReceiver, tmp_path: Path) -> None:

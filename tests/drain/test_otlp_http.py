@@ -164,6 +164,13 @@ def test_an_endpoint_that_is_no_url_holds_and_says_so(tmp_path: Path, url: str) 
     assert "the endpoint" in outcome.reason
 
 
+def test_a_password_in_a_broken_url_is_told_to_nobody(tmp_path: Path) -> None:
+    outcome = send_one(Address("ftp://ann:hunter2@otel/v1/traces"), tmp_path)
+    assert outcome.verdict == "hold"
+    assert "otel" in outcome.reason
+    assert "hunter2" not in outcome.reason
+
+
 def test_user_and_password_in_the_url_are_sent_as_basic_and_told_to_nobody(
     receiver: OtlpReceiver, tmp_path: Path
 ) -> None:

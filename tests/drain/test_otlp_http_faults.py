@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import select
 import socket
 import threading
 from contextlib import contextmanager
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clientobs.drain.otlp_http import MAX_RESPONSE_BYTES
-from support.items import spans
+from support.items import batch, span, spans
 from support.otlp_receiver import OtlpReceiver
 from support.senders import Address, deliver_to
 
@@ -33,20 +36,31 @@ def send_one(receiver: Any, folder: Path, **options: Any) -> Outcome:
 
 
 @contextmanager
-def raw_server(answer: bytes, *, then: str = "close") -> Iterator[Address]:
-    """Answer each connection with these bytes once something came, then close it or keep it open."""
+def raw_server(*connections: tuple[bytes | threading.Event, ...], then: str = "close") -> Iterator[Address]:
+    """Give each connection its answers, each as something comes in; the last one serves all that follow.
+
+    An event among the answers lets the next one go as soon as it is set, whether something came or not.
+    A connection is closed after its last answer, or (`then="keep"`) kept open without a word.
+    """
     server = socket.create_server(("127.0.0.1", 0))
     done = threading.Event()
 
     def serve() -> None:
-        while not done.is_set():
+        for answers in itertools.chain(connections, itertools.repeat(connections[-1])):
             try:
                 connection, _ = server.accept()
             except OSError:
                 return
-            with connection:
-                connection.recv(65536)
-                connection.sendall(answer)
+            with connection, contextlib.suppress(OSError):
+                unasked = False
+                for answer in answers:
+                    if isinstance(answer, threading.Event):
+                        unasked = answer.wait(30)
+                        continue
+                    if not unasked:
+                        connection.recv(65536)
+                    connection.sendall(answer)
+                    unasked = False
                 if then == "keep":
                     done.wait(30)
 
@@ -56,7 +70,10 @@ def raw_server(answer: bytes, *, then: str = "close") -> Iterator[Address]:
         yield Address(f"http://127.0.0.1:{server.getsockname()[1]}/v1/traces")
     finally:
         done.set()
+        with contextlib.suppress(OSError):  # wakes a thread that waits in accept, where the system does so
+            server.shutdown(socket.SHUT_RDWR)
         server.close()
+        thread.join(1)
 
 
 def test_a_captive_portal_takes_nothing(receiver: OtlpReceiver, tmp_path: Path) -> None:
@@ -141,7 +158,7 @@ def test_a_name_that_does_not_resolve_is_retried(tmp_path: Path) -> None:
     ids=["nothing", "ssh", "no status", "cut short", "bad chunk", "endless headers", "endless header"],
 )
 def test_what_is_no_complete_http_answer_is_retried(tmp_path: Path, answer: bytes) -> None:
-    with raw_server(answer) as address:
+    with raw_server((answer,)) as address:
         outcome = send_one(address, tmp_path)
     assert (outcome.verdict, outcome.settled) == ("retry", 0)
 
@@ -149,14 +166,42 @@ def test_what_is_no_complete_http_answer_is_retried(tmp_path: Path, answer: byte
 def test_a_response_is_read_to_4_mib_and_no_further(tmp_path: Path) -> None:
     """The server promises a terabyte, sends a little more than the bound, and stays silent."""
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 1099511627776\r\n\r\n"
-    with raw_server(head + bytes(MAX_RESPONSE_BYTES + 1), then="keep") as address:
+    with raw_server((head + bytes(MAX_RESPONSE_BYTES + 1),), then="keep") as address:
         outcome = send_one(address, tmp_path, timeout=20)
     assert (outcome.verdict, outcome.delivered) == ("delivered", 1)
 
 
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"
+
+
 def test_a_body_that_is_refused_before_it_was_read_is_understood(tmp_path: Path) -> None:
-    head = b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    with raw_server(head) as address, deliver_to(address, tmp_path) as delivery:
-        outcome = delivery.traces.send(spans(2))
-    assert outcome.reason.startswith("HTTP 413")
-    assert outcome.verdict == "hold", "the empty request was refused alike"
+    """The server answers after the first bytes and hangs up: the rest can't be sent, the answer counts."""
+    head = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    large = batch("traces", span(attributes={"text": "x" * 2_900_000}))
+    with (
+        raw_server((head,)) as address,
+        deliver_to(address, tmp_path, compression="none", timeout=20) as delivery,
+    ):
+        outcome = delivery.traces.send(large)
+    assert (outcome.verdict, outcome.reason) == ("hold", "HTTP 401")
+
+
+def test_a_word_that_nobody_asked_for_is_no_answer_to_the_next_request(tmp_path: Path) -> None:
+    """Some load balancers send 408 on an idle connection before they close it."""
+    idle = threading.Event()
+    with (
+        raw_server((OK, idle, TIMED_OUT), (OK,)) as address,
+        deliver_to(address, tmp_path, compression="none") as delivery,
+    ):
+        assert delivery.traces.send(spans(1)).verdict == "delivered"
+        idle.set()
+        connection = delivery.traces._transport._connection  # type: ignore[attr-defined]
+        assert select.select([connection.sock.sock], [], [], 10)[0], "the 408 came"
+        assert delivery.traces.send(spans(1)).verdict == "delivered"
+
+
+def test_a_kept_connection_that_ends_under_a_request_is_opened_again(tmp_path: Path) -> None:
+    with raw_server((OK, b""), (OK,)) as address, deliver_to(address, tmp_path) as delivery:
+        outcomes = [delivery.traces.send(spans(1)).verdict for _ in range(2)]
+    assert outcomes == ["delivered", "delivered"]

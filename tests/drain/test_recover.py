@@ -20,7 +20,9 @@ WALL = 1_700_000_000 * SECOND
 def header(number: int = 1, *, lane: str = "bulk", mono_s: int = 0, **changes: Any) -> Header:
     values: dict[str, Any] = {"run": "r" * 32, "session": "s" * 32, "pid": 7, "boot_id": "boot"}
     wall_ns, mono_ns = WALL + mono_s * SECOND, mono_s * SECOND
-    return Header(**{**values, "lane": lane, "number": number, "wall_ns": wall_ns, "mono_ns": mono_ns, **changes})
+    return Header(
+        **{**values, "lane": lane, "number": number, "wall_ns": wall_ns, "mono_ns": mono_ns, **changes}
+    )
 
 
 class Run:

@@ -24,6 +24,32 @@ from support.drains import DESTINATION, config_for, drain_once, make_service, ru
 ROOT = Path(__file__).resolve().parents[2]
 
 
+class DrainProcess:
+    """A drain that stays until it is stopped."""
+
+    def __init__(self, home: Path, base: str, destination: str = DESTINATION) -> None:
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "support.drain_process",
+                str(home),
+                base,
+                "--stay",
+                "--destination",
+                destination,
+            ],
+            stdin=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])},
+        )
+
+    def stop(self) -> None:
+        """Let it finish, and wait for it."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self.process.wait(20) == 0
+
+
 def run_drain(home: Path, base: str, *arguments: str, timeout: float = 30) -> int:
     """Run the program below, and return how it ended (negative: by a signal)."""
     return subprocess.run(

@@ -40,7 +40,13 @@ class Recorder:
         self.session = ids.hex_id()
         self.home = home
         arguments = json.dumps(
-            {"home": str(home), "run": self.run, "session": self.session, "destination": destination, **options}
+            {
+                "home": str(home),
+                "run": self.run,
+                "session": self.session,
+                "destination": destination,
+                **options,
+            }
         )
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
         self.process = subprocess.Popen(

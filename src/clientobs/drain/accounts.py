@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import time
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -41,6 +42,8 @@ class Accounts:
     def __init__(self) -> None:
         self.lost: dict[str, int] = {}
         self.delivered: dict[str, int] = {}
+        self.since_ns = time.time_ns()
+        """When these books were opened."""
         self._seen: dict[str, dict[str, int]] = {}
 
     def take_losses(self, source: str, totals: Mapping[str, int]) -> dict[str, int]:
@@ -67,11 +70,12 @@ class Accounts:
 
     def dump(self) -> list[Any]:
         """Return all as plain values."""
-        return [self.lost, self.delivered, self._seen]
+        seen = {source: dict(totals) for source, totals in self._seen.items()}
+        return [self.since_ns, dict(self.lost), dict(self.delivered), seen]
 
     def load(self, state: list[Any]) -> None:
         """Go on from a `dump`."""
-        lost, delivered, seen = state
+        self.since_ns, lost, delivered, seen = state
         self.lost, self.delivered = dict(lost), dict(delivered)
         self._seen = {source: dict(totals) for source, totals in seen.items()}
 

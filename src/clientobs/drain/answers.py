@@ -150,10 +150,8 @@ def grpc_answer(code: str, words: str, retry_after: float | None = None, rejecte
     'split'
     """
     action = _GRPC.get(code, Action.BISECT)
-    if (
-        code == "RESOURCE_EXHAUSTED" and retry_after is not None
-    ):  # also for 0: it said that it is a passing state
-        action = Action.RETRY
+    if code == "RESOURCE_EXHAUSTED" and retry_after is not None:
+        action = Action.RETRY  # also where it asks for no wait: it says that the state will pass
     return Answer(
         action=action,
         code=code,

@@ -134,7 +134,11 @@ class Connection(http.client.HTTPConnection):
         self.sock: Any = _BoundedSocket(sock, self.deadline)
 
     def usable(self) -> bool:
-        """Say whether the open connection can be used again: readable while idle means that it was closed."""
+        """Say whether the open connection can be used again.
+
+        Readable while idle means that it was closed, or that the server sent a 408 nobody asked for, which
+        the next request would take for its answer.
+        """
         if self.sock is None:
             return False
         try:

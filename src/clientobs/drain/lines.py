@@ -72,7 +72,7 @@ class Line:
         self.state.sent_ns = now
         self.state.retry_ns = now + int(outcome.wait * 1e9) if outcome.wait else 0
         self.state.failures = self.state.failures + 1 if self.failing else 0
-        self._machine.add_delivered(self.signal, self._delivered(outcome), now)
+        self._machine.add_delivered(self.signal, self._delivered(outcome))
         return self._settle(outcome)
 
     def send(self, runs: Iterable[RunTail], *, eager: bool) -> list[RunTail]:
@@ -210,8 +210,10 @@ class MetricLine(Line):
             self._machine.add(run, tail, items, len(taken))
 
     def _is_due(self, runs: Iterable[RunTail], now: float, *, eager: bool) -> bool:
-        self._full = now >= self._full_at and (not self._machine.told or any(run.alive for run in runs))
-        if not (self._machine.changed or self._full):
+        alive = any(run.alive for run in runs)
+        self._full = alive and now >= self._full_at
+        # The books are no reason for a batch while runs bring reasons enough; the last batch takes them.
+        if not (self._machine.changed or self._full or (not self._machine.told and (eager or not alive))):
             self._since = None
             return False
         return eager or self._full or self._has_lingered(now)
@@ -226,7 +228,7 @@ class MetricLine(Line):
 
     def _settle(self, outcome: Outcome) -> list[RunTail]:
         if outcome.verdict == "delivered":
-            return self._machine.arrived(time.time_ns())
+            return self._machine.arrived()
         self._machine.failed()
         return []
 

@@ -29,9 +29,8 @@ from clientobs.journal.records import (
 )
 
 if TYPE_CHECKING:
-    from clientobs.journal.reader import Frame
-
     from clientobs.drain.evidence import Ending, Evidence
+    from clientobs.journal.reader import Frame
     from clientobs.journal.records import Attributes
 
 __all__ = ["RunEnd"]

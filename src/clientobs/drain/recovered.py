@@ -37,8 +37,8 @@ class RecoveredTail:
 
     def __init__(self, folder: str, segments: Sequence[SegmentTail], acked: Mapping[str, int]) -> None:
         self.gone = False
-        self.complete = False
-        """Whether the run has been read to its end."""
+        self.complete = ALL in acked
+        """Whether the run has been read to its end, or an earlier drain has delivered all of that."""
         self.header: Header | None = None
         self._folder = folder
         self._acked = acked

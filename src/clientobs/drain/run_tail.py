@@ -67,7 +67,8 @@ class RunTail:
         marks = self._acked.setdefault(place, {})
         tail = SegmentTail(segment.path, self.run, *place, marks)
         final = not self.alive or segment.number < self._newest[segment.lane]
-        if final and marks.get(ALL, 0) >= segment.size:
+        # The vital lane is small, and holds the notes of what the run has lost: it is read again.
+        if final and segment.lane == "bulk" and marks.get(ALL, 0) >= segment.size:
             tail.skip(segment.size)
         return tail
 

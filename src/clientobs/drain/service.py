@@ -26,9 +26,10 @@ from clientobs.drain.courier import Courier
 from clientobs.drain.dispatch import Dispatch
 from clientobs.drain.flush import take_request
 from clientobs.drain.lines import Line, MetricLine, RecordLine
+from clientobs.drain.lock import drain_folder
 from clientobs.drain.machine import FULL_EXPORT, MachineMetrics
 from clientobs.drain.registry import Registry
-from clientobs.drain.state import DrainState, drain_folder, state_path, write_state
+from clientobs.drain.state import DrainState, state_path, write_state
 from clientobs.drain.vitals import INTERVAL as VITALS_INTERVAL
 from clientobs.errors import JournalError
 from clientobs.journal.acks import append_acks
@@ -163,7 +164,7 @@ class Service:
             self.rest(read_more)
         return "stopped"
 
-    def rest(self, read_more: bool) -> None:
+    def rest(self, read_more: bool, /) -> None:
         """Wait until the next round makes sense, or `wake` is called; not at all where there is more to read."""
         if not read_more:
             self._wake.wait(self._pause())
@@ -172,13 +173,17 @@ class Service:
     def once(self, timeout: float) -> bool:
         """Deliver what is there; say whether all of it arrived. Ends early where each way out has failed."""
         deadline = time.monotonic() + timeout
+        looked_again = False
         while time.monotonic() < deadline:
             read_more = self.step(eager=True)
-            if self.idle or (self._registry.settled and not any(line.busy for line in self._lines)):
-                return True
-            if not read_more and self._is_stuck():
+            if self.drained:
+                if looked_again:
+                    return True
+                self.look_around()  # what came meanwhile, and what the delivery itself has lost
+                looked_again = True
+            elif not read_more and self.stuck:
                 return False
-            if not read_more:
+            elif not read_more:
                 self._wake.wait(_FLUSH_POLL)
             self._wake.clear()
         return False
@@ -192,9 +197,11 @@ class Service:
         for line in self._lines:
             line.close(_GOODBYE)
         self._collect()
+        self.look_around()
         self._machine.save()
         self._state.phase = phase
         self._write_state(force=True)
+        self._registry.close()
         if self._vitals_lock is not None:
             self._vitals_lock.release(closed=True)
             self._vitals_lock = None
@@ -202,14 +209,25 @@ class Service:
     @property
     def idle(self) -> bool:
         """Whether nothing records, nothing waits, and nothing is on its way."""
+        return self.drained and not self.any_alive
+
+    @property
+    def any_alive(self) -> bool:
+        """Whether a run of this destination is being recorded."""
+        return self._registry.any_alive
+
+    @property
+    def drained(self) -> bool:
+        """Whether all that was found has arrived, and the books of it too (which no endpoint may hold up)."""
         return (
-            not self._registry.any_alive
-            and self._registry.settled
+            self._registry.settled
             and not any(line.busy for line in self._lines)
             and (self._machine.told or self._metrics.failing)
         )
 
-    def _is_stuck(self) -> bool:
+    @property
+    def stuck(self) -> bool:
+        """Whether what is left cannot be delivered now: each way out has failed, and waits to try again."""
         return any(line.failing for line in self._lines) and all(
             line.failing or not line.holds(self._registry.runs.values()) for line in self._lines
         )
@@ -225,7 +243,7 @@ class Service:
         """Do one round; say whether there is more to read at once."""
         self._collect()
         if self._look.due():
-            self._look_around()
+            self.look_around()
         self._take_flushes()
         eager = eager or bool(self._flushing)
         read_more = self._read_on()
@@ -237,6 +255,7 @@ class Service:
             with quiet("drain.retention"):
                 enforce(self._home, self._config.journal)
         if self._tell.due():
+            self._machine.save()
             self._write_state()
         return read_more
 
@@ -258,12 +277,13 @@ class Service:
             with quiet("drain.acks"):
                 run.acknowledge()
 
-    def _look_around(self) -> None:
+    def look_around(self) -> None:
+        """Find new runs, and those that ended; nothing is sent."""
         with quiet("drain.look"):
             self._registry.refresh(forget=self._machine.forget)
         self._acknowledge(list(self._registry.runs.values()))
-        self._registry.release_done()
         self._book_losses()
+        self._registry.release_done()
 
     def _read_on(self) -> bool:
         deadline = time.monotonic() + _READING
@@ -274,14 +294,13 @@ class Service:
         return found
 
     def _book_losses(self) -> None:
-        now = time.time_ns()
         for run in self._registry.runs.values():
             self._machine.meet(run.header)
-            self._machine.add_losses(run.run, run.losses, now)
-        self._machine.add_losses(self._source, self._loss.totals(), now)
+            self._machine.add_losses(run.run, run.losses)
+        self._machine.add_losses(self._source, self._loss.totals())
         if self._vitals_lock is not None:
             # What retention took is counted for the whole home: one drain tells it.
-            self._machine.add_losses(_EVICTED, read_losses(self._home.runs), now)
+            self._machine.add_losses(_EVICTED, read_losses(self._home.runs))
         self._machine.accounts.keep({*self._registry.names(), self._source, _EVICTED})
 
     def _measure_machine(self) -> None:

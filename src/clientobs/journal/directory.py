@@ -61,38 +61,52 @@ class RunDirectory:
         self._sequence = sequence
         self._mono = mono
         self._wall = wall
+        self.has_begun = False
+        """Whether this run has anything on disk yet."""
         self._lock: RunLock | None = None
         self._numbers = {"bulk": itertools.count(1), "vital": itertools.count(1)}
         pid = os.getpid()
         self._process = {"pid": pid, "pid_start": process_start(pid), "boot_id": boot_id()}
-
-    @property
-    def is_open(self) -> bool:
-        """Whether this run has anything on disk yet."""
-        return self._lock is not None
 
     def open_segment(self, lane: Lane) -> Segment:
         """Create the lane's next segment; make lock and folder first, or again, where they are missing.
 
         Raises OSError or JournalError.
         """
-        if not self.is_sound():
-            self._establish()
+        self.keep()
         try:
-            return self._open(lane)
+            segment = self._open(lane)
         except FileNotFoundError:
             self._establish()
-            return self._open(lane)
+            segment = self._open(lane)
+        self.has_begun = True
+        return segment
 
-    def is_sound(self) -> bool:
-        """Say whether the lock is still held: a host may close its descriptor, a person delete the home."""
+    def keep(self) -> None:
+        """Take the lock, or take it again: hosts close descriptors that aren't theirs, people delete folders.
+
+        Raises OSError or JournalError.
+        """
+        if not self._is_locked():
+            self._establish()
+
+    def close(self) -> None:
+        """Let go of the lock and leave the mark of a clean close. Raises as `keep`."""
+        if self.has_begun:
+            self.keep()
+        self._release(closed=True)
+
+    def abandon(self) -> None:
+        """Drop the parent's lock in a forked child, which never held it."""
+        self._release(closed=False)
+
+    def _release(self, *, closed: bool) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release(closed=closed)
+
+    def _is_locked(self) -> bool:
         return self._lock is not None and self._lock.is_held()
-
-    def release(self, *, closed: bool) -> None:
-        """Let go of the lock; `closed` tells everybody that the run ended in good order."""
-        if self._lock is not None:
-            self._lock.release(closed=closed)
-            self._lock = None
 
     def _open(self, lane: Lane) -> Segment:
         header = {
@@ -121,9 +135,9 @@ class RunDirectory:
         make_private(self.path, uid=self.home.uid)
 
     def _take_lock(self) -> None:
-        if self.is_sound():
+        if self._is_locked():
             return
-        self.release(closed=False)
+        self._release(closed=False)
         tries = _LOCK_TRIES
         while self._lock is None:
             try:

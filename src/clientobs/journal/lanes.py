@@ -82,9 +82,9 @@ class Lanes:
             self._opener = 0
             self._opening.release()
 
-    def rotate(self, lane: Lane, *, wait: bool) -> None:
-        """Put the lane's next segment in place, if the lane has one that is in order."""
-        if self._opener == threading.get_ident() or not self._opening.acquire(timeout=_WAIT if wait else 0):
+    def rotate(self, lane: Lane) -> None:
+        """Put the lane's next segment in place, unless another thread is opening one."""
+        if not self._opening.acquire(blocking=False):
             return
         self._opener = threading.get_ident()
         try:
@@ -99,12 +99,19 @@ class Lanes:
             self._opener = 0
             self._opening.release()
 
-    def rotate_if_due(self) -> None:
-        """Replace segments that are full, old, or unusable (a failure found by `sync`, a lost lock)."""
+    def keep(self) -> None:
+        """Replace segments that are full, old or unusable, and see to the lock; for the keeper."""
         for lane in LANES:
             segment = self.current[lane]
             if segment is not None and self._is_due(segment):
-                self.rotate(lane, wait=True)
+                self.rotate(lane)
+        if self._opening.acquire(blocking=False):
+            try:
+                self.directory.keep()
+            except (OSError, JournalError):
+                return  # the next round, or the next segment, tries again
+            finally:
+                self._opening.release()
 
     def sync(self) -> None:
         """Bring what has landed to the disk itself; for the keeper, since it takes 0.1 to 100 ms."""

@@ -64,8 +64,8 @@ class RunLock:
             raise
         # Moved before it is locked: closing the low descriptor afterwards would free the lock.
         fd = move_high(fd)
-        found = os.fstat(fd)
         try:
+            found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
                 raise UnsafeHomeError(f"{path} is not a plain file of one name; remove it.")
             _lock(fd)
@@ -105,10 +105,6 @@ class RunLock:
         except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._identity
-
-    def abandon(self) -> None:
-        """Drop the parent's lock in a forked child, which never held it."""
-        self.release(closed=False)
 
 
 def lock_state(path: str) -> LockState:

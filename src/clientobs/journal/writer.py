@@ -117,7 +117,7 @@ class Journal:
                 self._write_contexts(segment, contexts)
             if segment.append(kind, payload, self._next(), self._mono()):
                 if segment.size >= self._lanes.hard_bytes[lane]:
-                    self._lanes.rotate(lane, wait=False)
+                    self._lanes.rotate(lane)
                 return True
             return self._landed(kind, self._append_slowly(kind, payload, lane, contexts, segment))
         except Exception as error:  # noqa: BLE001  # the wall: see _guarded.py
@@ -164,11 +164,11 @@ class Journal:
 
     @guarded("journal.tend", default=None)
     def tend(self) -> None:
-        """Rotate; sync every `sync_seconds`; make a round of retention; write down losses. Every 1 to 2 s."""
-        if self._closed or self._pid != os.getpid() or not self._lanes.directory.is_open:
+        """Keep the lock, rotate, sync, make a round of retention, write down losses. Every 1 to 2 s."""
+        if self._closed or self._pid != os.getpid() or not self._lanes.directory.has_begun:
             return
         now = self._mono()
-        self._lanes.rotate_if_due()
+        self._lanes.keep()
         if now - self._synced_mono >= self._config.sync_seconds * 1e9:
             self._synced_mono = now
             self.sync()
@@ -200,12 +200,12 @@ class Journal:
         """Write the clean close and let go of everything; later records are counted as "closed"."""
         if self._closed or self._pid != os.getpid():
             return
-        if self._lanes.directory.is_open:
+        if self._lanes.directory.has_begun:
             self._tell_losses()
             self.note("closed", {"status": status, "detail": detail}, "vital")
         self._closed = True
         self._lanes.leave()
-        self._lanes.directory.release(closed=True)
+        self._lanes.directory.close()
 
     @guarded("journal.reopen", default=None)
     def reopen(self) -> None:
@@ -218,7 +218,7 @@ class Journal:
     def after_fork_in_child(self) -> None:
         """Leave the parent's run alone; one of our own, role "child", begins with the first record."""
         self._lanes.abandon()
-        self._lanes.directory.release(closed=False)
+        self._lanes.directory.abandon()
         # Not from _ids: a handler that runs before ours may record while that generator still is a copy.
         self.identity = replace(self.identity, run=os.urandom(16).hex(), role="child")
         self._begin()

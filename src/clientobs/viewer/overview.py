@@ -14,6 +14,7 @@ from clientobs.drain.lock import Holder, file_of, look
 from clientobs.drain.state import DrainState, read_states
 from clientobs.errors import JournalError
 from clientobs.journal.format import Kind
+from clientobs.journal.losses import read_losses
 from clientobs.journal.reader import read_segment
 from clientobs.journal.records import NoteRecord, decode
 from clientobs.journal.runs import RunFolder, header_of, list_runs
@@ -92,7 +93,7 @@ def overview(home: str) -> Overview:
         runs=tuple(views),
         lanes=lanes,
         drains=drains,
-        lost=_lost(folders, drains),
+        lost=_lost(home, folders, drains),
         unread=len(folders) - len(views),
     )
 
@@ -129,10 +130,10 @@ def _drain_view(home: str, state: DrainState) -> DrainView:
     return DrainView(state=state, holder=holder)
 
 
-def _lost(folders: list[RunFolder], drains: tuple[DrainView, ...]) -> dict[str, int]:
+def _lost(home: str, folders: list[RunFolder], drains: tuple[DrainView, ...]) -> dict[str, int]:
     books: list[Mapping[str, int]] = [view.state.lost for view in drains]
     if not books:
-        books = [_noted_losses(folder) for folder in folders]
+        books = [read_losses(runs_folder(home)), *(_noted_losses(folder) for folder in folders)]
     total: dict[str, int] = {}
     for book in books:
         for reason, count in book.items():
