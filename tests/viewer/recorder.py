@@ -33,6 +33,7 @@ class Recorder:
         home: Path,
         *,
         session: str | None = None,
+        destination: str = "",
         clock: Clock | None = None,
         config: JournalConfig | None = None,
         resource: Mapping[str, Any] | None = None,
@@ -43,7 +44,12 @@ class Recorder:
         named = {"service.name": "publisher", "host.name": "ws-12"}
         self.journal = Journal(
             prepare(str(home), uid=uid),
-            RunIdentity(run=self.run, session=self.session, resource=named | dict(resource or {})),
+            RunIdentity(
+                run=self.run,
+                session=self.session,
+                destination=destination,
+                resource=named | dict(resource or {}),
+            ),
             config=config or JournalConfig(free_floor_bytes=0),
             clock=clock or Clock(),
             loss=LossLedger(),
