@@ -143,5 +143,5 @@ def test_what_worked_is_remembered_until_it_changes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"path": 3}', b"\xff"])
 def test_a_damaged_memory_is_no_memory(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "drain").mkdir()
-    (tmp_path / "drain/interpreter.json").write_bytes(content)
+    (tmp_path / "drain/interpreter.known").write_bytes(content)
     assert proven(str(tmp_path), "1.0") is None

@@ -28,6 +28,7 @@ from clientobs.drain.launch import (
     ensure_drain,
 )
 from clientobs.drain.lock import DrainLock, drain_folder, file_of, look
+from clientobs.journal.home import Home, prepare
 from support.drain_site import Site, is_alive, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at the drain through /proc")
@@ -46,8 +47,13 @@ class Recorder:
         return 4711
 
 
+def home_at(path: Path) -> Home:
+    return prepare(str(path / "home"), uid=os.getuid())
+
+
 def ensure(home: Path, recorder: Recorder, environ: Mapping[str, str] | None = None, **more: Any) -> Outcome:
-    return ensure_drain(CONFIG, str(home), "d1", environ or {"PATH": os.environ["PATH"]}, launcher=recorder, **more)
+    environ = environ or {"PATH": os.environ["PATH"]}
+    return ensure_drain(CONFIG, home_at(home), "d1", environ, launcher=recorder, **more)
 
 
 def test_captured_output_ends_with_the_host_though_the_drain_lives_on(site: Site) -> None:
@@ -227,7 +233,7 @@ def test_an_unfit_interpreter_hands_on_to_the_next_and_the_fit_one_is_remembered
     site.run(f"ensure(python={str(unfit)!r})")
     drain = site.drain()
     assert drain["python"] != str(unfit)
-    memory = json.loads((site.home / "drain/interpreter.json").read_text())
+    memory = json.loads((site.home / "drain/interpreter.known").read_text())
     assert memory["path"] == drain["python"]
     assert memory["unfit"] == [[str(unfit), "can't import what the drain needs: this interpreter is unfit"]]
 
@@ -240,7 +246,7 @@ def test_an_interpreter_that_says_nothing_is_not_the_first_of_the_next_launch(tm
     recorder = Recorder()
     for minute in range(2):
         ensure_drain(
-            config, str(tmp_path), "d1", {"PATH": ""}, launcher=recorder, now=lambda minute=minute: 1e9 + 60 * minute
+            config, home_at(tmp_path), "d1", {"PATH": ""}, launcher=recorder, now=lambda minute=minute: 1e9 + 60 * minute
         )
     first, second = (path for path, *_ in recorder.calls)
     assert first == str(silent)
@@ -275,22 +281,22 @@ def test_without_an_interpreter_the_outcome_says_what_was_refused(tmp_path: Path
 def test_only_process_mode_starts_anything(mode: Any, tmp_path: Path) -> None:
     config = Config(delivery=CONFIG.delivery, drain=DrainConfig(mode=mode))
     recorder = Recorder()
-    outcome = ensure_drain(config, str(tmp_path), "d1", {}, launcher=recorder)
+    outcome = ensure_drain(config, home_at(tmp_path), "d1", {}, launcher=recorder)
     assert isinstance(outcome, NotNeeded)
     assert mode in outcome.reason
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "home/drain").exists()
     assert recorder.calls == []
 
 
 def test_without_a_destination_nothing_is_started(tmp_path: Path) -> None:
-    assert isinstance(ensure_drain(Config(), str(tmp_path), "", {}, launcher=Recorder()), NotNeeded)
+    assert isinstance(ensure_drain(Config(), home_at(tmp_path), "", {}, launcher=Recorder()), NotNeeded)
 
 
 def test_what_the_machine_refuses_is_an_outcome_and_never_an_exception(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faults, "strict", False)
-    (tmp_path / "drain").symlink_to(tmp_path)
+    Path(home_at(tmp_path).path, "drain").symlink_to(tmp_path)
     outcome = ensure(tmp_path, Recorder())
     assert isinstance(outcome, Failed)
     assert "JournalError" in outcome.reason
@@ -299,8 +305,9 @@ def test_what_the_machine_refuses_is_an_outcome_and_never_an_exception(
 
 
 def test_a_drain_of_ops_is_left_alone_by_a_newer_host(tmp_path: Path) -> None:
-    drain_folder(str(tmp_path))
-    lock = DrainLock.acquire(file_of(str(tmp_path), "d1", "lock"), version="0.0.1", steward="ops")
+    home = home_at(tmp_path).path
+    drain_folder(home)
+    lock = DrainLock.acquire(file_of(home, "d1", "lock"), version="0.0.1", steward="ops")
     assert lock is not None
     try:
         assert ensure(tmp_path, Recorder()) == AlreadyRunning(pid=os.getpid(), version="0.0.1")
@@ -309,8 +316,9 @@ def test_a_drain_of_ops_is_left_alone_by_a_newer_host(tmp_path: Path) -> None:
 
 
 def test_while_another_process_launches_nobody_else_does(tmp_path: Path) -> None:
-    drain_folder(str(tmp_path))
-    turn = DrainLock.acquire(file_of(str(tmp_path), "d1", "launching"))
+    home = home_at(tmp_path).path
+    drain_folder(home)
+    turn = DrainLock.acquire(file_of(home, "d1", "launching"))
     assert turn is not None
     recorder = Recorder()
     assert isinstance(ensure(tmp_path, recorder), Throttled)

@@ -25,14 +25,13 @@ T = TypeVar("T")
 
 SOURCE = Path(__file__).parents[2] / "src" / "clientobs"
 SERVICE = '''
-import json, os, resource, signal, sys
+import json, os, resource, sys, time
 if "unfit" in sys.executable:
     raise ImportError("this interpreter is unfit")
-from clientobs.drain.life import Round
 
-class Stub:
-    def __init__(self, config, home):
-        self.home = home
+class Service:
+    def __init__(self, *, home, config, **_options):
+        self.home = home = home.path
         if os.path.exists(f"{home}/die"):
             os._exit(9)
         fds = {}
@@ -55,29 +54,36 @@ class Stub:
             json.dump(facts, file)
         os.rename(f"{home}/seen/{os.getpid()}.part", f"{home}/seen/{os.getpid()}.json")
 
-    def step(self):
-        return Round(live=self.has_work(), waiting=False, pause=0.02)
+    @property
+    def idle(self):
+        return not os.path.exists(f"{self.home}/live")
 
-    def has_work(self):
-        return os.path.exists(f"{self.home}/live")
+    def step(self):
+        return False
+
+    def rest(self, read_more):
+        time.sleep(0.02)
+
+    def wake(self):
+        pass
 
     def close(self):
         pass
-
-def build(config, home, destination):
-    return Stub(config, home)
 '''
 HOST = '''
 import json, os, sys, threading, time
 from clientobs.config.model import Config, DeliveryConfig, DrainConfig, EndpointConfig
 from clientobs.drain import launch
+from clientobs.journal.home import prepare
 
-def ensure(home=None, destination="d1", idle=0.2, **options):
+def ensure(destination="d1", idle=0.2, **options):
     headers = (("authorization", "Bearer T0PS3CRET"),)
     delivery = DeliveryConfig(traces=EndpointConfig(url="http://127.0.0.1:9/v1/traces", headers=headers))
     drain = DrainConfig(idle_seconds=idle, python=options.pop("python", None))
     config = Config(delivery=delivery, drain=drain)
-    return launch.ensure_drain(config, home or os.environ["HOME_OF_TEST"], destination, dict(os.environ), **options)
+    home = prepare(os.environ["HOME_OF_TEST"], uid=os.getuid())
+    options.setdefault("is_network", lambda path: False)
+    return launch.ensure_drain(config, home, destination, dict(os.environ), **options)
 '''
 
 

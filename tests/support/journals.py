@@ -56,7 +56,11 @@ def make_journal(
     )
     clock = Clock() if mono is None else Clock(wall=lambda: 10**18, mono=mono)
     return Journal(
-        home, identity, config=JournalConfig(**config), clock=clock, loss=LossLedger() if loss is None else loss
+        home,
+        identity,
+        config=JournalConfig(**config),
+        clock=clock,
+        loss=LossLedger() if loss is None else loss,
     )
 
 
@@ -68,9 +72,7 @@ class Contents:
     """By run/name."""
 
     def frames(self, kind: Kind) -> list[Frame]:
-        return [
-            frame for reading in self.readings.values() for frame in reading.frames if frame.kind == kind
-        ]
+        return [frame for reading in self.readings.values() for frame in reading.frames if frame.kind == kind]
 
     def logs(self) -> list[bytes]:
         """Payloads of LOG records: what tests append."""

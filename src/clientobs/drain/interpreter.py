@@ -28,7 +28,7 @@ _HOSTS: Final = re.compile(
     r"(hython|mayapy|maya|nuke|houdini|hbatch|blender|3dsmax|unreal|katana|clarisse|motionbuilder|mobu|gaffer)",
     re.IGNORECASE,
 )
-_MEMORY: Final = "interpreter.json"
+_MEMORY: Final = "interpreter.known"
 _MAX_CANDIDATES: Final = 8
 _MAX_BYTES: Final = 8192
 

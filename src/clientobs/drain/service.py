@@ -26,9 +26,10 @@ from clientobs.drain.courier import Courier
 from clientobs.drain.dispatch import Dispatch
 from clientobs.drain.flush import take_request
 from clientobs.drain.lines import Line, MetricLine, RecordLine
+from clientobs.drain.lock import drain_folder
 from clientobs.drain.machine import FULL_EXPORT, MachineMetrics
 from clientobs.drain.registry import Registry
-from clientobs.drain.state import DrainState, drain_folder, state_path, write_state
+from clientobs.drain.state import DrainState, state_path, write_state
 from clientobs.drain.vitals import INTERVAL as VITALS_INTERVAL
 from clientobs.errors import JournalError
 from clientobs.journal.acks import append_acks
@@ -163,7 +164,7 @@ class Service:
             self.rest(read_more)
         return "stopped"
 
-    def rest(self, read_more: bool) -> None:
+    def rest(self, read_more: bool, /) -> None:
         """Wait until the next round makes sense, or `wake` is called; not at all where there is more to read."""
         if not read_more:
             self._wake.wait(self._pause())
@@ -180,7 +181,7 @@ class Service:
                     return True
                 self.look_around()  # what came meanwhile, and what the delivery itself has lost
                 looked_again = True
-            elif not read_more and self._is_stuck():
+            elif not read_more and self.stuck:
                 return False
             elif not read_more:
                 self._wake.wait(_FLUSH_POLL)
@@ -200,6 +201,7 @@ class Service:
         self._machine.save()
         self._state.phase = phase
         self._write_state(force=True)
+        self._registry.close()
         if self._vitals_lock is not None:
             self._vitals_lock.release(closed=True)
             self._vitals_lock = None
@@ -223,7 +225,9 @@ class Service:
             and (self._machine.told or self._metrics.failing)
         )
 
-    def _is_stuck(self) -> bool:
+    @property
+    def stuck(self) -> bool:
+        """Whether what is left cannot be delivered now: each way out has failed, and waits to try again."""
         return any(line.failing for line in self._lines) and all(
             line.failing or not line.holds(self._registry.runs.values()) for line in self._lines
         )
