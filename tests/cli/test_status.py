@@ -21,7 +21,7 @@ KEY = "ab" * 16
 
 @pytest.fixture
 def recorded(home: Path) -> Recorder:
-    run = Recorder(home, **{"dcc.name": "nuke", "dcc.version": "15.1"})
+    run = Recorder(home, resource={"dcc.name": "nuke", "dcc.version": "15.1"})
     run.span(span_record(1, "publish", context=run.context(production_project="moonlight")))
     return run
 

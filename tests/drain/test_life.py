@@ -23,12 +23,15 @@ from support.drain_site import until
 class Script:
     """A service that is idle, or at fault, in the rounds that it is told."""
 
-    def __init__(self, busy: Callable[[int], bool] = lambda _: False, fault: Callable[[int], bool] = lambda _: False):
+    def __init__(
+        self, busy: Callable[[int], bool] = lambda _: False, fault: Callable[[int], bool] = lambda _: False
+    ):
         self.busy = busy
         self.fault = fault
         self.rounds = 0
         self.closed = 0
         self.on_close: Callable[[], None] = lambda: None
+        self.on_step: Callable[[], None] = lambda: None
         self.all_arrives = True
         self.woken = threading.Event()
 
@@ -38,6 +41,7 @@ class Script:
 
     def step(self) -> bool:
         self.rounds += 1
+        self.on_step()
         if self.fault(self.rounds):
             raise ValueError("a bad round")
         return False
@@ -141,21 +145,23 @@ def test_where_another_drain_holds_the_lock_nothing_is_built(place: Place) -> No
 @pytest.mark.parametrize(("version", "reason"), [("1.1", "asked"), ("1.0", "idle"), ("0.9", "idle")])
 def test_only_a_newer_version_sends_a_drain_away(place: Place, version: str, reason: Reason) -> None:
     service = Script(busy=lambda number: number < 20)
-    ask = lambda: ask_to_leave(place.home, place.destination, version)  # noqa: E731
-    life = Life(place, lambda: (ask(), service)[1], lambda: False, idle_seconds=5.0, clock=Ticks())
+    service.on_step = lambda: ask_to_leave(place.home, place.destination, version)
+    life = life_of(service, place)
     assert life.run() == reason
 
 
 def test_a_drain_of_ops_is_not_sent_away(tmp_path: Path) -> None:
     place = Place(home=str(tmp_path), destination="d1", version="1.0", steward="ops")
     service = Script(busy=lambda number: number < 20)
-    ask = lambda: ask_to_leave(place.home, place.destination, "2.0")  # noqa: E731
-    life = Life(place, lambda: (ask(), service)[1], lambda: False, idle_seconds=5.0, clock=Ticks())
+    service.on_step = lambda: ask_to_leave(place.home, place.destination, "2.0")
+    life = life_of(service, place)
     assert life.run() == "idle"
 
 
 @pytest.mark.parametrize(("arrives", "reason"), [(True, "done"), (False, "undelivered")])
-def test_once_delivers_what_is_there_and_says_whether_all_arrived(place: Place, arrives: bool, reason: Reason) -> None:
+def test_once_delivers_what_is_there_and_says_whether_all_arrived(
+    place: Place, arrives: bool, reason: Reason
+) -> None:
     service = Script(busy=lambda _: True)
     service.all_arrives = arrives
     assert life_of(service, place).once(timeout=1.0) == reason
@@ -178,11 +184,14 @@ def test_a_stop_ends_a_resting_drain_after_its_round(place: Place) -> None:
 
 
 def test_a_deleted_home_ends_the_drain(place: Place) -> None:
-    service = Script(busy=lambda number: number != 5 or bool(os.unlink(place.file("lock"))) or True)
+    service = Script(busy=lambda _: True)
+    service.on_step = lambda: os.unlink(place.file("lock")) if service.rounds == 5 else None
     assert life_of(service, place).run() == "lost"
 
 
-def test_bad_rounds_do_not_end_the_drain_but_ten_in_a_row_do(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_rounds_do_not_end_the_drain_but_ten_in_a_row_do(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(faults, "strict", False)
     service = Script(fault=lambda number: number < 40 and number % 10 != 0)
     assert life_of(service, place).run() == "idle"
@@ -243,7 +252,9 @@ def test_a_thread_takes_over_when_the_other_hosts_thread_is_gone(place: Place) -
     assert thread.stop(5.0)
 
 
-def test_a_service_that_cannot_be_built_leaves_the_lock_free(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_cannot_be_built_leaves_the_lock_free(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(faults, "strict", False)
     attempts: list[int] = []
 
@@ -271,7 +282,8 @@ class Hangs:
     def step(self):
         begun.set()
         threading.Event().wait()
-thread = DrainThread(Life(Place(home={str(tmp_path)!r}, destination="d1"), Hangs, lambda: False, idle_seconds=9.0))
+place = Place(home={str(tmp_path)!r}, destination="d1")
+thread = DrainThread(Life(place, Hangs, lambda: False, idle_seconds=9.0))
 thread.start()
 begun.wait()
 thread.stop()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.odd_values import ODD_VALUES, odd_values
 from support.planted import FORMS, innocent_texts, leaks, plain_secrets, tokens
 
-from clientobs._guarded import faults
+from clientobs._guarded import Faults
 from clientobs._loss import LossLedger
 from clientobs.config.model import LimitsConfig, PrivacyConfig
 from clientobs.privacy.keys import MARKER
@@ -372,24 +372,22 @@ def test_a_studios_own_rules_are_applied() -> None:
     }
 
 
-def test_a_broken_pattern_of_a_studio_is_left_out_and_counted() -> None:
-    faults.reset()
+def test_a_broken_pattern_of_a_studio_is_left_out_and_counted(lenient_faults: Faults) -> None:
     redactor, _ = make(PrivacyConfig(redact_values=("(", "NDA")))
     assert redactor.text("NDA (x") == f"{MARKER} (x"
-    assert faults.counts() == {"privacy.redact_values": 1}
-    faults.reset()
+    assert lenient_faults.counts() == {"privacy.redact_values": 1}
 
 
-def test_what_cannot_be_cleaned_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_cleaned_is_not_recorded(
+    monkeypatch: pytest.MonkeyPatch, lenient_faults: Faults
+) -> None:
     def broken(_: str) -> str:
         raise RuntimeError
 
-    faults.reset()
     monkeypatch.setattr("clientobs.privacy.redaction.clean_text", broken)
     redactor, _ = make()
     assert redactor.text("password=hunter2") == MARKER
-    assert faults.counts() == {"redaction": 1}
-    faults.reset()
+    assert lenient_faults.counts() == {"redaction": 1}
 
 
 def test_a_mapping_of_the_host_is_read_like_a_dict() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,9 @@ class Contents:
         """Payloads of LOG records: what tests append."""
         return [frame.payload for frame in self.frames(Kind.LOG)]
 
-    def notes(self, type: str) -> list[dict[str, Any]]:
+    def notes(self, note_type: str) -> list[dict[str, Any]]:
         notes = [decode(frame.kind, frame.payload) for frame in self.frames(Kind.NOTE)]
-        return [note.values for note in notes if isinstance(note, NoteRecord) and note.type == type]
+        return [note.values for note in notes if isinstance(note, NoteRecord) and note.type == note_type]
 
     @property
     def torn(self) -> int:
@@ -95,7 +96,7 @@ class Contents:
         headers = [reading.header for reading in self.readings.values()]
         return {header.run: header.role for header in headers if header is not None}
 
-    def unresolved_contexts(self, contexts_of: dict[bytes, tuple[int, ...]]) -> list[bytes]:
+    def unresolved_contexts(self, contexts_of: Mapping[bytes, tuple[int, ...]]) -> list[bytes]:
         """Return payloads whose contexts are not in their segment before them."""
         missing = []
         for reading in self.readings.values():

@@ -178,9 +178,9 @@ def odd_values(*, hashable: bool = False) -> st.SearchStrategy[Any]:
         st.text(alphabet=st.characters(categories=["Cs", "Cc", "Ll"])),
     )  # fmt: skip
     if hashable:
-        return st.one_of(scalars, st.tuples(scalars, scalars), st.sampled_from(range(3)).map(_HASHABLE.__getitem__))
+        return st.one_of(scalars, st.tuples(scalars, scalars), st.sampled_from(range(3)).map(lambda number: _HASHABLE[number]))
     return st.recursive(
-        st.one_of(scalars, st.sampled_from(range(len(odd))).map(odd.__getitem__)),
+        st.one_of(scalars, st.sampled_from(range(len(odd))).map(lambda number: odd[number])),
         lambda inner: st.one_of(st.lists(inner), st.tuples(inner, inner), st.dictionaries(scalars, inner)),
         max_leaves=12,
     )

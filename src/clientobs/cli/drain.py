@@ -31,11 +31,13 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+_ONCE_SECONDS: Final = 60.0
+
 _ENDED_WELL: Final[frozenset[Reason]] = frozenset({"idle", "asked", "stopped", "done"})
 _REASONS: Final[dict[Reason, str]] = {
     "idle": "nothing was left to do",
     "asked": "a newer version took over",
-    "stopped": "told to end",
+    "stopped": "told to end, or the time was over",
     "done": "all that could be delivered was delivered",
     "lost": "the journal's folder or the drain's lock went away",
     "faults": "too many faults in a row",
@@ -47,6 +49,13 @@ def run(invocation: Invocation) -> int:
     """Deliver; 1 where another drain holds the lock, or something is left that could not be delivered."""
     parser = argparse.ArgumentParser(prog="clientobs drain", description=__doc__)
     parser.add_argument("--once", action="store_true", help="deliver what is there, then end")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=_ONCE_SECONDS,
+        metavar="SECONDS",
+        help=f"with --once: give up after so long, {_ONCE_SECONDS:.0f} unless said; what is left stays",
+    )
     parser.add_argument("--json", action="store_true", help="say at the end how it went, as JSON")
     options = parser.parse_args(invocation.arguments)
     config = resolve({}, environ=invocation.environ, strict=True).config
@@ -64,7 +73,13 @@ def run(invocation: Invocation) -> int:
         raise JournalError(f"there is no journal to drain ({tried})")
     key = destination_key(config.delivery, home.secret)
     place = Place(home=home.path, destination=key, steward="ops")
-    reason = drain.run(config, place, stop=_stop_on_signals(), idle_seconds=math.inf, once=options.once)
+    stop = _stop_on_signals()
+    if options.once:
+        # An endpoint that is away would keep a farm's last step waiting for ever.
+        timer = threading.Timer(options.timeout, stop.set)
+        timer.daemon = True
+        timer.start()
+    reason = drain.run(config, place, stop=stop, idle_seconds=math.inf, once=options.once)
     state = read_state(state_path(home.path, key))
     if options.json:
         screen.json(_document(reason, state))

@@ -1,7 +1,7 @@
 """The drain's entry: `start.py` calls `main` once it has let go of the host.
 
-By hand, with the same variables as a host: `python -m clientobs.drain --home HOME --destination KEY`. What people use
-is `clientobs drain`.
+By hand, with the same variables as a host: `python -m clientobs.drain --home HOME --destination KEY`. What
+people use is `clientobs drain`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from clientobs._guarded import quiet
 from clientobs._version import __version__
 from clientobs.drain import interpreter, localcopy, manifest
 from clientobs.drain.assembly import life_of
-from clientobs.drain.life import Life
 from clientobs.drain.settings import config_from_text
 from clientobs.drain.surroundings import CANDIDATES, COPY, IMPORT_PATH, SETTINGS, UNFIT
 from clientobs.journal.home import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clientobs.drain.life import Life
 
 __all__ = ["end_by_signal", "main"]
 

@@ -6,18 +6,22 @@ What is composed here is the same for a drain that a host started, `clientobs dr
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs._loss import LossLedger
-from clientobs.config.model import Config
 from clientobs.drain.destination import open_senders
-from clientobs.drain.life import Life, Place, Steward
+from clientobs.drain.life import Life, Place
 from clientobs.drain.lock import drain_folder
 from clientobs.drain.poison import PoisonShelf
 from clientobs.drain.registry import Registry
 from clientobs.drain.service import Service
-from clientobs.journal.home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clientobs.config.model import Config
+    from clientobs.drain.life import Steward
+    from clientobs.journal.home import Home
 
 __all__ = ["has_work", "life_of"]
 
@@ -34,7 +38,7 @@ def life_of(
     steward: Steward = "host",
     on_start: Callable[[], object] = lambda: None,
 ) -> Life:
-    """Return the life of the drain of `home` and `destination`; `on_start` is called once the lock is held."""
+    """Return the life of the drain of `home` and `destination`; `on_start` is called under its lock."""
     place = Place(home=home.path, destination=destination or _NOWHERE, steward=steward)
 
     def build() -> Service:

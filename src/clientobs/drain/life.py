@@ -1,7 +1,7 @@
 """How long a drain lives: take the lock, do rounds, leave when idle, asked or told to.
 
-The same life is led in the drain's own process, in the foreground (`clientobs drain`), and by a thread of the host
-(`thread` mode). Correctness never rests on it: a drain may be killed between any two lines.
+The same life is led in the drain's own process, in the foreground (`clientobs drain`), and by a thread of
+the host (`thread` mode). Correctness never rests on it: a drain may be killed between any two lines.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ __all__ = ["Life", "Place", "Reason", "Service", "Steward", "take_lock"]
 Steward: TypeAlias = Literal["host", "ops"]
 """Who looks after a drain: the hosts that start one on demand, or a service manager of ops (or a person)."""
 Reason: TypeAlias = Literal["idle", "asked", "stopped", "lost", "faults", "held", "done", "undelivered"]
-"""Why a drain left: idle; a newer version asked; told to stop; its lock or home is gone; too many faults in a row (a
-fresh process may do better); another drain holds the lock. After `once`: all is delivered, or not all."""
+"""Why a drain left: idle; a newer version asked; told to stop; its lock or home is gone; too many faults in
+a row (a fresh process may do better); another drain holds the lock. After `once`: all is delivered, or not
+all."""
 
 _HAND_OVER_SECONDS: Final = 30.0
 _START_SECONDS: Final = 2.0
@@ -90,8 +91,8 @@ def take_lock(place: Place, patience: float = _START_SECONDS) -> DrainLock | Non
 class Life:
     """One drain: `run` leads it to its end, `once` only delivers what is there, `stop` ends it from outside.
 
-    `build` makes the service, under the lock. `has_work` looks without the lock and changes nothing: is there a live
-    run of this destination, or anything to deliver?
+    `build` makes the service, under the lock. `has_work` looks without the lock and changes nothing: is
+    there a live run of this destination, or anything to deliver?
     """
 
     def __init__(
@@ -125,8 +126,9 @@ class Life:
         reason: Reason = "held"
         while (lock := take_lock(self._place, patience)) is not None:
             reason = self._hold(lock, self._rounds)
-            # A host that began its run a moment ago saw the lock held, and starts no drain: its run must be found by
-            # one more look, now that the lock is free. One that begins later sees that, and starts one.
+            # A host that began its run a moment ago saw the lock held, and starts no drain: its run must be
+            # found by one more look, now that the lock is free. One that begins later sees that, and starts
+            # one.
             if reason != "idle" or not self._has_work():
                 return reason
             patience = 0.0  # where another drain is quicker now, it has found the run as well

@@ -1,8 +1,9 @@
 """The drain as a daemon thread of the host: `thread` mode, for machines without an interpreter to be found.
 
-The lock is the same, so hosts of one machine share the work: one thread delivers for all, and when its host ends
-another takes over within two seconds. What this mode lacks: after the host's death nobody delivers until the next
-host begins; protobuf, TLS and their time are in the host's process; and a host that forks has no drain in the child.
+The lock is the same, so hosts of one machine share the work: one thread delivers for all, and when its host
+ends another takes over within two seconds. What this mode lacks: after the host's death nobody delivers
+until the next host begins; protobuf, TLS and their time are in the host's process; and a host that forks
+has no drain in the child.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["DrainThread", "start_thread"]
 
 _EXIT_SECONDS: Final = 0.02
-"""Seconds that the host's exit waits: the thread is a daemon, and what it had begun arrives a second time later."""
+"""Seconds that the host's exit waits: the thread is a daemon, and what it had begun arrives a second time
+later."""
 
 
 class DrainThread:

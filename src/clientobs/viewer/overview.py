@@ -16,7 +16,7 @@ from clientobs.errors import JournalError
 from clientobs.journal.format import Kind
 from clientobs.journal.losses import read_losses
 from clientobs.journal.reader import read_segment
-from clientobs.journal.records import NoteRecord, decode
+from clientobs.journal.records import Header, NoteRecord, decode
 from clientobs.journal.runs import RunFolder, header_of, list_runs
 from clientobs.viewer.homes import runs_folder
 from clientobs.viewer.model import Run
@@ -99,7 +99,10 @@ def overview(home: str) -> Overview:
 
 
 def _run_view(folder: RunFolder) -> RunView | None:
-    header = header_of(folder.path)
+    # The run began with the earlier of its two lanes; where that header is damaged any other will do.
+    firsts = (_first_header(folder.lane("vital")), _first_header(folder.lane("bulk")))
+    header = min((one for one in firsts if one is not None), key=lambda one: one.wall_ns, default=None)
+    header = header or header_of(folder.path)
     if header is None:
         return None
     written = max((segment.mtime_ns for segment in folder.segments), default=header.wall_ns)
@@ -120,6 +123,15 @@ def _run_view(folder: RunFolder) -> RunView | None:
         segments=len(folder.segments),
         written_ns=written,
     )
+
+
+def _first_header(segments: tuple[SegmentFile, ...]) -> Header | None:
+    if not segments:
+        return None
+    try:
+        return read_segment(segments[0].path, live=True, window=0).header
+    except (JournalError, FileNotFoundError):
+        return None
 
 
 def _drain_view(home: str, state: DrainState) -> DrainView:
