@@ -81,15 +81,17 @@ def enforce(home: Home, config: JournalConfig, *, now_ns: int | None = None) -> 
 
     Raises JournalError or OSError where the folder of runs can't be used.
     """
-    runs = list_runs(home)
-    stock = _Stock(home, take_stock(runs))
-    writers = max(1, sum(run.is_alive for run in runs))
     lock = _only_one(home)
-    if lock is not None:
-        try:
+    try:
+        # Under the lock: what another round has taken must not be counted once more, as nothing.
+        runs = list_runs(home)
+        stock = _Stock(home, take_stock(runs))
+        writers = max(1, sum(run.is_alive for run in runs))
+        if lock is not None:
             _make_room(stock, config, writers, time.time_ns() if now_ns is None else now_ns)
             _remove_ended(runs, stock)
-        finally:
+    finally:
+        if lock is not None:
             lock.release(closed=False)
             _one_round.release()
     return Round(
@@ -130,7 +132,7 @@ class _Stock:
                 self.lost[reason] = self.lost.get(reason, 0) + count
             os.unlink(one.file.path)
         except FileNotFoundError:
-            pass  # another process's round was faster; entries for one segment count once
+            pass  # deleted by a person
         except OSError:
             return  # Windows: somebody has it open. The next round tries again
         self.segments.remove(one)
