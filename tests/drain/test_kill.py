@@ -21,11 +21,6 @@ def receiver() -> Iterator[OtlpReceiver]:
         yield found
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
 @pytest.mark.parametrize("step", ["taken", "sent", "acked"])
 def test_a_drain_killed_at_any_step_loses_nothing_and_repeats_one_batch_at_most(
     home: Path, receiver: OtlpReceiver, step: str

@@ -24,11 +24,6 @@ def receiver() -> Iterator[OtlpReceiver]:
         yield found
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
 def names(receiver: OtlpReceiver) -> list[str]:
     return sorted(span.record.name for span in receiver.spans())
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from clientobs._guarded import faults
+from clientobs._guarded import Faults
 from clientobs._loss import LossLedger
 from clientobs.drain.aggregate import Aggregator
 from clientobs.drain.vitals import MACHINE, Vitals
@@ -51,15 +51,14 @@ def test_a_counter_that_fell_is_left_out_until_it_rises_again(
     assert loss.totals() == {}
 
 
-def test_what_cannot_be_read_is_left_out_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_read_is_left_out_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lenient_faults: Faults
+) -> None:
     def missing() -> None:
         raise OSError("no /proc/swaps here")
 
     monkeypatch.setattr(psutil, "swap_memory", missing)
-    monkeypatch.setattr(faults, "strict", False)
-    faults.reset()
     names = [metric[1] for metric in Vitals(folder=str(tmp_path)).read(1)]
     assert "system.paging.usage" not in names
     assert "system.memory.usage" in names
-    assert faults.counts() == {"drain.vitals": 1}
-    faults.reset()
+    assert lenient_faults.counts() == {"drain.vitals": 1}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from clientobs._loss import LossLedger
 from clientobs.drain.destination import open_senders
 from clientobs.drain.life import Life, Place
-from clientobs.drain.lock import DrainLock, drain_folder, file_of
+from clientobs.drain.lock import drain_folder
 from clientobs.drain.poison import PoisonShelf
 from clientobs.drain.registry import Registry
 from clientobs.drain.service import Service
@@ -42,7 +42,6 @@ def life_of(
 ) -> Life:
     """Return the life of the drain of `home` and `destination`; `on_start` is called under its lock."""
     place = Place(home=home.path, destination=destination or _NOWHERE, steward=steward)
-    orphans = _Orphans(home.path, wanted=bool(destination))
 
     def build() -> Service:
         on_start()
@@ -54,7 +53,8 @@ def life_of(
             destination=destination,
             senders=open_senders(config.delivery, shelf=shelf, loss=loss),
             loss=loss,
-            adopt=orphans.adopted(),
+            # Recorded before any endpoint was configured: they belong to whoever delivers first.
+            adopt=("",) if destination else (),
         )
 
     return Life(place, build, lambda: has_work(home, destination), idle_seconds=idle_seconds)
@@ -70,22 +70,3 @@ def has_work(home: Home, destination: str) -> bool:
 def _begins(run: RunFolder) -> bool:
     """Say whether a run is alive and has not told yet where it belongs: it may be ours."""
     return run.is_alive and header_of(run.path) is None
-
-
-class _Orphans:
-    """Runs that were recorded before any endpoint was configured: they belong to whoever delivers first.
-
-    Of several drains of one home one adopts them, by a lock of its own, or they would arrive twice.
-    """
-
-    def __init__(self, home: str, *, wanted: bool) -> None:
-        self._home = home
-        self._wanted = wanted
-        self._lock: DrainLock | None = None
-
-    def adopted(self) -> tuple[str, ...]:
-        """Return the destinations to adopt: the empty one, if no other drain has it."""
-        if self._wanted and (self._lock is None or not self._lock.is_held()):
-            # Kept until this process ends: it is the same drain, however often it begins anew.
-            self._lock = DrainLock.acquire(file_of(self._home, _NOWHERE, "lock"), steward="ops")
-        return ("",) if self._lock is not None else ()

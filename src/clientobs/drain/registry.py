@@ -12,8 +12,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs.drain.lock import drain_folder
 from clientobs.drain.run_tail import RunTail, is_done
+from clientobs.errors import JournalError
 from clientobs.journal.format import FILE_MAGIC
+from clientobs.journal.lock import RunLock
 from clientobs.journal.runs import RunFolder, header_of, read_run, run_names
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ __all__ = ["Registry"]
 UNKNOWN: Final = "?"
 """Stands for the destination of a run whose headers are all damaged."""
 
+ADOPTION_LOCK: Final = "adoption.lock"
+
 NEWER: Final = "another format"
 """Stands for that of a run whose segments a newer clientobs wrote: left to its drain."""
 
@@ -35,7 +40,8 @@ class Registry:
     """The runs of one home, for one destination.
 
     `adopt` are further destinations whose runs are delivered here too: "" for runs that were recorded before
-    any endpoint was configured.
+    any endpoint was configured. They have no owner, so whoever holds the adoption lock takes them in: two
+    drains of one home would otherwise both deliver them.
     """
 
     def __init__(
@@ -43,7 +49,9 @@ class Registry:
     ) -> None:
         self.runs: dict[str, RunTail] = {}
         self.home = home
-        self._destinations = frozenset({destination, *adopt})
+        self._destination = destination
+        self._adopt = frozenset(adopt) - {destination}
+        self._adoption: RunLock | None = None
         self._loss = loss
         self._done: set[str] = set()
         self._elsewhere: dict[str, str] = {}
@@ -78,7 +86,7 @@ class Registry:
             if not folder.is_alive and folder.segments:
                 self._elsewhere[folder.run] = UNKNOWN
             return None
-        if header.destination not in self._destinations:
+        if header.destination != self._destination and not self._adopts(header.destination):
             self._elsewhere[folder.run] = header.destination
             return None
         if is_done(folder):
@@ -86,6 +94,22 @@ class Registry:
             return None
         self.runs[folder.run] = RunTail(folder, header, self._loss)
         return self.runs[folder.run]
+
+    def _adopts(self, destination: str) -> bool:
+        if destination not in self._adopt:
+            return False
+        if self._adoption is None:
+            try:
+                self._adoption = RunLock.acquire(os.path.join(drain_folder(self.home.path), ADOPTION_LOCK))
+            except (JournalError, OSError):
+                return False
+        return True
+
+    def close(self) -> None:
+        """Let another drain adopt."""
+        if self._adoption is not None:
+            self._adoption.release(closed=True)
+            self._adoption = None
 
     def release_done(self) -> None:
         """Let go of dead runs of which everything has arrived."""

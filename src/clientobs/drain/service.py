@@ -26,9 +26,10 @@ from clientobs.drain.courier import Courier
 from clientobs.drain.dispatch import Dispatch
 from clientobs.drain.flush import take_request
 from clientobs.drain.lines import Line, MetricLine, RecordLine
+from clientobs.drain.lock import drain_folder
 from clientobs.drain.machine import FULL_EXPORT, MachineMetrics
 from clientobs.drain.registry import Registry
-from clientobs.drain.state import DrainState, drain_folder, state_path, write_state
+from clientobs.drain.state import DrainState, state_path, write_state
 from clientobs.drain.vitals import INTERVAL as VITALS_INTERVAL
 from clientobs.errors import JournalError
 from clientobs.journal.acks import append_acks
@@ -175,12 +176,12 @@ class Service:
         looked_again = False
         while time.monotonic() < deadline:
             read_more = self.step(eager=True)
-            if self._is_drained:
+            if self.drained:
                 if looked_again:
                     return True
-                self._look_around()  # what came meanwhile, and what the delivery itself has lost
+                self.look_around()  # what came meanwhile, and what the delivery itself has lost
                 looked_again = True
-            elif not read_more and self._is_stuck():
+            elif not read_more and self.stuck:
                 return False
             elif not read_more:
                 self._wake.wait(_FLUSH_POLL)
@@ -196,10 +197,11 @@ class Service:
         for line in self._lines:
             line.close(_GOODBYE)
         self._collect()
-        self._look_around()
+        self.look_around()
         self._machine.save()
         self._state.phase = phase
         self._write_state(force=True)
+        self._registry.close()
         if self._vitals_lock is not None:
             self._vitals_lock.release(closed=True)
             self._vitals_lock = None
@@ -207,10 +209,15 @@ class Service:
     @property
     def idle(self) -> bool:
         """Whether nothing records, nothing waits, and nothing is on its way."""
-        return self._is_drained and not self._registry.any_alive
+        return self.drained and not self.any_alive
 
     @property
-    def _is_drained(self) -> bool:
+    def any_alive(self) -> bool:
+        """Whether a run of this destination is being recorded."""
+        return self._registry.any_alive
+
+    @property
+    def drained(self) -> bool:
         """Whether all that was found has arrived, and the books of it too (which no endpoint may hold up)."""
         return (
             self._registry.settled
@@ -218,7 +225,9 @@ class Service:
             and (self._machine.told or self._metrics.failing)
         )
 
-    def _is_stuck(self) -> bool:
+    @property
+    def stuck(self) -> bool:
+        """Whether what is left cannot be delivered now: each way out has failed, and waits to try again."""
         return any(line.failing for line in self._lines) and all(
             line.failing or not line.holds(self._registry.runs.values()) for line in self._lines
         )
@@ -234,7 +243,7 @@ class Service:
         """Do one round; say whether there is more to read at once."""
         self._collect()
         if self._look.due():
-            self._look_around()
+            self.look_around()
         self._take_flushes()
         eager = eager or bool(self._flushing)
         read_more = self._read_on()
@@ -268,7 +277,8 @@ class Service:
             with quiet("drain.acks"):
                 run.acknowledge()
 
-    def _look_around(self) -> None:
+    def look_around(self) -> None:
+        """Find new runs, and those that ended; nothing is sent."""
         with quiet("drain.look"):
             self._registry.refresh(forget=self._machine.forget)
         self._acknowledge(list(self._registry.runs.values()))

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "DrainState",
     "SignalState",
-    "drain_folder",
     "read_state",
     "read_states",
     "state_path",
@@ -78,13 +77,6 @@ class DrainState:
     signals: dict[Signal, SignalState] = field(default_factory=dict)
     lost: dict[str, int] = field(default_factory=dict)
     elsewhere: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-def drain_folder(home: str) -> str:
-    """Return the folder of the drains' own files, made 0700 where it is missing. Raises OSError."""
-    folder = os.path.join(home, "drain")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    return folder
 
 
 def state_path(home: str, destination: str) -> str:

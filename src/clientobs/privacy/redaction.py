@@ -107,9 +107,9 @@ class Redactor:
         keys, ordinary = self._keys, self._ordinary
         clean: dict[str, Any] = {}
         bounds: Bounds | None = None
+        if type(mapping) is not dict or len(mapping) > most:
+            return self._attribute_by_attribute(mapping, most)
         try:
-            if len(mapping) > most:
-                return self._attribute_by_attribute(mapping, most)
             for key, value in mapping.items():
                 name, table = keys[key]
                 kind = type(value)
@@ -122,7 +122,7 @@ class Redactor:
                 else:
                     bounds = bounds or Bounds()
                     clean[name] = self._containers.under(table, value, bounds)
-        except Exception:  # noqa: BLE001  # a foreign mapping, or one that changed meanwhile: again, with care
+        except Exception:  # noqa: BLE001  # an odd key, or a dict that changed meanwhile: again, with care
             return self._attribute_by_attribute(mapping, most)
         return clean if len(clean) <= self._whole else self._fit(clean)
 

@@ -34,9 +34,9 @@ _PARSER_WORD: Final = re.compile(
     r"(?:unexpected|unknown|invalid|illegal|expected|bad|next|last)\s$", re.IGNORECASE
 )
 _USER_INFO: Final = re.compile(
-    # Up to the last @ of the authority; or name:password with a slash in the password, but not a port.
-    r"(?<=//)(?:(?!git@)[^\s/?#\"'<>\\]{1,512}@"
-    r"|[^\s/?#@:\"'<>\\]{0,256}:(?!\d{1,5}(?:[/?#]|\Z))[^\s\"'<>@\\]{1,512}@)"
+    # name:password, up to the last @ (a password may hold / and @), but not host:port; or a name alone.
+    r"(?<=//)(?!\[)(?:[^\s/?#@:\"'<>\\]{0,256}:(?!\d{1,5}(?:[/?#]|\Z))[^\s\"'<>\\]{1,512}@"
+    r"|(?!git@)[^\s/?#\"'<>\\]{1,512}@)"
 )
 _NAME_AND_SEPARATOR: Final = re.compile(
     "(?:" + "|".join(HINTS) + r")[\w.\-]{0,40}"

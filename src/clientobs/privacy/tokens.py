@@ -86,7 +86,9 @@ def scrub_schemes(text: str) -> str:
 
 
 def _is_github(text: str) -> bool:
-    if "gh" in text and ("ghp_" in text or "gho_" in text or "ghu_" in text or "ghs_" in text or "ghr_" in text):
+    if "gh" in text and (
+        "ghp_" in text or "gho_" in text or "ghu_" in text or "ghs_" in text or "ghr_" in text
+    ):
         return True
     return "github_pat_" in text
 

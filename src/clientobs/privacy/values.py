@@ -14,6 +14,7 @@ from clientobs.privacy.keys import MARKER
 __all__ = ["end_of_element", "end_of_header", "value_at"]
 
 _MAX_NESTED: Final = 65_536
+_MAX_ELEMENT: Final = 8_192
 _NAME_AHEAD: Final = r"[\w.%\-]{1,64}"
 _OPENING: Final = re.compile(r"(?:[bBuUrRfF]{0,2})(\\{0,8})(\"\"\"|'''|[\"'`])")
 _UNQUOTED: Final = re.compile(
@@ -67,7 +68,7 @@ def end_of_header(text: str, start: int) -> int:
 
 def end_of_element(text: str, start: int) -> int:
     """Return where the text of an XML element ends, or `start` where nothing closes it."""
-    return max(start, text.find("</", start, start + _MAX_NESTED))
+    return max(start, text.find("</", start, start + _MAX_ELEMENT))
 
 
 def _says_nothing(text: str, begin: int, end: int) -> bool:
