@@ -36,12 +36,12 @@ _ENDED_WELL: Final[frozenset[Reason]] = frozenset({"idle", "asked", "stopped", "
 _REASONS: Final[dict[Reason, str]] = {
     "idle": "nothing was left to do",
     "asked": "a newer version took over",
-    "stopped": "told to end, or the time was over",
-    "done": "all that was there was delivered",
-    "undelivered": "not all that was there could be delivered",
+    "stopped": "told to end",
+    "done": "all that could be delivered was delivered",
     "lost": "the journal's folder or the drain's lock went away",
     "faults": "too many faults in a row",
     "held": "another drain delivers there already",
+    "undelivered": "not all could be delivered in time",
 }
 
 
@@ -75,7 +75,7 @@ def run(invocation: Invocation) -> int:
     place = Place(home=home.path, destination=key, steward="ops")
     life = life_of(config, home, key, idle_seconds=math.inf, steward="ops")
     end_by_signal(life)
-    # Bounded: an endpoint that is away would keep a farm's last step waiting for ever.
+    # An endpoint that is away must not keep a farm's last step waiting for ever: `once` has a time.
     reason = life.once(options.timeout) if options.once else life.run()
     state = read_state(state_path(home.path, key))
     if options.json:
