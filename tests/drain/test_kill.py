@@ -36,10 +36,7 @@ def test_a_drain_killed_at_any_step_loses_nothing_and_repeats_one_batch_at_most(
     assert lines.keys() == {f"line-{number}" for number in range(2500)}
     assert len(spans) == 1500
     assert (lines.total() - 2500, spans.total() - 1500) <= (BATCH, BATCH)
-    twice = {
-        uid: count
-        for uid, count in Counter(log.attributes["log.record.uid"] for log in receiver.logs()).items()
-    }
+    twice = dict(Counter(log.attributes["log.record.uid"] for log in receiver.logs()).items())
     assert set(twice.values()) <= {1, 2}
 
 

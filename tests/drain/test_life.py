@@ -69,12 +69,23 @@ def place(tmp_path: Path) -> Place:
 
 
 def live(
-    service: Script, place: Place, *, idle_seconds: float = 5.0, once: bool = False, stop: threading.Event | None = None
+    service: Script,
+    place: Place,
+    *,
+    idle_seconds: float = 5.0,
+    once: bool = False,
+    stop: threading.Event | None = None,
 ) -> Reason:
     lock = take_lock(place)
     assert lock is not None
     life = Life(
-        service, lock, place, idle_seconds=idle_seconds, stop=stop or threading.Event(), once=once, clock=Ticks()
+        service,
+        lock,
+        place,
+        idle_seconds=idle_seconds,
+        stop=stop or threading.Event(),
+        once=once,
+        clock=Ticks(),
     )
     return life.run()
 
@@ -172,7 +183,9 @@ def test_a_bad_round_does_not_end_the_drain_but_ten_in_a_row_do(
     faults.reset()
 
 
-def test_a_good_life_wipes_the_slate_and_a_bad_one_does_not(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_good_life_wipes_the_slate_and_a_bad_one_does_not(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(faults, "strict", False)
     note_launch(place.home, place.destination, 100.0)
 
@@ -222,7 +235,9 @@ def test_a_thread_takes_over_when_the_other_hosts_thread_is_gone(place: Place) -
     assert thread.stop(5.0)
 
 
-def test_a_service_that_cannot_be_built_leaves_the_lock_free(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_cannot_be_built_leaves_the_lock_free(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(faults, "strict", False)
     attempts: list[int] = []
 

@@ -1,10 +1,8 @@
-"""Drains for tests: in this process, where a test steps through, or as a process of their own, to be killed."""
+"""Drains for tests, in this process; drain_process.py has those that are killed."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
