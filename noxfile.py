@@ -1,6 +1,6 @@
 """Every check of this project, one session each: `python3 dev.py nox -l` lists them.
 
-A plain `nox` runs what a change must pass. `bench`, `demo` and `torture` are run by name.
+A plain `nox` runs what a change must pass. `bench`, `demo`, `quickstart` and `torture` are run by name.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ LOWEST_OPENTELEMETRY = ("1.40.0", "0.61b0")
 ROOT = Path(__file__).parent
 
 nox.options.sessions = ["lint", "types", "layers", "tests", "opentelemetry", "package", "examples", "docs"]
+nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = "CI" in os.environ
 
@@ -103,10 +104,10 @@ def layers(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build the wheel, install it in a clean environment, and run the demo from it."""
     session.install("build")
-    out = Path(session.create_tmp()) / "dist"
+    folder = Path(session.create_tmp()).resolve()
+    out, clean = folder / "dist", folder / "clean"
     shutil.rmtree(out, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(out), silent=True)
-    clean = Path(session.create_tmp()) / "clean"
     session.run("python", "-m", "venv", "--clear", str(clean))
     scripts = clean / ("Scripts" if sys.platform == "win32" else "bin")
     wheel = next(out.glob("*.whl"))
@@ -115,7 +116,8 @@ def package(session: nox.Session) -> None:
     # From another folder: the sources must not be what is imported.
     session.chdir(out)
     session.run(python, "-I", str(ROOT / "tests" / "smoke.py"), external=True)
-    session.run(str(scripts / "clientobs"), "demo", external=True)
+    environment = {"CLIENTOBS_HOME": str(folder / "home")}
+    session.run(str(scripts / "clientobs"), "demo", env=environment, external=True)
 
 
 @nox.session
@@ -130,6 +132,12 @@ def docs(session: nox.Session) -> None:
     """Check the pages: links, code blocks, generated reference pages."""
     install(session, "test")
     session.run("python", "-m", "pytest", "tests/project/test_docs.py", *session.posargs)
+
+
+@nox.session
+def quickstart(session: nox.Session) -> None:
+    """Walk a new user's ten minutes, from a bare clone of the last commit to a trace of their own."""
+    session.run("python", "tests/quickstart.py", *session.posargs)
 
 
 @nox.session

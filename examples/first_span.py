@@ -3,7 +3,7 @@
 You will see:
 
     this is trace ...: 32 characters
-    python3 -m clientobs.cli.main show draws it
+    `clientobs show` draws it
 """
 
 import clientobs
@@ -15,5 +15,8 @@ with clientobs.span("load_scene", references=3) as span:
     span.set_attribute("file.size", 1_482_011)
     trace_id = clientobs.trace_id() or ""
 
+# Until here nothing was sent, and nothing needs to be: the record is on this machine's disk.
+clientobs.shutdown()
+
 print(f"this is trace {trace_id}: {len(trace_id)} characters")
-print("python3 -m clientobs.cli.main show draws it")
+print("`clientobs show` draws it")

@@ -13,7 +13,6 @@ You will see:
 import json
 import subprocess
 import sys
-from typing import Any
 
 import clientobs
 
@@ -29,13 +28,6 @@ with clientobs.span("publish"), clientobs.context(sequence="sq010", shot="sh0040
 clientobs.shutdown()
 told = subprocess.check_output([sys.executable, "-m", "clientobs.cli.main", "show", "--json"], text=True)
 
-
-def draw(span: dict[str, Any]) -> None:
-    production = {key: value for key, value in span["attributes"].items() if key.startswith("production.")}
+for span in json.loads(told)["traces"][0]["spans"]:
+    production = {key: value for key, value in span["context"].items() if key.startswith("production.")}
     print(f"{span['name']}:", *(f"{key}={value}" for key, value in production.items()))
-    for child in span["children"]:
-        draw(child)
-
-
-for root in json.loads(told)["traces"][0]["roots"]:
-    draw(root)

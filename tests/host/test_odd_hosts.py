@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from clientobs.journal.format import Kind
 from support.programs import answer_of, run_program
 from support.readback import seen
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = "import clientobs; runtime = clientobs.init('tool'); assert runtime.running, runtime.reason\n"
 
@@ -20,7 +24,7 @@ START = "import clientobs; runtime = clientobs.init('tool'); assert runtime.runn
     "oddity",
     [
         "sys.stdout = sys.stderr = sys.stdin = None",
-        "class Pane:\n    def write(self, text): pass\n    def flush(self): pass\nsys.stdout = sys.stderr = sys.stdin = Pane()",
+        "class Pane:\n write = flush = lambda *text: None\nsys.stdout = sys.stderr = sys.stdin = Pane()",
         "del sys.argv",
         "sys.executable = ''",
         "sys.executable = None",
@@ -46,8 +50,9 @@ def test_unusable_opentelemetry_makes_a_no_op_that_says_why(poison: str, tmp_pat
     path = package.joinpath(*poison.split("."))
     path.mkdir(parents=True)
     (path / "__init__.py").write_text("raise RuntimeError('bundled with the host, 2014')\n")
-    answer = answer_of(
-        """
+    answer = (
+        answer_of(
+            """
         import json, sys
         sys.path.insert(0, sys.argv[1])
         import clientobs
@@ -57,10 +62,12 @@ def test_unusable_opentelemetry_makes_a_no_op_that_says_why(poison: str, tmp_pat
         clientobs.event("e"); clientobs.counter("c").add(1); clientobs.set_context(shot="x")
         print(json.dumps([runtime.running, runtime.reason]))
         """,
-        str(package) if poison in ("typing_extensions", "opentelemetry") else "",
-        environ={},
-    ) if poison in ("typing_extensions", "opentelemetry") else answer_of(
-        """
+            str(package) if poison in ("typing_extensions", "opentelemetry") else "",
+            environ={},
+        )
+        if poison in ("typing_extensions", "opentelemetry")
+        else answer_of(
+            """
         import json, sys
         sys.modules[sys.argv[1]] = None
         import clientobs
@@ -69,7 +76,8 @@ def test_unusable_opentelemetry_makes_a_no_op_that_says_why(poison: str, tmp_pat
             span.set_attribute("a", 1)
         print(json.dumps([runtime.running, runtime.reason]))
         """,
-        poison,
+            poison,
+        )
     )
     assert answer[0] is False
     assert "OpenTelemetry cannot be imported" in answer[1]
@@ -167,7 +175,9 @@ os.waitpid(pid, 0)
 
 
 @pytest.mark.parametrize("last", [256, 65536])
-def test_descriptors_closed_by_the_host_cost_and_corrupt_nothing(last: int, home: Path, tmp_path: Path) -> None:
+def test_descriptors_closed_by_the_host_cost_and_corrupt_nothing(
+    last: int, home: Path, tmp_path: Path
+) -> None:
     scene = tmp_path / "scene.ma"
     done = run_program(
         f"""
@@ -201,13 +211,7 @@ print(json.dumps([sorted(ours), [fcntl.fcntl(fd, fcntl.F_GETFD) for fd in ours]]
 """)
     assert len(answer[0]) >= 2
     assert min(answer[0]) >= 900
-    assert set(answer[1]) == {fcntl_cloexec()}
-
-
-def fcntl_cloexec() -> int:
-    import fcntl
-
-    return fcntl.FD_CLOEXEC
+    assert set(answer[1]) == {fcntl.FD_CLOEXEC}
 
 
 def test_reload_and_a_second_init_are_safe(home: Path) -> None:

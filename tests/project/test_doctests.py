@@ -6,11 +6,14 @@ import doctest
 import importlib
 import pkgutil
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 import clientobs
-from clientobs._guarded import Faults
+
+if TYPE_CHECKING:
+    from clientobs._guarded import Faults
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 OTHER_SYSTEMS = ("win", "mac", "posix", "linux")

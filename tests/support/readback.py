@@ -68,8 +68,8 @@ class Seen:
     def metrics(self) -> list[MetricsRecord]:
         return [one.record for one in self.of(Kind.METRICS)]
 
-    def notes(self, type: str) -> list[dict[str, Any]]:
-        return [one.record.values for one in self.of(Kind.NOTE) if one.record.type == type]
+    def notes(self, sort: str) -> list[dict[str, Any]]:
+        return [one.record.values for one in self.of(Kind.NOTE) if one.record.type == sort]
 
 
 def seen(home: Path | str) -> Seen:

@@ -20,10 +20,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from clientobs._version import __version__
 from clientobs.config.environment import current
 from clientobs.config.problems import did_you_mean
-
-from clientobs._version import __version__
 from clientobs.errors import ClientobsError
 
 if TYPE_CHECKING:

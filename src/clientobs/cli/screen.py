@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["PIPE_WIDTH", "Line", "Piece", "Screen", "line_width", "open_screen", "pad"]
+__all__ = [
+    "PIPE_WIDTH",
+    "Line",
+    "Piece",
+    "Screen",
+    "line_width",
+    "open_screen",
+    "pad",
+    "wrapped",
+]
 
 Piece: TypeAlias = tuple[str, str]
 """Text and the name of its style, one of STYLES."""
@@ -56,7 +65,9 @@ _ASCII: Final = str.maketrans(
         **dict.fromkeys("─━╸╺╌", "-"),
         **dict.fromkeys("·•", "-"),
         **dict.fromkeys("⋯…", "~"),
-        **dict.fromkeys("→⇢↳▸▶●", ">"),
+        **dict.fromkeys("→⇢▶", ">"),
+        "●": "*",
+        "○": "o",
         "│": "|",
         "✓": "*",
         "✗": "x",
@@ -93,9 +104,10 @@ class Screen:
                 self._stream.write(self._encodable("".join(text for text, _ in line).rstrip()) + "\n")
         self._stream.flush()
 
-    def json(self, document: Any) -> None:
+    def json(self, document: Any, *, one_line: bool = False) -> None:
         """Print one JSON document: indented for a terminal, one line for a pipe; ASCII, so harmless."""
-        self._stream.write(json.dumps(document, indent=2 if self.terminal else None, default=str) + "\n")
+        indent = 2 if self.terminal and not one_line else None
+        self._stream.write(json.dumps(document, indent=indent, default=str) + "\n")
         self._stream.flush()
 
     def rich_text(self, line: Line) -> Text:
@@ -141,6 +153,17 @@ def open_screen(stream: TextIO, environ: Mapping[str, str]) -> Screen:
 def line_width(line: Line) -> int:
     """Return the terminal cells of a line."""
     return sum(cell_width(text) for text, _ in line)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a text at blanks into lines of at most `width` cells; a longer word stands alone, uncut."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and cell_width(lines[-1]) + 1 + cell_width(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def pad(line: Line, width: int) -> Line:

@@ -97,7 +97,7 @@ def _find_misspelt(environ: Mapping[str, str], layer: Layer) -> None:
     """Name near misses only: variables of other tools may begin with our prefix too."""
     for name in environ:
         if name.startswith(_OURS) and name not in _KNOWN:
-            near = did_you_mean(name, _KNOWN)
+            near = did_you_mean(name, _KNOWN, _OURS)
             if near:
                 source = Source(kind="environment", name=name)
                 layer.problems.append(Problem.at(source, f"no such variable{near}"))

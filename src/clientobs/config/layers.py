@@ -22,7 +22,6 @@ SERVICE_KEYS: Final = {
 }
 """Resource attributes that are settings of their own."""
 
-_TOP: Final = sorted({table.split(".")[0] for table in TABLES} | {key for key in OPTIONS if "." not in key})
 _ABSOLUTE: Final = {
     "linux": re.compile(r"/"),
     "windows": re.compile(r"[A-Za-z]:|[\\/]{2}[^\\/]"),
@@ -121,8 +120,13 @@ def _open_table(table: str, raw: Mapping[str, object]) -> Iterator[Leaf]:
 
 
 def _unknown(key: str, prefix: str) -> str:
-    near = [known for known in OPTIONS if known.startswith(prefix)] if prefix else _TOP
-    return f"unknown key{did_you_mean(key, near) or did_you_mean(key, OPTIONS)}"
+    name = key.removeprefix(prefix)
+    beside = {known[len(prefix) :].split(".")[0] for known in (*OPTIONS, *TABLES) if known.startswith(prefix)}
+    elsewhere = [known for known in OPTIONS if known.rpartition(".")[2] == name]
+    hint = did_you_mean(key, [f"{prefix}{each}" for each in beside], prefix)
+    if not hint and elsewhere:
+        hint = f"; did you mean {elsewhere[0]!r}?"
+    return f"unknown key{hint}"
 
 
 def _resource_value(raw: object) -> str:

@@ -243,7 +243,7 @@ class Config:
     service: ServiceConfig = field(default_factory=ServiceConfig)
     disabled: bool = False
     """Nothing is recorded and nothing is patched. CLIENTOBS_DISABLED=1 or OTEL_SDK_DISABLED=true; in the
-    environment it is a switch for ops, stronger than init(disabled=False)."""
+    environment it is a switch for ops, stronger than init(disabled=False), and the file is not read."""
     profile: Profile = "standard"
     """minimal: sessions, crashes and logs, no patches. CLIENTOBS_PROFILE."""
     session_kind: SessionKind | None = None

@@ -15,6 +15,7 @@ from clientobs.config.layers import Found, Layer
 from clientobs.config.model import DeliveryConfig, EndpointConfig, Signal
 from clientobs.config.options import SETTINGS, SIGNALS
 from clientobs.config.problems import Problem, Source, Unacceptable
+from clientobs.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ class Delivery(NamedTuple):
 
 
 def delivery(layers: Sequence[Layer]) -> Delivery:
-    """Put the destination together from `layers`, highest first."""
+    """Put the destination together from `layers`, highest first; a wrong argument raises ConfigError."""
     result = Delivery(DeliveryConfig(), {}, [])
     endpoints: dict[str, EndpointConfig | None] = {}
     reach = len(layers)
@@ -88,7 +89,12 @@ def _endpoint(signal: Signal, layers: Sequence[Layer], result: Delivery) -> Endp
     try:
         endpoint = _assembled(signal, {name: found.value for name, found in settings.items()}, layers)
     except Unacceptable as error:
-        result.problems.append(Problem.at(given.source, f"accepted: {error}"))
+        if given.source.kind == "argument":
+            raise ConfigError(f"{given.source.name} accepted: {error}") from None
+        problem = Problem.at(given.source, f"accepted: {error}")
+        if problem not in result.problems:
+            # the one endpoint of all signals is complained about once
+            result.problems.append(problem)
         return None
     result.sources.update({f"delivery.{signal}.{name}": found.source for name, found in settings.items()})
     return endpoint

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Problem", "Source", "SourceKind", "Unacceptable", "did_you_mean"]
 
+_BEGUN = 3
+"""Letters from which on a name counts as the beginning of a known one."""
+
 SourceKind: TypeAlias = Literal["argument", "environment", "file", "default"]
 
 
@@ -64,13 +67,18 @@ class Unacceptable(Exception):  # noqa: N818  # inside config only; becomes a Pr
     """A reader's refusal: the text says what is accepted instead."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
     """Return `; did you mean 'x'?` for the nearest of `known`, or "".
 
-    >>> did_you_mean("journal.hom", ["journal.home", "drain.mode"])
-    "; did you mean 'journal.home'?"
+    A `prefix` that all share is left out of the comparison, since it makes anything look near.
+
+    >>> did_you_mean("CLIENTOBS_DRIAN", ["CLIENTOBS_DRAIN", "CLIENTOBS_HOME"], "CLIENTOBS_")
+    "; did you mean 'CLIENTOBS_DRAIN'?"
     """
     import difflib  # noqa: PLC0415  # only on the way to a message
 
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    bare = name.removeprefix(prefix)
+    rest = sorted(each.removeprefix(prefix) for each in known)
+    begun = [each for each in rest if len(bare) >= _BEGUN and each.startswith(bare)]
+    near = begun or difflib.get_close_matches(bare, rest, n=1, cutoff=0.75)
+    return f"; did you mean '{prefix}{near[0]}'?" if near else ""

@@ -86,10 +86,12 @@ def resolve(
     from_environment = environment.read(environ, platform)
     layers = [from_arguments, from_environment]
     file = _config_file(arguments, from_environment, environ, Base(None, home, platform))
-    if file is not None:
+    thrown = environment.disabled_by(environ) is not None
+    if file is not None and not thrown:
+        # where everything is off the file changes nothing, and its share may be the reason
         layers.append(toml_file.read(file, read_file, user_home=home, platform=platform))
     found = {key: value for layer in reversed(layers) for key, value in layer.found.items()}
-    if environment.disabled_by(environ):
+    if thrown:
         # the switch that ops throw is stronger than what a tool was written with
         found["disabled"] = from_environment.found["disabled"]
     destination = delivery(layers)

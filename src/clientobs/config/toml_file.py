@@ -20,11 +20,11 @@ from clientobs.config.problems import Problem, Source, Unacceptable
 from clientobs.config.toml_lines import key_lines, line_of
 from clientobs.config.values import Base
 
-__all__ = ["ReadFile", "read", "read_within"]
+__all__ = ["MAX_BYTES", "ReadFile", "read", "read_within"]
 
 ReadFile: TypeAlias = Callable[[str], bytes]
 
-_MAX_BYTES: Final = 1 << 20
+MAX_BYTES: Final = 1 << 20
 _MAX_REPAIRS: Final = 20
 _AT_LINE: Final = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)\Z")
 _STATEMENT: Final = re.compile(r"\s*([\w.-]+|\"[^\"]*\"|'[^']*')\s*=")
@@ -58,7 +58,7 @@ def read_within(path: str, limit: float = 2.0) -> bytes:
     def work() -> None:
         try:
             with open(path, "rb") as file:
-                outcome.append(file.read(_MAX_BYTES + 1))
+                outcome.append(file.read(MAX_BYTES + 1))
         except OSError as error:
             outcome.append(error)
 
@@ -80,8 +80,8 @@ def _text_of(path: str, read_file: ReadFile, layer: Layer) -> str | None:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         layer.problems.append(_about(path, None, f"cannot be read: {reason}"))
         return None
-    if len(raw) > _MAX_BYTES:
-        layer.problems.append(_about(path, None, f"larger than {_MAX_BYTES} bytes, not used"))
+    if len(raw) > MAX_BYTES:
+        layer.problems.append(_about(path, None, f"larger than {MAX_BYTES} bytes, not used"))
         return None
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
@@ -102,7 +102,7 @@ def _parse(path: str, text: str, layer: Layer) -> tuple[Mapping[str, Any], str]:
     for _ in range(_MAX_REPAIRS):
         try:
             return tomllib.loads(text), text
-        except (tomllib.TOMLDecodeError, RecursionError) as error:  # noqa: PERF203  # at most 20 rounds
+        except (tomllib.TOMLDecodeError, RecursionError) as error:  # at most 20 rounds
             match = _AT_LINE.search(str(error))
             number = int(match[1]) if match and match[1] else _last_line(lines)
             said = str(error)[: match.start()] if match else str(error) or type(error).__name__

@@ -11,7 +11,7 @@ import os
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from clientobs.config.problems import Unacceptable
 
@@ -50,6 +50,9 @@ class Base(NamedTuple):
 
 Reader: TypeAlias = Callable[[object, Base], Any]
 
+N = TypeVar("N", int, float)
+
+_MOST: Final = 1 << 60
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 _MILLISECONDS: Final = 1000
@@ -87,12 +90,16 @@ def names(raw: object, base: Base) -> tuple[str, ...]:
 
 def patterns(raw: object, base: Base) -> tuple[str, ...]:
     """Read a list of regular expressions, each of which must compile."""
-    found = texts(raw, base)
+    said = "a list of regular expressions"
+    try:
+        found = texts(raw, base)
+    except Unacceptable:
+        raise Unacceptable(said) from None
     for pattern in found:
         try:
             re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as error:  # noqa: PERF203  # a few, once
-            raise Unacceptable(f"regular expressions ({pattern!r}: {error})") from None
+        except (re.error, RecursionError, OverflowError) as error:  # a few, once
+            raise Unacceptable(f"{said} ({pattern!r}: {error})") from None
     return found
 
 
@@ -131,7 +138,7 @@ def subset(*accepted: str) -> Reader:
     said = "any of " + ", ".join(accepted)
 
     def read(raw: object, base: Base) -> tuple[str, ...]:
-        found = names(raw, base)
+        found = names(raw, base) if isinstance(raw, (str, list, tuple)) else ("",)
         if not set(found) <= set(accepted):
             raise Unacceptable(said)
         return tuple(name for name in found if name != "none")
@@ -149,27 +156,27 @@ def exporter(raw: object, base: Base) -> str:
     raise Unacceptable("otlp | none (clientobs has no other exporter)")
 
 
-def count(least: int, most: int = 1 << 31) -> Reader:
+def count(least: int, most: int | None = None) -> Reader:
     """Return a reader of a whole number in least..most."""
-    said = f"a whole number from {least} to {most}"
+    said = _range("a whole number", least, most, "{:d}".format)
 
     def read(raw: object, _base: Base) -> int:
         number = _whole(raw)
-        if number is None or not least <= number <= most:
+        if number is None or not least <= number <= (most or _MOST):
             raise Unacceptable(said)
         return number
 
     return read
 
 
-def size(least: int, most: int = 1 << 50) -> Reader:
+def size(least: int, most: int | None = None) -> Reader:
     """Return a reader of bytes: a whole number, or text with a unit ("256 MiB", "1 GB")."""
-    said = f'bytes from {least} to {most}, as a number or with a unit ("256 MiB", "1 GB")'
+    said = _range("bytes", least, most, _size_text)
     units = {**_SIZES, **_SIZES_BINARY}
 
     def read(raw: object, _base: Base) -> int:
         number = _measure(raw, units)
-        if number is None or not least <= number <= most:
+        if number is None or not least <= number <= (most or _MOST):
             raise Unacceptable(said)
         return int(number)
 
@@ -178,7 +185,7 @@ def size(least: int, most: int = 1 << 50) -> Reader:
 
 def seconds(least: float, most: float) -> Reader:
     """Return a reader of seconds: a number, or text with a unit ("500 ms", "24 h", "30 d")."""
-    said = f'seconds from {least:g} to {most:g}, as a number or with a unit ("500 ms", "24 h", "30 d")'
+    said = _range("seconds", least, most, _time_text)
 
     def read(raw: object, _base: Base) -> float:
         number = _measure(raw, _TIMES)
@@ -236,6 +243,24 @@ def path(raw: object, base: Base) -> str:
 def user_home(environ: Mapping[str, str], platform: str) -> str | None:
     """Return the user's home by the environment alone: the user database may lie on the network."""
     return environ.get("USERPROFILE" if platform == "win32" else "HOME") or None
+
+
+def _range(what: str, least: N, most: N | None, show: Callable[[N], str]) -> str:
+    if most is None:
+        return f"{what}, at least {show(least)}" if least else what
+    return f"{what} from {show(least)} to {show(most)}"
+
+
+def _size_text(number: int) -> str:
+    exact = (name for name, unit in reversed(_SIZES_BINARY.items()) if number and number % unit == 0)
+    name = next(exact, None)
+    spelt = {"kib": "KiB", "mib": "MiB", "gib": "GiB"}
+    return f"{number // _SIZES_BINARY[name]} {spelt[name]}" if name else str(number)
+
+
+def _time_text(number: float) -> str:
+    name = next((name for name in ("d", "h") if number >= _TIMES[name] and number % _TIMES[name] == 0), None)
+    return f"{number / _TIMES[name]:g} {name}" if name else f"{number:g} s"
 
 
 def _folder(base: Base) -> str:

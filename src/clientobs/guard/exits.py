@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs._guarded import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["ExitKind", "ExitWatch"]
 
@@ -52,6 +54,11 @@ class ExitWatch:
             if getattr(os, name) is wrapper:
                 setattr(os, name, self._originals[name])
         self._originals, self._wrappers = {}, {}
+
+    @property
+    def patched(self) -> tuple[str, ...]:
+        """The names that call us now; one that somebody patched on top of us still does."""
+        return tuple(f"os.{name}" for name in self._wrappers)
 
     def _around(self, original: Callable[..., Any], kind: ExitKind) -> Callable[..., Any]:
         @functools.wraps(original)

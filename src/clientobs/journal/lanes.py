@@ -168,8 +168,12 @@ class Lanes:
         failure = None if failed is None else failed.failure
         if failure == "full":
             return self.pause(lane, "disk-full")
-        if failed is not None and failure == "deleted":
-            self._loss.add("deleted", failed.records)
+        if failed is not None:
+            if failure == "deleted":
+                self._loss.add("deleted", failed.records)
+            # What it was charged with and never used: a host that closes descriptors is no reason to starve.
+            unused = max(0, self.hard_bytes[lane] - failed.size)
+            self._shares[lane] = replace(self._shares[lane], size=self._shares[lane].size + unused)
         return self._open(lane)
 
     def _open(self, lane: Lane) -> Segment | str:

@@ -20,7 +20,7 @@ from clientobs.journal.process import boot_id, process_start
 from clientobs.journal.reader import read_header
 from clientobs.journal.records import Header
 
-__all__ = ["RunFolder", "RunState", "SegmentFile", "header_of", "list_runs", "run_state"]
+__all__ = ["RunFolder", "RunState", "SegmentFile", "header_of", "list_runs", "read_run", "run_names", "run_state"]
 
 RunState: TypeAlias = Literal["alive", "closed", "dead"]
 """closed: ended in good order (the clean close is among its records); dead: ended somehow."""
@@ -69,12 +69,13 @@ def list_runs(home: Home | str) -> list[RunFolder]:
     The state is read before the segments: a run told as dead or closed has all its segments listed.
     """
     folder = home if isinstance(home, str) else home.runs
-    runs = []
-    for run in _run_names(folder):
-        path = os.path.join(folder, run)
-        state = run_state(path)
-        runs.append(RunFolder(path=path, run=run, segments=_segments(path), state=state))
-    return runs
+    return [read_run(os.path.join(folder, run)) for run in run_names(folder)]
+
+
+def read_run(path: str) -> RunFolder:
+    """Return the run in folder `path`, its state read before its segments."""
+    state = run_state(path)
+    return RunFolder(path=path, run=os.path.basename(path), segments=_segments(path), state=state)
 
 
 def run_state(path: str) -> RunState:
@@ -107,7 +108,8 @@ def header_of(path: str) -> Header | None:
     return None
 
 
-def _run_names(folder: str) -> list[str]:
+def run_names(folder: str) -> list[str]:
+    """Return the ids of all runs in a folder of runs, without a look into them."""
     try:
         with os.scandir(folder) as entries:
             return sorted(

@@ -19,6 +19,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
+from clientobs._fork import forks
 from clientobs._guarded import quiet
 from clientobs._libc import STAT_BUFFER, Libc, identity_length, move_high
 from clientobs.journal.format import (
@@ -65,7 +66,7 @@ class Segment:
     """
 
     __slots__ = (
-        "_fd", "_getpid", "_identity", "_mono", "_next", "_pid", "_seed", "_synced",
+        "_fd", "_forks", "_getpid", "_identity", "_mono", "_next", "_pid", "_seed", "_synced",
         "contexts", "failure", "lane", "number", "opened_mono", "path", "records", "size",
     )  # fmt: skip
 
@@ -95,6 +96,7 @@ class Segment:
         self._next = sequence.__next__
         self._mono = mono
         self._pid = os.getpid()
+        self._forks = forks.count
         self._getpid = os.getpid  # kept, because __del__ may run when the module is already cleared
         self._identity = identity
         self._synced = 0
@@ -111,6 +113,7 @@ class Segment:
         if self._getpid() != self._pid:
             self.failure = "forked"
             return False
+        self._forks = forks.count
         try:
             found = _identity(os.fstat(self._fd))
         except OSError:
@@ -183,7 +186,7 @@ class _FastSegment(Segment):
             return False
         fd, buffer, size = self._fd, self._buffer, len(frame)
         if (
-            self._getpid() == self._pid
+            self._forks == forks.count  # else `_is_ours` asks for the pid
             and not self._fstat(fd, buffer)
             and buffer[: self._length] == self._raw
         ):

@@ -35,6 +35,9 @@ from clientobs.journal.segment import Segment
 
 __all__ = ["Journal", "RunIdentity"]
 
+# Plain integers: a member of an enum is looked up, and packed, the long way round.
+_SPAN_STARTED: Final = int(Kind.SPAN_STARTED)
+_SPAN_ENDED: Final = int(Kind.SPAN_ENDED)
 _MAX_OPEN_SPANS: Final = 4096
 _QUOTA_NS: Final = 30_000_000_000
 _QUOTA_OVERDUE_NS: Final = 1_000_000_000
@@ -127,7 +130,7 @@ class Journal:
         if len(self._open_spans) < _MAX_OPEN_SPANS:
             # Before the append: a rotation in between then carries it over (twice is harmless, never is not).
             self._open_spans[key] = (payload, contexts)
-        return self.append(Kind.SPAN_STARTED, payload, "bulk", contexts)
+        return self.append(_SPAN_STARTED, payload, "bulk", contexts)
 
     def span_ended(
         self, key: Hashable, payload: bytes, lane: Lane = "bulk", contexts: tuple[int, ...] = _NO_CONTEXTS
@@ -140,7 +143,7 @@ class Journal:
         carried = self._open_spans.pop(key, None)
         if carried is not None and lane != "bulk":
             self.note("ended", {"key": key}, "bulk")
-        return self.append(Kind.SPAN_ENDED, payload, lane, contexts)
+        return self.append(_SPAN_ENDED, payload, lane, contexts)
 
     def note(self, type: str, values: Mapping[str, Any], lane: Lane = "bulk") -> bool:  # noqa: A002
         """Land a note; the types are listed at `records.NoteRecord`."""

@@ -27,8 +27,8 @@ class Mount(NamedTuple):
 _KINDS: Final[dict[StorageKind, str]] = {
     "local": """
         apfs aufs bcachefs btrfs cd9660 devfs ecryptfs erofs exfat ext2 ext3 ext4 f2fs fat fat32 ffs fuseblk
-        hfs hfsplus iso9660 jfs lofs msdos nilfs2 ntfs ntfs3 nullfs overlay overlayfs refs reiserfs squashfs ubifs
-        udf ufs vfat xfs zfs""",
+        hfs hfsplus iso9660 jfs lofs msdos nilfs2 ntfs ntfs3 nullfs overlay overlayfs refs reiserfs squashfs
+        ubifs udf ufs vfat xfs zfs""",
     "tmpfs": "devtmpfs ramfs rootfs tmpfs",
     "nfs": "nfs nfs3 nfs4",
     "smb": "cifs ncpfs smb smb2 smb3 smbfs",

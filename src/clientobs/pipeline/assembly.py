@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
 
-from clientobs._clock import Clock
-from clientobs._loss import LossLedger
 from clientobs._version import __version__
-from clientobs.config.model import Config, LimitsConfig
 from clientobs.pipeline.context import ContextNumbers, Tool
 from clientobs.pipeline.ids import PrivateIdGenerator
 from clientobs.pipeline.logs import JournalLogProcessor
@@ -22,9 +19,37 @@ from clientobs.pipeline.scopes import ScopeNumbers
 from clientobs.pipeline.spans import JournalSpanProcessor, Redacts
 from clientobs.pipeline.tracer import JournalTracerProvider, Origin
 
+if TYPE_CHECKING:
+    from clientobs._clock import Clock
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import Config, LimitsConfig
+
 __all__ = ["Pipeline"]
 
 _SCOPE: Final = "clientobs"
+
+
+class Voice:
+    """The tracer, logger and meter that clientobs itself records with, of the providers of now."""
+
+    __slots__ = ("_meters", "logger", "tracer")
+
+    def __init__(self, traces: GlobalProvider, logs: GlobalProvider, meters: LazyMeterProvider) -> None:
+        self._meters = meters
+        self._hear_traces(traces.current)
+        self._hear_logs(logs.current)
+        traces.on_change = self._hear_traces
+        logs.on_change = self._hear_logs
+
+    def _hear_traces(self, provider: Any) -> None:
+        self.tracer: Any = provider.get_tracer(_SCOPE, __version__)
+
+    def _hear_logs(self, provider: Any) -> None:
+        self.logger: Any = provider.get_logger(_SCOPE, __version__)
+
+    def meter(self) -> Any:
+        """Return the meter; the first call imports the SDK's metrics."""
+        return self._meters.get_meter(_SCOPE, __version__)
 
 
 class Pipeline:
@@ -49,9 +74,7 @@ class Pipeline:
         self._logs = JournalLogProcessor(
             journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length
         )
-        self._meters = LazyMeterProvider(
-            MetricsSink(journal.append, redactor, clock.now, scopes), described
-        )
+        self._meters = LazyMeterProvider(MetricsSink(journal.append, redactor, clock.now, scopes), described)
         traces = self._tracer_provider(config, clock, loss, described)
         traces.add_span_processor(self._spans)
         logs = LoggerProvider(resource=described, shutdown_on_exit=False)
@@ -59,7 +82,7 @@ class Pipeline:
         self._global_traces = GlobalProvider(SLOTS["traces"], traces, self._spans)
         self._global_logs = GlobalProvider(SLOTS["logs"], logs, self._logs)
         self._global_metrics = GlobalProvider(SLOTS["metrics"], self._meters, None)
-        self._made: dict[str, tuple[Any, Any]] = {}
+        self.voice = Voice(self._global_traces, self._global_logs, self._meters)
 
     def _tracer_provider(
         self, config: Config, clock: Clock, loss: LossLedger, described: Resource
@@ -85,24 +108,6 @@ class Pipeline:
             provider.release()
         self._spans.silence()
         self._logs.silence()
-
-    def tracer(self) -> Any:
-        """Return our tracer of the provider of the day."""
-        return self._of(self._global_traces.current, "get_tracer")
-
-    def logger(self) -> Any:
-        """Return our logger of the provider of the day."""
-        return self._of(self._global_logs.current, "get_logger")
-
-    def meter(self) -> Any:
-        """Return our meter."""
-        return self._of(self._global_metrics.current, "get_meter")
-
-    def _of(self, provider: Any, getter: str) -> Any:
-        made = self._made.get(getter)
-        if made is None or made[0] is not provider:
-            made = self._made[getter] = (provider, getattr(provider, getter)(_SCOPE, __version__))
-        return made[1]
 
     def collect_metrics(self) -> None:
         """Write the metric deltas since the last collection."""

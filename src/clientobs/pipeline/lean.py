@@ -1,10 +1,10 @@
 """The SDK's span, made without the SDK's detours.
 
-`Tracer.start_span` and `Span.end` take 12 of the 15 us of a bare SDK span: limits looked up, values checked
+`Tracer.start_span` and `Span.end` take most of a bare SDK span's time: limits looked up, values checked
 three times, two empty bounded lists, a copy of the whole span for processors that keep it. Ours keeps none.
 A `LeanSpan` is an SDK `Span` in every respect (type, methods, limits); only its making and its end are short:
-a prototype span is made by the SDK once per tracer, its fields copied for each span, and what is costly and
-mostly unused (events, links) made when asked for.
+a prototype span is made by the SDK once per tracer, its fields are copied for each span, and what is costly and
+mostly unused (events, links) is made when asked for.
 
 This leans on field names that the SDK does not promise. So each tracer compares them with those known here, and
 `LeanFactory.fits` is False when they differ: then spans are made by the SDK, slower and just as right. A test
@@ -14,83 +14,111 @@ holds that it fits the lowest and the newest release that pyproject.toml declare
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Span
 from opentelemetry.sdk.util import BoundedList
+from opentelemetry.trace import DEFAULT_TRACE_STATE, SpanContext, TraceFlags, TraceState
 
-from clientobs._clock import Clock
+from clientobs._ids import ids
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import Tracer
-    from opentelemetry.trace import Link, SpanContext, SpanKind
+    from opentelemetry.trace import Link, SpanKind
+
+    from clientobs._clock import Clock
 
 __all__ = ["LeanFactory", "LeanSpan"]
 
-_PER_SPAN: Final = frozenset(
-    "_name _context _parent _kind _start_time _end_time _status _attributes _events _links _lock".split()
-)
-_SHARED: Final = frozenset(
-    "_resource _instrumentation_info _instrumentation_scope _sampler _trace_config _record_exception"
-    " _set_status_on_exception _span_processor _limits".split()
-)
+# fmt: off
+_PER_SPAN: Final = frozenset({
+    "_name", "_context", "_parent", "_kind", "_start_time", "_end_time", "_status", "_attributes", "_events",
+    "_links", "_lock",
+})
+_SHARED: Final = frozenset({
+    "_resource", "_instrumentation_info", "_instrumentation_scope", "_sampler", "_trace_config",
+    "_record_exception", "_set_status_on_exception", "_span_processor", "_limits",
+})
+# fmt: on
 _SINCE_1_41: Final = frozenset({"_record_end_metrics"})
-_ATTRIBUTES: Final = frozenset("_dict maxlen dropped max_value_len _lock _immutable".split())
+_ATTRIBUTES: Final = frozenset(["_dict", "maxlen", "dropped", "max_value_len", "_lock", "_immutable"])
 _ATTRIBUTES_UNTIL_1_44: Final = frozenset({"_extended_attributes"})
 _SIMPLE: Final = frozenset({str, int, float, bool})
 
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+# Our ids are random in all bits; releases before W3C trace context level 2 have no flag for that.
+_RANDOM: Final = getattr(TraceFlags, "RANDOM_TRACE_ID", 0)
+_ROOT: Final = TraceFlags(_SAMPLED | _RANDOM)
+_EXAMPLE: Final = SpanContext(1, 2, False, _SAMPLED, DEFAULT_TRACE_STATE)
+_CONTEXT_IS_A_TUPLE: Final = isinstance(_EXAMPLE, tuple) and tuple(_EXAMPLE) == (
+    1,
+    2,
+    False,
+    _SAMPLED,
+    DEFAULT_TRACE_STATE,
+    True,
+)
+
 _new = object.__new__  # __init__ is what this module is there to avoid
+_new_tuple = tuple.__new__
 _new_lock = threading.Lock
 
 
 class LeanSpan(Span):
     """An SDK span whose lists of events and links are made at first use, and whose clock is the run's.
 
-    `start_mono` is the start on that clock; `journal_head` belongs to the processor that writes it down.
+    `start_mono` is the start on that clock; `head` and `clean` belong to the processor that writes the span
+    down: its first fields, and its attributes at the start as long as nobody touched them.
     """
 
     clock: Clock
     start_mono: int
-    journal_head: tuple[Any, ...] | None
+    head: tuple[Any, ...] | None
+    clean: dict[str, Any] | None
 
     @property
     def _events(self) -> Any:
-        events = self.__dict__.get("_events_made")
+        events = self.__dict__.get("events_made")
         if events is None:
-            events = self.__dict__["_events_made"] = BoundedList(self._limits.max_events)
+            events = self.__dict__["events_made"] = BoundedList(self._limits.max_events)
         return events
 
     @_events.setter
     def _events(self, events: Any) -> None:
-        self.__dict__["_events_made"] = events
+        self.__dict__["events_made"] = events
 
     @property
     def _links(self) -> Any:
-        links = self.__dict__.get("_links_made")
+        links = self.__dict__.get("links_made")
         if links is None:
-            links = self.__dict__["_links_made"] = BoundedList(self._limits.max_links)
+            links = self.__dict__["links_made"] = BoundedList(self._limits.max_links)
         return links
 
     @_links.setter
     def _links(self, links: Any) -> None:
-        self.__dict__["_links_made"] = links
+        self.__dict__["links_made"] = links
 
-    def made_events(self) -> Any:
-        """Return the events, or None where there never was one."""
-        return self.__dict__.get("_events_made")
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set one attribute."""
+        self.clean = None
+        super().set_attribute(key, value)
 
-    def made_links(self) -> Any:
-        """Return the links, or None where there never was one."""
-        return self.__dict__.get("_links_made")
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Set several attributes."""
+        self.clean = None
+        super().set_attributes(attributes)
 
     def end(self, end_time: int | None = None) -> None:
         """End the span; a single processor gets the span itself instead of a copy."""
-        processors = self._span_processor._span_processors  # type: ignore[union-attr]  # fits has checked
+        many: Any = self._span_processor
+        processors = many._span_processors  # fits has checked
         if end_time is None:
-            end_time = self._start_time + self.clock.mono() - self.start_mono
+            began: Any = self._start_time
+            end_time = began + self.clock.mono() - self.start_mono
         if len(processors) != 1 or self._end_time is not None:
             super().end(end_time)
             return
@@ -117,18 +145,18 @@ class LeanFactory:
         known = set(fields) - _SINCE_1_41 == _PER_SPAN | _SHARED
         bounded = type(attributes) is BoundedAttributes
         inner = set(vars(attributes)) if bounded else set()
-        many = getattr(tracer.span_processor, "_span_processors", None)
-        self.fits = known and inner - _ATTRIBUTES_UNTIL_1_44 == _ATTRIBUTES and isinstance(many, tuple)
+        many = isinstance(getattr(tracer.span_processor, "_span_processors", None), tuple)
+        same = inner - _ATTRIBUTES_UNTIL_1_44 == _ATTRIBUTES
+        self.fits = known and same and many and _CONTEXT_IS_A_TUPLE
         if not self.fits:
             return
         self._fields = {name: value for name, value in fields.items() if name not in _PER_SPAN}
-        self._fields.update(_end_time=None, clock=clock, journal_head=None)
+        self._fields.update(_end_time=None, _status=prototype.status, clock=clock, head=None)
         self._clock = clock
-        self._fields["_status"] = prototype.status
         self._attribute_fields = dict(vars(attributes))
         self._attribute_fields.update(dropped=0, _immutable=False)
         self._room = self._limit(attributes)
-        self._processor = tracer.span_processor
+        self._processor: Any = tracer.span_processor
 
     @staticmethod
     def _limit(attributes: Any) -> int:
@@ -140,37 +168,37 @@ class LeanFactory:
     def start(
         self,
         name: str,
-        context: SpanContext,
         parent: SpanContext | None,
         kind: SpanKind,
         attributes: Mapping[str, Any] | None,
-        links: Sequence[Link],
+        links: Sequence[Link] | None,
         start_time: int | None,
-        within: Context | None,
+        within: Context,
         after: Any,
     ) -> LeanSpan:
-        """Make a span and hand it to the processors as started."""
+        """Make a sampled span under `parent` and hand it to the processors as started."""
         span: LeanSpan = _new(LeanSpan)
         fields = span.__dict__
         fields.update(self._fields)
         fields["_name"] = name
-        fields["_context"] = context
+        fields["_context"] = _context_below(parent)
         fields["_parent"] = parent
         fields["_kind"] = kind
         fields["_lock"] = _new_lock()
         fields["_attributes"] = self._bounded(attributes)
-        if "_record_end_metrics" in fields:
+        if after is not None:
             fields["_record_end_metrics"] = after
         if links:
-            fields["_links_made"] = span._new_links(links)  # noqa: SLF001
+            fields["links_made"] = span._new_links(links)
         clock = self._clock
         mono = fields["start_mono"] = clock.mono()
         fields["_start_time"] = mono + clock.offset if start_time is None else start_time
-        self._processor.on_start(span, parent_context=within)
+        for processor in self._processor._span_processors:  # fits has checked
+            processor.on_start(span, within)
         return span
 
     def _bounded(self, attributes: Mapping[str, Any] | None) -> BoundedAttributes:
-        bounded = BoundedAttributes.__new__(BoundedAttributes)
+        bounded: BoundedAttributes = _new(BoundedAttributes)
         fields = bounded.__dict__
         fields.update(self._attribute_fields)
         fields["_lock"] = _new_lock()
@@ -180,12 +208,24 @@ class LeanFactory:
             fields["_dict"] = dict(attributes)
         else:
             fields["_dict"] = {}
-            bounded._set_items(attributes)  # noqa: SLF001
+            bounded._set_items(attributes)
         return bounded
 
 
+def _context_below(parent: SpanContext | None) -> SpanContext:
+    # SpanContext's own constructor checks ranges that our generator keeps.
+    if parent is None:
+        fields = (ids.trace_id(), ids.span_id(), False, _ROOT, DEFAULT_TRACE_STATE, True)
+        return _new_tuple(SpanContext, fields)
+    flags: TraceFlags = parent.trace_flags
+    if flags != _ROOT and flags != _SAMPLED:  # noqa: PLR1714  # a set would hash them
+        flags = TraceFlags(_SAMPLED | (flags & _RANDOM))
+    state: TraceState = parent.trace_state
+    return _new_tuple(SpanContext, (parent.trace_id, ids.span_id(), False, flags, state, True))
+
+
 def _all_simple(attributes: Mapping[str, Any]) -> bool:
-    for key, value in attributes.items():
+    for key, value in attributes.items():  # noqa: SIM110  # a generator would cost as much as the span's lock
         if type(value) not in _SIMPLE or type(key) is not str or not key:
             return False
     return True

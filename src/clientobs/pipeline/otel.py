@@ -22,14 +22,16 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.errors import ClientobsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from importlib.machinery import ModuleSpec
 
 __all__ = ["OtelUnusable", "load"]
 
@@ -40,10 +42,14 @@ class OtelUnusable(ClientobsError):  # noqa: N818  # reads as what it says; neve
     """OpenTelemetry cannot be used in this interpreter; the message says which import failed and why."""
 
 
-def load() -> None:
-    """Import the API and the SDK for traces and logs; raise OtelUnusable where that fails."""
+def load(invalid_variables: Sequence[str] = ()) -> None:
+    """Import the API and the SDK for traces and logs; raise OtelUnusable where that fails.
+
+    The SDK reads some OTEL_* variables as it is imported, and a malformed one is an exception there:
+    `invalid_variables`, which the configuration has found to be so, are out of its sight meanwhile.
+    """
     try:
-        with _without_psutil(), _without_metadata_scan(), _quiet_warnings():
+        with _without_psutil(), _without_metadata_scan(), _quiet_warnings(), _unseen(invalid_variables):
             importlib.import_module("opentelemetry.sdk.trace")
             importlib.import_module("opentelemetry.sdk._logs")
         _require_recent()
@@ -75,6 +81,20 @@ def _quiet_warnings() -> Iterator[None]:
     for place, item in enumerate(warnings.filters):
         if id(item) not in before and str(item[2].__module__).startswith("opentelemetry."):
             warnings.filters[place] = ("ignore", *item[1:])  # type: ignore[index]  # a list, not a Sequence
+
+
+@contextmanager
+def _unseen(names: Sequence[str]) -> Iterator[None]:
+    # Not out of the process's environment: unsetenv() beside a getenv() of another thread is undefined. Only
+    # out of the mapping that Python code reads, and values that nobody can use.
+    data: dict[Any, Any] = getattr(os.environ, "_data", {})
+    encode = getattr(os.environ, "encodekey", lambda name: name)
+    hidden = {encode(name): data.pop(encode(name)) for name in names if encode(name) in data}
+    try:
+        yield
+    finally:
+        for name, value in hidden.items():
+            data.setdefault(name, value)
 
 
 class _RefusePsutil(MetaPathFinder):

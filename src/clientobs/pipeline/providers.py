@@ -15,15 +15,17 @@ Three cases, for each signal apart:
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.util._once import Once
 
 from clientobs._guarded import quiet
 
-__all__ = ["GlobalProvider", "SLOTS", "Slot"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["SLOTS", "GlobalProvider", "Slot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class GlobalProvider:
         self.own = own
         self.current = own
         """The provider that clientobs itself records through."""
+        self.on_change: Callable[[Any], None] | None = None
         self._slot = slot
         self._processor = processor
         self._module = importlib.import_module(slot.module)
@@ -127,3 +130,5 @@ class GlobalProvider:
             return
         add(self._processor)
         self.current = theirs
+        if self.on_change is not None:
+            self.on_change(theirs)

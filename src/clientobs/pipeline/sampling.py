@@ -9,18 +9,19 @@ untouched.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace import sampling
 
-from clientobs._loss import LossLedger
-from clientobs.config.model import TracesConfig
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState
     from opentelemetry.util.types import Attributes
+
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import TracesConfig
 
 __all__ = ["NameBudget", "StormSampler", "configured_sampler"]
 
@@ -32,17 +33,17 @@ _DROP: Final = sampling.SamplingResult(sampling.Decision.DROP)
 class NameBudget:
     """Token buckets by name: `per_minute` tokens a minute, as many at once. Not more than 1,024 buckets."""
 
-    __slots__ = ("_buckets", "_mono", "_per_ns", "_size")
+    __slots__ = ("_mono", "_per_ns", "_size", "buckets")
 
     def __init__(self, per_minute: int, mono: Callable[[], int] = time.monotonic_ns) -> None:
         self._size = float(per_minute)
         self._per_ns = per_minute / 60e9
         self._mono = mono
-        self._buckets: dict[str, list[float]] = {}
+        self.buckets: dict[str, list[float]] = {}
 
     def allows(self, name: str) -> bool:
         """Take one token of `name`; say whether there was one. Races cost a token, never an error."""
-        bucket = self._buckets.get(name)
+        bucket = self.buckets.get(name)
         if bucket is None:
             bucket = self._new_bucket(name)
         if bucket[0] >= 1.0:
@@ -57,10 +58,10 @@ class NameBudget:
         return False
 
     def _new_bucket(self, name: str) -> list[float]:
-        if len(self._buckets) >= _MAX_NAMES:
+        if len(self.buckets) >= _MAX_NAMES:
             # Names made of data (one a frame) would need a bucket each: beyond the limit they share one.
-            return self._buckets.setdefault(_OTHER, [self._size, float(self._mono())])
-        return self._buckets.setdefault(name, [self._size, float(self._mono())])
+            return self.buckets.setdefault(_OTHER, [self._size, float(self._mono())])
+        return self.buckets.setdefault(name, [self._size, float(self._mono())])
 
 
 class StormSampler(sampling.Sampler):
@@ -71,6 +72,7 @@ class StormSampler(sampling.Sampler):
         # The default sampler needs no call: keep roots and whatever has a kept parent.
         self._always = type(inner) is sampling.ParentBased and inner._root is sampling.ALWAYS_ON  # noqa: SLF001
         self._allows = budget.allows
+        self._buckets = budget.buckets
         self._loss = loss
 
     def should_sample(
@@ -95,7 +97,13 @@ class StormSampler(sampling.Sampler):
 
     def keeps(self, parent: SpanContext | None, name: str) -> bool:
         """Say, without making a SamplingResult, that a span is surely kept; False: `should_sample` decides."""
-        return self._always and (parent is None or parent.trace_flags & 1 == 1) and self._allows(name)
+        if not self._always or (parent is not None and not parent.trace_flags & 1):
+            return False
+        bucket = self._buckets.get(name)
+        if bucket is not None and bucket[0] >= 1.0:  # as in `allows`, which costs a call
+            bucket[0] -= 1.0
+            return True
+        return self._allows(name)
 
     def get_description(self) -> str:
         """Return the configured sampler's description within ours."""

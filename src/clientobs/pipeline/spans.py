@@ -12,21 +12,24 @@ the program and stays.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from marshal import dumps
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from clientobs._clock import Clock
 from clientobs._guarded import faults
-from clientobs.journal.format import Kind, encode_payload
-from clientobs.pipeline.context import ContextNumbers
+from clientobs.journal.format import MARSHAL_VERSION
 from clientobs.pipeline.lean import LeanSpan
-from clientobs.pipeline.scopes import ScopeNumbers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from opentelemetry.context import Context
+
+    from clientobs._clock import Clock
+    from clientobs.pipeline.context import ContextNumbers
+    from clientobs.pipeline.scopes import ScopeNumbers
 
 __all__ = ["JournalSpanProcessor", "Redacts", "SpanSink"]
 
@@ -79,79 +82,164 @@ class JournalSpanProcessor(SpanProcessor):
         self._name = redactor.name
         self._text = redactor.text
         self._clock = clock
-        self._contexts = contexts
-        self._scopes = scopes
+        self._number_in = contexts.of
+        self._scope_of = scopes.of
         # By span id: what the end needs of the start. Entries leave with their span.
         self._open: dict[int, tuple[Any, ...]] = {}
         self._silent = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Write the span as open."""
+        if self._silent:
+            return
         try:
-            lean = type(span) is LeanSpan
-            context: Any = span._context  # noqa: SLF001  # properties cost: this runs for every span
-            if self._silent or not context.trace_flags & 1:
-                return
-            mono = span.start_mono if lean else self._clock.mono()  # type: ignore[attr-defined]
-            start = span._start_time if lean else self._own_start(span._start_time, mono)  # noqa: SLF001
-            number = self._contexts.of(get_current() if parent_context is None else parent_context)
-            scope = self._scopes.of(span._instrumentation_scope)  # noqa: SLF001
-            parent: Any = span._parent  # noqa: SLF001
-            span_id: int = context.span_id
-            head = (
-                context.trace_id,
-                span_id,
-                parent.span_id if parent is not None else 0,
-                self._name(span._name),  # noqa: SLF001
-                span._kind._value_,  # noqa: SLF001
-                int(context.trace_flags),
-                context.trace_state.to_header() if context.trace_state else "",
-                number,
-                scope,
-                start,
-                mono,
-            )
-            if lean:
-                span.journal_head = head  # type: ignore[attr-defined]
-            else:
-                self._open[span_id] = head
-            payload = encode_payload((*head, self._redact(_plain(span)), self._links(span)))
-            self._started(span_id, payload, (number, scope))
+            if type(span) is LeanSpan:
+                self._start_lean(span, parent_context)
+            elif span.context.trace_flags & 1:
+                mono = self._clock.mono()
+                head = self._head(span, parent_context, self._own_start(span.start_time, mono), mono)
+                self._open[head[1]] = head
+                self._write_start(head, self._redact(span.attributes or {}), self._links(span.links))
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("spans.start", error)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Write the span as ended; it survives the death of the process from here on."""
+        if self._silent:
+            return
         try:
-            lean = type(span) is LeanSpan
-            if lean:
-                head = span.journal_head  # type: ignore[attr-defined]
-                end = span._end_time  # noqa: SLF001
-            else:
-                mono = self._clock.mono()
-                head = self._open.pop(span.context.span_id, None) or self._head_of_stranger(span, mono)
-                end = self._own_end(span.end_time, head, mono) if head else 0
-            if head is None or self._silent:  # not sampled, or after the end
+            if type(span) is LeanSpan:
+                self._end_lean(span)
                 return
-            if span._name != head[3]:  # noqa: SLF001  # update_name(), or a redacted one
-                head = (*head[:3], self._name(span._name), *head[4:])  # noqa: SLF001
-            status = span._status  # noqa: SLF001
-            message = status.description
-            payload = encode_payload(
-                (
-                    *head,
-                    self._redact(_plain(span)),
-                    self._links(span),
-                    end,
-                    status.status_code._value_,
-                    self._text(message) if message else "",
-                    self._events(span),
-                    _dropped(span),
+            mono = self._clock.mono()
+            head = self._open.pop(span.context.span_id, None) or self._head_of_stranger(span, mono)
+            if head is not None:
+                self._write_end(
+                    span,
+                    head,
+                    self._redact(span.attributes or {}),
+                    self._own_end(span.end_time, head, mono),
                 )
-            )
-            self._ended(head[1], payload, "bulk", (head[7], head[8]))
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("spans.end", error)
+
+    # A LeanSpan's fields are read without its properties: each costs a call, and this is every span's way.
+
+    def _start_lean(self, span: LeanSpan, context: Context | None) -> None:
+        fields = span.__dict__
+        trace_id, span_id, _, flags, state, _ = fields["_context"]
+        parent = fields["_parent"]
+        number = self._number_in(get_current() if context is None else context)
+        scope = self._scope_of(fields["_instrumentation_scope"])
+        links = self._links(fields["links_made"]) if "links_made" in fields else ()
+        clean = fields["clean"] = self._redact(fields["_attributes"]._dict)
+        head = fields["head"] = (
+            trace_id,
+            span_id,
+            0 if parent is None else parent[1],
+            self._name(fields["_name"]),
+            fields["_kind"]._value_,
+            int(flags),
+            state.to_header() if state else "",
+            number,
+            scope,
+            fields["_start_time"],
+            fields["start_mono"],
+        )
+        self._started(span_id, dumps((*head, clean, links), MARSHAL_VERSION), (number, scope))
+
+    def _end_lean(self, span: LeanSpan) -> None:
+        fields = span.__dict__
+        head = fields["head"]
+        if head is None:  # its start was not written: not by this processor, or it failed
+            return
+        clean = fields["clean"]
+        if clean is None:
+            clean = self._redact(fields["_attributes"]._dict)
+        status = fields["_status"]
+        if "events_made" in fields or "links_made" in fields or status.description or span._name != head[3]:
+            self._write_end(span, head, clean, fields["_end_time"])
+            return
+        dropped = fields["_attributes"].dropped
+        payload = dumps(
+            (
+                *head,
+                clean,
+                (),
+                fields["_end_time"],
+                status.status_code._value_,
+                "",
+                (),
+                (dropped, 0, 0) if dropped else None,
+            ),
+            MARSHAL_VERSION,
+        )
+        self._ended(head[1], payload, "bulk", (head[7], head[8]))
+
+    # Every other span of the SDK: of the application's own provider, or of an unknown release.
+
+    def _head(self, span: Any, context: Context | None, start: int, mono: int) -> tuple[Any, ...]:
+        own = span.context
+        return (
+            own.trace_id,
+            own.span_id,
+            span.parent.span_id if span.parent is not None else 0,
+            self._name(span.name),
+            span.kind.value,
+            int(own.trace_flags),
+            own.trace_state.to_header() if own.trace_state else "",
+            self._number_in(get_current() if context is None else context),
+            self._scope_of(span.instrumentation_scope),
+            start,
+            mono,
+        )
+
+    def _head_of_stranger(self, span: ReadableSpan, mono: int) -> tuple[Any, ...] | None:
+        """Return the head of a span that started before this processor was there, None if not sampled."""
+        if not span.context.trace_flags & 1:
+            return None
+        start = span.start_time or self._clock.wall_at(mono)
+        return self._head(span, None, start, mono - max(0, time.time_ns() - start))
+
+    def _write_start(self, head: tuple[Any, ...], clean: dict[str, Any], links: tuple[Any, ...]) -> None:
+        payload = dumps((*head, clean, links), MARSHAL_VERSION)
+        self._started(head[1], payload, (head[7], head[8]))
+
+    def _write_end(self, span: ReadableSpan, head: tuple[Any, ...], clean: dict[str, Any], end: int) -> None:
+        if span.name != head[3]:  # update_name(), or a redacted one
+            head = (*head[:3], self._name(span.name), *head[4:])
+        status = span.status
+        message = self._text(status.description) if status.description else ""
+        events = tuple(
+            (self._name(event.name), event.timestamp, self._redact(event.attributes or {}))
+            for event in span.events
+        )
+        dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
+        payload = dumps(
+            (
+                *head,
+                clean,
+                self._links(span.links),
+                end,
+                status.status_code.value,
+                message,
+                events,
+                dropped if any(dropped) else None,
+            ),
+            MARSHAL_VERSION,
+        )
+        self._ended(head[1], payload, "bulk", (head[7], head[8]))
+
+    def _links(self, links: Iterable[Any]) -> tuple[Any, ...]:
+        return tuple(
+            (
+                link.context.trace_id,
+                link.context.span_id,
+                link.context.trace_state.to_header() if link.context.trace_state else "",
+                self._redact(link.attributes or {}),
+            )
+            for link in links
+        )
 
     def silence(self) -> None:
         """Write nothing from here on: a processor can't be taken off the application's provider."""
@@ -162,7 +250,7 @@ class JournalSpanProcessor(SpanProcessor):
         self._open = {}
 
     def _own_start(self, stamp: int | None, mono: int) -> int:
-        anchored = mono + self._clock.offset
+        anchored: int = mono + self._clock.offset
         if stamp is None or -_OWN_STAMP_NS < stamp - anchored < _OWN_STAMP_NS:
             return anchored
         # Far from the anchor: the wall clock was set since, or the program gave the time itself.
@@ -170,64 +258,9 @@ class JournalSpanProcessor(SpanProcessor):
 
     def _own_end(self, stamp: int | None, head: tuple[Any, ...], mono: int) -> int:
         start: int = head[9]
-        measured = start + (mono - head[10])
+        measured: int = start + (mono - head[10])
         if stamp is None or -_OWN_STAMP_NS < stamp - measured < _OWN_STAMP_NS:
             return measured
         if 0 <= time.time_ns() - stamp < _OWN_STAMP_NS:
             return measured
         return max(stamp, start)
-
-    def _head_of_stranger(self, span: ReadableSpan, mono: int) -> tuple[Any, ...] | None:
-        context = span.context
-        if not context.trace_flags & 1:
-            return None
-        start = span.start_time or self._clock.wall_at(mono)
-        return (
-            context.trace_id,
-            context.span_id,
-            span.parent.span_id if span.parent is not None else 0,
-            self._name(span.name),
-            span.kind.value,
-            int(context.trace_flags),
-            context.trace_state.to_header() if context.trace_state else "",
-            self._contexts.of(get_current()),
-            self._scopes.of(span.instrumentation_scope),
-            start,
-            mono - max(0, time.time_ns() - start),
-        )
-
-    def _links(self, span: ReadableSpan) -> tuple[Any, ...]:
-        # The public properties copy an empty list each time; a LeanSpan would have to make one first.
-        links = span.made_links() if type(span) is LeanSpan else span._links  # noqa: SLF001
-        return tuple(self._link(link) for link in links) if links else ()
-
-    def _link(self, link: Any) -> tuple[Any, ...]:
-        context = link.context
-        state = context.trace_state.to_header() if context.trace_state else ""
-        return (context.trace_id, context.span_id, state, self._redact(link.attributes or {}))
-
-    def _events(self, span: ReadableSpan) -> tuple[Any, ...]:
-        events: Any = span.made_events() if type(span) is LeanSpan else span._events  # noqa: SLF001
-        return (
-            tuple(
-                (self._name(event.name), event.timestamp, self._redact(event.attributes or {}))
-                for event in events
-            )
-            if events
-            else ()
-        )
-
-
-def _plain(span: ReadableSpan) -> Mapping[str, Any]:
-    # Iterating BoundedAttributes takes its lock and copies, 2.4 us: the dict inside is what we copy anyway.
-    attributes = span._attributes  # noqa: SLF001
-    plain = getattr(attributes, "_dict", None)
-    return plain if plain is not None else (attributes or {})
-
-
-def _dropped(span: ReadableSpan) -> tuple[int, int, int] | None:
-    if type(span) is LeanSpan and span.made_events() is None and span.made_links() is None:
-        dropped = span._attributes.dropped  # type: ignore[union-attr]  # noqa: SLF001  # BoundedAttributes
-        return (dropped, 0, 0) if dropped else None
-    attributes, events, links = span.dropped_attributes, span.dropped_events, span.dropped_links
-    return (attributes, events, links) if attributes or events or links else None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,19 +19,20 @@ from opentelemetry.sdk.trace import Tracer, TracerProvider, _Span
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace.propagation import _SPAN_KEY
 
-from clientobs._clock import Clock
-from clientobs._ids import ids
 from clientobs.pipeline.lean import LeanFactory
 from clientobs.pipeline.sampling import StormSampler
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanKind
     from opentelemetry.util.types import Attributes
 
+    from clientobs._clock import Clock
+
 __all__ = ["JournalTracerProvider", "Origin"]
 
-_SAMPLED: Final = trace.TraceFlags(trace.TraceFlags.SAMPLED)
 _RECORD_AND_SAMPLE: Final = Decision.RECORD_AND_SAMPLE
 
 
@@ -61,6 +61,8 @@ class JournalTracer(Tracer):
 
     origin: Origin
     lean: LeanFactory
+    counts: Any
+    """The SDK's metrics on itself; None unless OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED is set."""
 
     def start_span(
         self,
@@ -81,8 +83,16 @@ class JournalTracer(Tracer):
             links = origin.links(context, links)
         elif origin.parent is not None:
             context = origin.context(context)
-        if self.lean.fits and record_exception and set_status_on_exception and self._is_enabled():
-            return self._start_lean(name, context, kind, attributes, links, start_time)
+        lean = self.lean
+        if lean.fits and record_exception and set_status_on_exception and self._tracer_config.is_enabled:
+            holder = context.get(_SPAN_KEY)
+            parent = holder.get_span_context() if holder is not None else None  # type: ignore[attr-defined]
+            if parent is not None and not parent.is_valid:
+                parent = None
+            sampler = self.sampler
+            if type(sampler) is StormSampler and sampler.keeps(parent, name):
+                after = None if self.counts is None else self.counts.start_span(parent, _RECORD_AND_SAMPLE)
+                return lean.start(name, parent, kind, attributes, links, start_time, context, after)
         return super().start_span(
             name,
             context,
@@ -93,37 +103,6 @@ class JournalTracer(Tracer):
             record_exception,
             set_status_on_exception,
         )
-
-    def _start_lean(
-        self,
-        name: str,
-        context: Context,
-        kind: SpanKind,
-        attributes: Attributes,
-        links: Sequence[trace.Link] | None,
-        start_time: int | None,
-    ) -> Span:
-        holder = context.get(_SPAN_KEY)
-        parent = holder.get_span_context() if holder is not None else None  # type: ignore[attr-defined]
-        if parent is not None and not parent.is_valid:
-            parent = None
-        trace_id = ids.trace_id() if parent is None else parent.trace_id
-        sampler = self.sampler
-        if type(sampler) is StormSampler and sampler.keeps(parent, name):
-            flags = _SAMPLED if parent is None or parent.trace_flags == _SAMPLED else _with_sampled(parent)
-            state = None if parent is None else parent.trace_state
-            made = trace.SpanContext(trace_id, ids.span_id(), False, flags, state)  # noqa: FBT003
-            return self.lean.start(
-                name, made, parent, kind, attributes, links or (), start_time, context, self._metrics(parent)
-            )
-        return super().start_span(name, context, kind, attributes, links, start_time)
-
-    def _metrics(self, parent: trace.SpanContext | None) -> Any:
-        # The SDK's own metrics on itself, off unless OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED says otherwise.
-        counts = getattr(self, "_tracer_metrics", None)
-        if counts is None or type(counts).__name__ == "NoOpTracerMetrics":
-            return None
-        return counts.start_span(parent, _RECORD_AND_SAMPLE)
 
 
 class JournalTracerProvider(TracerProvider):
@@ -150,6 +129,7 @@ class JournalTracerProvider(TracerProvider):
         if type(tracer) is Tracer:
             tracer.__class__ = JournalTracer
             tracer.origin = self._origin  # type: ignore[attr-defined]  # it is a JournalTracer from here on
+            tracer.counts = _self_metrics(tracer)  # type: ignore[attr-defined]
             tracer.lean = LeanFactory(tracer, _prototype(tracer), self._clock)  # type: ignore[attr-defined]
         return tracer
 
@@ -176,5 +156,6 @@ def _prototype(tracer: Tracer) -> Any:
     )
 
 
-def _with_sampled(parent: trace.SpanContext) -> trace.TraceFlags:
-    return trace.TraceFlags(parent.trace_flags | trace.TraceFlags.SAMPLED)
+def _self_metrics(tracer: Tracer) -> Any:
+    counts = getattr(tracer, "_tracer_metrics", None)
+    return None if counts is None or type(counts).__name__ == "NoOpTracerMetrics" else counts

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 __all__ = ["HINTS", "MARKER", "KeyRules", "Verdict", "is_path_like", "words_of"]
 
@@ -22,8 +24,8 @@ MARKER: Final = "[redacted]"
 """What stands in the place of a secret: always the same, so that it tells neither the secret nor its length."""
 
 HINTS: Final = (
-    ("pass", "pw", "secret", "cred", "token", "key", "auth", "cookie", "otp", "jwt", "bearer", "_mongo")
-    + ("k_context", "sig")
+    *("pass", "pw", "secret", "cred", "token", "key", "auth", "cookie", "otp", "jwt", "bearer", "_mongo"),
+    *("k_context", "sig"),
 )  # fmt: skip
 """One of these is in every secret name, lower-cased: the search for names in `texts.py` starts from them."""
 
@@ -41,7 +43,7 @@ _WHOLE_WORDS: Final = (
     r"|(?:authorization|auth)_code|x_(?:amz|goog)_(?:signature|credential)"
     # `key` alone is an animation key, `pass` alone a render pass: it is their company that tells.
     r"|(?:app|auth|encryption|decryption|signing|master_encryption|licen[cs]e|activation|subscription|shared_access"
-    r"|account|storage|session|ssh|ssl|tls|rsa|pgp|gpg|hmac|aes|script|deploy|webhook|ftrack|shotgun|shotgrid)_key"
+    r"|account|storage|ssh|ssl|tls|rsa|pgp|gpg|hmac|aes|script|deploy|webhook|ftrack|shotgun|shotgrid)_key"
     r"|(?:db|database|user|usr|login|admin|root|smtp|mail|email|imap|ftp|sftp|ssh|ldap|sql|mysql|pg|postgres|redis"
     r"|proxy|http|https|basic|rabbit|rabbitmq|svn|git|p4|ftrack|shotgun|shotgrid|kitsu|ayon|tractor|deadline|vpn|nas"
     r"|keystore|truststore|account|service|wifi)_pass"

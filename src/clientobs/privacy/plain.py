@@ -8,11 +8,10 @@ str-keyed dict of these; nothing of the host is kept, called more than once, or 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
 
-__all__ = ["INT_MAX", "INT_MIN", "as_text", "bounded_items", "clean_text", "plain_scalar"]
+__all__ = ["INT_MAX", "INT_MIN", "as_text", "bounded_items", "clean_text", "length_of", "plain_scalar"]
 
 INT_MIN: Final = -(1 << 63)
 INT_MAX: Final = (1 << 63) - 1
@@ -77,11 +76,19 @@ def bounded_items(value: object, limit: int) -> list[tuple[Any, Any]]:
     try:
         # A copy of an exact dict is atomic: another thread may be changing the original.
         source = dict(value) if type(value) is dict else value
-        if isinstance(source, Mapping):
-            items.extend(islice(source.items(), limit))
+        for key, inner in islice(source.items(), limit):  # type: ignore[attr-defined]  # or it raises
+            items.append((key, inner))  # what came before a fault is kept
     except Exception:  # noqa: BLE001  # foreign code: whatever it raises, the record goes on
-        return [pair for pair in items if isinstance(pair, tuple) and len(pair) == 2]
-    return [pair for pair in items if isinstance(pair, tuple) and len(pair) == 2]
+        return items
+    return items
+
+
+def length_of(value: object) -> int:
+    """Return len(value), 0 where that raises or is none (a generator)."""
+    try:
+        return len(value)  # type: ignore[arg-type]  # or it raises
+    except Exception:  # noqa: BLE001  # foreign code: whatever it raises, the record goes on
+        return 0
 
 
 def _text_of_int(number: int) -> str:

@@ -8,11 +8,14 @@ and so another pseudonym for the same person.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs import semconv
-from clientobs.config.model import UserPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from clientobs.config.model import UserPolicy
 
 try:
     # hashlib would load OpenSSL into the host, whose own copy may be another.
@@ -24,7 +27,9 @@ __all__ = ["installation_id", "is_pseudonym", "maker", "pseudonym", "user_attrib
 
 _PSEUDONYM: Final = re.compile(r"u-[0-9a-f]{16}\Z")
 _PERSON: Final = b"clientobs.user"
-_INSTALLATION: Final = b"clientobs.app"
+_KEY_BYTES: Final = 64
+"""BLAKE2b takes a key of at most 64 bytes."""
+_LOGIN_VARIABLES: Final = ("LOGNAME", "USER", "LNAME", "USERNAME")
 
 
 def pseudonym(name: str, secret: bytes) -> str:
@@ -34,7 +39,9 @@ def pseudonym(name: str, secret: bytes) -> str:
     True
     """
     login = name.strip().rpartition("\\")[2].partition("@")[0].casefold()
-    digest = blake2b(login.encode("utf-8", "surrogatepass"), digest_size=8, key=secret[:64], person=_PERSON)
+    digest = blake2b(
+        login.encode("utf-8", "surrogatepass"), digest_size=8, key=secret[:_KEY_BYTES], person=_PERSON
+    )
     return f"u-{digest.hexdigest()}"
 
 
@@ -43,8 +50,18 @@ def is_pseudonym(text: str) -> bool:
     return _PSEUDONYM.match(text) is not None
 
 
-def user_attributes(login: str, policy: UserPolicy, secret: bytes) -> dict[str, str]:
-    """Return what is recorded of the person at the machine: nothing, a pseudonym, or the name as well."""
+def maker(secret: bytes) -> Callable[[str], str]:
+    """Return `pseudonym` with its secret filled in, as the redactor takes it."""
+    return lambda name: pseudonym(name, secret)
+
+
+def user_attributes(policy: UserPolicy, secret: bytes, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what is recorded of the person at the machine: nothing, a pseudonym, or the name as well.
+
+    The login name comes from the environment, as getpass.getuser does first; asking the system's user
+    database may mean asking a directory server.
+    """
+    login = next((environ[name] for name in _LOGIN_VARIABLES if environ.get(name)), "")
     if policy == "none" or not login:
         return {}
     attributes = {semconv.USER_ID: pseudonym(login, secret)}
@@ -53,11 +70,6 @@ def user_attributes(login: str, policy: UserPolicy, secret: bytes) -> dict[str, 
     return attributes
 
 
-def maker(secret: bytes) -> Callable[[str], str]:
-    """Return `pseudonym` with its secret filled in, as the redactor wants it."""
-    return lambda name: pseudonym(name, secret)
-
-
 def installation_id(secret: bytes) -> str:
-    """Return app.installation.id: 32 hex digits that name this machine's journal home and nothing else."""
-    return blake2b(b"", digest_size=16, key=secret[:64], person=_INSTALLATION).hexdigest()
+    """Return the id of one machine's journal home: as random as the home's secret, and never the secret."""
+    return blake2b(b"", digest_size=16, key=secret[:_KEY_BYTES], person=b"clientobs.inst").hexdigest()

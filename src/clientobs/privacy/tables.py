@@ -7,11 +7,13 @@ None ever holds a text in which a secret was found.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.privacy.keys import MARKER
 from clientobs.privacy.texts import may_hold_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["CACHED_LENGTH", "KeyTable", "MarkerTable", "OrdinaryTexts", "TextTable"]
 
@@ -76,6 +78,10 @@ class KeyTable(dict[str, tuple[str, TextTable]]):
 
     def __init__(self, judge: Callable[[Any], tuple[str, TextTable]]) -> None:
         self._judge = judge
+
+    def of(self, key: Any) -> tuple[str, TextTable]:
+        """Return the verdict on any object as a key, also on one that cannot be hashed or looked up."""
+        return self[key] if type(key) is str else self._judge(key)
 
     def __missing__(self, key: Any) -> tuple[str, TextTable]:
         found = self._judge(key)

@@ -12,27 +12,32 @@ proportional to the length of the text, whatever stands in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs.privacy.commands import may_name_program, scrub_commands
 from clientobs.privacy.keys import HINTS, MARKER, KeyRules, is_path_like, words_of
 from clientobs.privacy.tokens import may_hold_token, scrub_schemes, scrub_tokens
 from clientobs.privacy.values import end_of_element, end_of_header, value_at
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = ["TextRules", "may_hold_secret"]
 
 _PASSES: Final = 3
 _MAX_LEFT: Final = 80
+_ESCAPE: Final = 2
 _NAME: Final = re.compile(r"[\w.\-]*")
 _COMPANION: Final = re.compile(r"[ ]([A-Za-z]{2,12})(?![A-Za-z])")
 _QUERY_NAMES: Final = frozenset({"sig", "signature", "key", "pass", "auth"})
 _HEADERS: Final = re.compile(r"(?:authorization|cookie)s?$")
-_PARSER_WORD: Final = re.compile(r"(?:unexpected|unknown|invalid|illegal|expected|bad|next|last)\s$", re.IGNORECASE)
+_PARSER_WORD: Final = re.compile(
+    r"(?:unexpected|unknown|invalid|illegal|expected|bad|next|last)\s$", re.IGNORECASE
+)
 _USER_INFO: Final = re.compile(
-    # Up to the last @ of the authority; or name:password with a slash in the password, but not a port.
-    r"(?<=//)(?:(?!git@)[^\s/?#\"'<>\\]{1,512}@"
-    r"|[^\s/?#@:\"'<>\\]{0,256}:(?!\d{1,5}(?:[/?#]|\Z))[^\s\"'<>@\\]{1,512}@)"
+    # name:password, up to the last @ (a password may hold / and @), but not host:port; or a name alone.
+    r"(?<=//)(?!\[)(?:[^\s/?#@:\"'<>\\]{0,256}:(?!\d{1,5}(?:[/?#]|\Z))[^\s\"'<>\\]{1,512}@"
+    r"|(?!git@)[^\s/?#\"'<>\\]{1,512}@)"
 )
 _NAME_AND_SEPARATOR: Final = re.compile(
     "(?:" + "|".join(HINTS) + r")[\w.\-]{0,40}"
@@ -46,9 +51,11 @@ _NAME_AND_SEPARATOR: Final = re.compile(
 
 def may_hold_secret(text: str) -> bool:
     """Say whether any rule may apply: a name and the sign that joins it to a value, or a token's prefix."""
-    if "=" in text or (":" in text and text.find(":", 2) >= 0) or ">" in text or "'" in text:  # P:/show is a path
-        return ("//" in text and "@" in text) or _has_hint(_lower(text)) or _stands_apart(text)
-    return ('"' in text or "%" in text) and _has_hint(_lower(text)) or _stands_apart(text)
+    if (
+        "=" in text or (":" in text and text.find(":", 2) >= 0) or ">" in text or "'" in text
+    ):  # P:/show is a path
+        return ("@" in text and "//" in text) or _has_hint(_lower(text)) or _stands_apart(text)
+    return (('"' in text or "%" in text) and _has_hint(_lower(text))) or _stands_apart(text)
 
 
 def _stands_apart(text: str) -> bool:
@@ -58,7 +65,7 @@ def _stands_apart(text: str) -> bool:
             return True
         if "earer" in text or "asic" in text or "EARER" in text or "ASIC" in text or " /p:" in text:
             return True
-    return ("//" in text and "@" in text) or may_hold_token(text)
+    return ("@" in text and "//" in text) or may_hold_token(text)
 
 
 def _has_hint(lowered: str) -> bool:
@@ -141,8 +148,8 @@ class TextRules:
         left = text[max(0, first - _MAX_LEFT) : first][::-1]
         run = _NAME.match(left)
         first -= run.end() if run else 0
-        if text[first - 1 : first] == "%" and match.start() - first >= 2:
-            first += 2  # the name begins behind an escape: %3Ftoken%3D
+        if text[first - 1 : first] == "%" and match.start() - first >= _ESCAPE:
+            first += _ESCAPE  # the name begins behind an escape: %3Ftoken%3D
         key = (_NAME.match(text, first) or match)[0]
         if not self._is_secret(text, first, key):
             return nothing
@@ -150,7 +157,11 @@ class TextRules:
         if kind == "space" and not _is_flag(text, first, key):
             return nothing
         if kind == "element":
-            return (match.end(), end_of_element(text, match.end())) if text[first - 1 : first] in "<:" else nothing
+            return (
+                (match.end(), end_of_element(text, match.end()))
+                if text[first - 1 : first] in "<:"
+                else nothing
+            )
         begin, end = self._value(text, key, match.end())
         if self._keys.verdict(key) == "path" and is_path_like(text[begin : begin + 4]):
             return nothing
@@ -177,12 +188,16 @@ class TextRules:
 
 
 def _is_flag(text: str, first: int, key: str) -> bool:
-    return key.startswith("-") and (first == 0 or text[first - 1] in " \t\"'=([,`")
+    return key.startswith("-") and (first == 0 or text[first - 1].isspace() or text[first - 1] in "\"'=([,`")
 
 
 def _lower(text: str) -> str:
     """Return the text in lower case with every position kept: str.lower makes two characters of some."""
-    return text.lower() if text.isascii() else text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+    return (
+        text.lower()
+        if text.isascii()
+        else text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+    )
 
 
 def _marker_for(match: re.Match[str]) -> str:

@@ -41,29 +41,32 @@ _BEARER: Final = re.compile(r"\bbearer([ \t:=]{1,3})([\w.~+/=-]{8,})", re.IGNORE
 _BASIC: Final = re.compile(r"\bbasic([ \t]{1,3})([\w+/-]{4,}={0,2})", re.IGNORECASE | re.ASCII)
 _PLAIN_WORD: Final = re.compile(r"[A-Z]?[a-z]{1,24}[.]?\Z|[\w-]{0,24}[.]{2,3}\Z", re.ASCII)
 _MAX_BASIC: Final = 4096
+_PRINTABLE: Final = frozenset(range(33, 127))
 
 
 def may_hold_token(text: str) -> bool:
     """Say whether one of the literal prefixes is in the text; false for nearly every path and name.
 
-    Single characters come first: finding one in a path takes 15 ns, a word of two or more 45 ns.
+    Single characters come first: not finding one in a path takes 7 ns, not finding two in a row 55 ns.
     """
     return (
         ("J" in text and "eyJ" in text)
-        or ("A" in text and ("IA" in text or "AIza" in text or "ROA" in text or "CCA" in text or "IDA" in text))
+        or (
+            "A" in text
+            and ("IA" in text or "AIza" in text or "ROA" in text or "CCA" in text or "IDA" in text)
+        )
         or (
             "-" in text
             and ("sk-" in text or "xox" in text or "xapp-" in text or "pypi-" in text)
             | ("AGE-S" in text or "-----BEGIN" in text)
         )
-        or ("gh" in text and ("github_pat_" in text or _has_github_prefix(text)))
-        or ("gl" in text and ("glpat-" in text or "glc_" in text or "glsa_" in text))
+        or ("g" in text and (("gl" in text and _is_gitlab(text)) or _is_github(text)))
         or ("G" in text and "SG." in text)
+        or ("y" in text and "ya29" in text)
+        or (":" in text and "hook" in text)
         or "hv" in text
         or "npm_" in text
         or "hf_" in text
-        or "ya29" in text
-        or "hook" in text
     )
 
 
@@ -83,8 +86,16 @@ def scrub_schemes(text: str) -> str:
     return _BASIC.sub(_basic, _BEARER.sub(_bearer, text))
 
 
-def _has_github_prefix(text: str) -> bool:
-    return "ghp_" in text or "gho_" in text or "ghu_" in text or "ghs_" in text or "ghr_" in text
+def _is_github(text: str) -> bool:
+    if "gh" in text and (
+        "ghp_" in text or "gho_" in text or "ghu_" in text or "ghs_" in text or "ghr_" in text
+    ):
+        return True
+    return "github_pat_" in text
+
+
+def _is_gitlab(text: str) -> bool:
+    return "glpat-" in text or "glc_" in text or "glsa_" in text
 
 
 def _bearer(match: re.Match[str]) -> str:
@@ -107,4 +118,4 @@ def _is_basic_credential(text: str) -> bool:
         name, colon, _ = base64.b64decode(head + "=" * (-len(head) % 4)).partition(b":")
     except (ValueError, binascii.Error):
         return False
-    return bool(colon) and all(32 < byte < 127 for byte in name)
+    return bool(colon) and _PRINTABLE.issuperset(name)

@@ -39,7 +39,7 @@ def _emit(name: str, body: object, level: str, attributes: dict[str, Any]) -> No
         return
     from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the SDK
 
-    recorder.logger().emit(
+    recorder.voice.logger.emit(
         severity_number=SeverityNumber(_NUMBER[level]),
         severity_text=level.upper(),
         body=body,

@@ -63,7 +63,7 @@ def emit_exception(recorder: Recorder, error: BaseException, context: Any) -> No
         semconv.EXCEPTION_MESSAGE: _message(error),
         semconv.EXCEPTION_STACKTRACE: stack_of(error),
     }
-    recorder.logger().emit(
+    recorder.voice.logger.emit(
         context=context,
         severity_number=SeverityNumber.ERROR,
         severity_text="ERROR",

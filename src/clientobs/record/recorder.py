@@ -6,20 +6,17 @@ no-op that imports nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clientobs.pipeline.context import ContextNumbers
-from clientobs.record.tools import Tools
-
 if TYPE_CHECKING:
-    from opentelemetry._logs import Logger
-    from opentelemetry.metrics import Meter
-    from opentelemetry.trace import Tracer
+    from collections.abc import Mapping
 
+    from clientobs.pipeline.assembly import Voice
+    from clientobs.pipeline.context import ContextNumbers
     from clientobs.pipeline.spans import Redacts
     from clientobs.pipeline.tracer import Origin
+    from clientobs.record.tools import Tools
 
 __all__ = ["Recorder", "active", "install"]
 
@@ -28,13 +25,11 @@ __all__ = ["Recorder", "active", "install"]
 class Recorder:
     """The parts that recording needs.
 
-    `tracer`, `logger` and `meter` are looked up at each use through functions, because the application may set
-    providers of its own at any time (pipeline/providers.py).
+    `voice` holds the tracer, logger and meter of now: the application may set providers of its own at any time
+    (pipeline/providers.py).
     """
 
-    tracer: Callable[[], Tracer]
-    logger: Callable[[], Logger]
-    meter: Callable[[], Meter]
+    voice: Voice
     contexts: ContextNumbers
     tools: Tools
     redactor: Redacts

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import TracebackType
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from clientobs import semconv
@@ -20,6 +20,7 @@ from clientobs.record.unrecorded import UNRECORDED, UnrecordedSpan
 
 if TYPE_CHECKING:
     from contextvars import Token
+    from types import TracebackType
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
@@ -59,11 +60,13 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
         if recorder is None:
             return UNRECORDED
         try:
-            module = self._tool or sys._getframe(1).f_globals.get("__name__")  # noqa: SLF001
+            module = self._tool
+            if module is None and recorder.tools.several:
+                module = sys._getframe(1).f_globals.get("__name__")  # noqa: SLF001
             self._start(recorder, module)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("span.enter", error)
-        return UNRECORDED if self._span is None else self._span  # type: ignore[no-any-return]
+        return UNRECORDED if self._span is None else self._span
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -75,18 +78,19 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
                 faults.record("span.exit", fault)
 
     def __call__(self, function: F) -> F:
+        """Decorate a function."""
         from clientobs.record.traced import decorate  # noqa: PLC0415  # traced builds on this class
 
         return decorate(function, self._name, self._attributes)
 
     def _start(self, recorder: Recorder, module: object) -> None:
         current = _get_current()
-        tool = recorder.tools.of_module(module)
+        tool = recorder.tools.of_module(module) if recorder.tools.several else None
         if tool is not None:
             overlay = current.get(OVERLAY_KEY, EMPTY)
-            if overlay.tool is not tool:  # type: ignore[attr-defined]  # always an Overlay
-                current = _Context({**current, OVERLAY_KEY: overlay.for_tool(tool)})  # type: ignore[attr-defined]
-        started = recorder.tracer().start_span(self._name, current, attributes=self._attributes)
+            if overlay.tool is not tool:
+                current = _Context({**current, OVERLAY_KEY: overlay.for_tool(tool)})
+        started = recorder.voice.tracer.start_span(self._name, current, attributes=self._attributes)
         self._context: Context = _Context({**current, _SPAN_KEY: started})
         self._token: Token[Context] = _attach(self._context)
         self._recorder = recorder
@@ -127,32 +131,34 @@ def _short(error: BaseException) -> str:
 
 # Filled in by `bind` when the SDK is loaded: importing this module must not load OpenTelemetry.
 _get_current: Any = None
+_attach: Any = None
+_reset: Any = None
 _Context: Any = None
 _SPAN_KEY: str = ""
 _ERROR: Any = None
-_runtime: Any = None
-
-
-def _attach(context: Any) -> Any:
-    return _runtime.attach(context)
 
 
 def _detach(token: Any) -> None:
     # Not opentelemetry.context.detach(): it logs a traceback when a generator or a callback ends its span in
     # another context than it began in. That is no fault of the host, and nothing is left to restore there.
     try:
-        _runtime.detach(token)
-    except ValueError:
-        pass
+        _reset(token)
+    except (ValueError, RuntimeError):  # another context's, or used already
+        return
 
 
 def bind() -> None:
     """Take the names of OpenTelemetry that the hot path needs; called once the SDK is loaded."""
-    global _get_current, _Context, _SPAN_KEY, _ERROR, _runtime  # noqa: PLW0603  # see above
+    global _get_current, _attach, _reset, _Context, _SPAN_KEY, _ERROR  # see above
     import opentelemetry.context as context_api  # noqa: PLC0415
     from opentelemetry.context.context import Context as ContextType  # noqa: PLC0415
     from opentelemetry.trace import StatusCode  # noqa: PLC0415
     from opentelemetry.trace.propagation import _SPAN_KEY as SPAN_KEY  # noqa: PLC0415
 
-    _get_current, _Context, _SPAN_KEY = context_api.get_current, ContextType, SPAN_KEY
-    _ERROR, _runtime = StatusCode.ERROR, context_api._RUNTIME_CONTEXT  # noqa: SLF001
+    _Context, _SPAN_KEY, _ERROR = ContextType, SPAN_KEY, StatusCode.ERROR
+    runtime: Any = context_api._RUNTIME_CONTEXT  # noqa: SLF001
+    variable = getattr(runtime, "_current_context", None)
+    if isinstance(variable, ContextVar):  # the default: two calls less on each way
+        _get_current, _attach, _reset = variable.get, variable.set, variable.reset
+    else:
+        _get_current, _attach, _reset = runtime.get_current, runtime.attach, runtime.detach

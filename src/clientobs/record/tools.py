@@ -7,9 +7,12 @@ it. Code of no registered package (a shared library of the studio) speaks for th
 from __future__ import annotations
 
 import sys
-from types import FrameType
+from typing import TYPE_CHECKING
 
-from clientobs.pipeline.context import Tool
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from clientobs.pipeline.context import Tool
 
 __all__ = ["Tools", "calling_package"]
 
@@ -17,19 +20,22 @@ __all__ = ["Tools", "calling_package"]
 class Tools:
     """The tools of this interpreter by top-level package."""
 
-    __slots__ = ("_by_package", "first")
+    __slots__ = ("_by_package", "first", "several")
 
     def __init__(self, first: Tool) -> None:
         self.first = first
+        self.several = False
+        """Whether there is a question which tool speaks; asked by every span."""
         self._by_package: dict[str, Tool] = {}
 
     def register(self, package: str, tool: Tool) -> None:
         """Let code of `package` speak as `tool`; the first registration of a package stays."""
         self._by_package.setdefault(package, tool)
+        self.several = len(self._by_package) > 1
 
     def of_module(self, module: object) -> Tool | None:
         """Return the tool whose package `module` (a dotted name) is in, or None."""
-        if len(self._by_package) < 2 or not isinstance(module, str):  # noqa: PLR2004  # one tool: no question
+        if not isinstance(module, str):
             return None
         return self._by_package.get(module.partition(".")[0])
 

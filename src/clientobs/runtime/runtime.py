@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from clientobs._guarded import quiet
@@ -12,6 +11,8 @@ from clientobs.config.model import Config
 from clientobs.pipeline.context import Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clientobs.config.problems import Problem, Source
     from clientobs.guard.exits import ExitWatch
     from clientobs.journal.writer import Journal
@@ -112,6 +113,12 @@ class Runtime:
     def journal(self) -> Journal | None:
         """The journal writer, or None when idle."""
         return self._parts.journal if self._parts is not None else None
+
+    @property
+    def patched(self) -> tuple[str, ...]:
+        """The functions of others that call us before or after their own work, for `doctor`."""
+        exits = self._parts.exits if self._parts is not None else None
+        return exits.patched if exits is not None else ()
 
     @property
     def tools(self) -> dict[str, Tool]:

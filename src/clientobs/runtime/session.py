@@ -5,16 +5,16 @@ session.end of a run that died is the drain's to write (drain/recover.py): nobod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clientobs import semconv
 
 if TYPE_CHECKING:
-    from opentelemetry._logs import Logger
+    from collections.abc import Sequence
 
     from clientobs.config.problems import Problem
+    from clientobs.pipeline.assembly import Voice
 
 __all__ = ["SessionEvents"]
 
@@ -27,7 +27,7 @@ _TOLD = 20
 class SessionEvents:
     """Emits through the logger that the runtime records with, whichever that is at the time."""
 
-    logger: Callable[[], Logger]
+    voice: Voice
     started_mono: int
     kind: str
 
@@ -85,7 +85,7 @@ class SessionEvents:
         from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the SDK
 
         number = SeverityNumber(severity)
-        self.logger().emit(
+        self.voice.logger.emit(
             severity_number=number,
             severity_text=number.name,
             body=body,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import _fork, semconv
 from clientobs._clock import Clock
@@ -16,7 +15,6 @@ from clientobs._loss import LossLedger
 from clientobs._version import __version__
 from clientobs.config import environment, surroundings
 from clientobs.config.destination import destination_key
-from clientobs.config.model import Config
 from clientobs.config.resolve import Resolved, resolve
 from clientobs.errors import JournalError
 from clientobs.guard.exits import ExitWatch
@@ -35,9 +33,15 @@ from clientobs.runtime.delivery import Delivery
 from clientobs.runtime.keeper import Chore, Keeper
 from clientobs.runtime.runtime import Parts, Runtime
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clientobs.config.model import Config
+
 __all__ = ["start"]
 
-_METRICS_EVERY: Final = 10.0
+_METRICS_EVERY: Final = 2.0
+"""Seconds; with the keeper's tick and the drain's own waits, a measurement is at the endpoint within 5."""
 _DRAIN_EVERY: Final = 5.0
 
 
@@ -49,26 +53,25 @@ def start(arguments: Mapping[str, Any], package: str) -> Runtime:
     if switch or resolved.config.disabled:
         return _idle(resolved, f"switched off by {switch or resolved.source('disabled').where}")
     try:
-        otel.load()
+        otel.load([problem.key for problem in resolved.problems if problem.key.startswith("OTEL_")])
     except otel.OtelUnusable as error:
         return _idle(resolved, str(error))
+    mounts = MountTable.of_this_machine()
     try:
-        home = _home(resolved.config, environ)
+        home = _home(resolved.config, environ, mounts)
     except JournalError as error:
         return _idle(resolved, str(error))
-    return _Builder(resolved, home, environ).build(package)
+    return _Builder(resolved, home, environ, mounts).build(package)
 
 
 def _idle(resolved: Resolved, reason: str) -> Runtime:
     return Runtime.idle(reason, resolved.config, dict(resolved.sources), resolved.problems)
 
 
-def _home(config: Config, environ: Mapping[str, str]) -> Home:
+def _home(config: Config, environ: Mapping[str, str], mounts: MountTable) -> Home:
     uid = os.getuid() if hasattr(os, "getuid") else None
     candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
-    choice = choose_home(
-        candidates, MountTable.of_this_machine().is_network, lambda path: prepare(path, uid=uid)
-    )
+    choice = choose_home(candidates, mounts.is_network, lambda path: prepare(path, uid=uid))
     if choice.home is None:
         tried = "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in choice.refused)
         raise JournalError(f"No folder for the journal ({tried}); set CLIENTOBS_HOME to one on local disk.")
@@ -78,8 +81,11 @@ def _home(config: Config, environ: Mapping[str, str]) -> Home:
 class _Builder:
     """Holds what the steps of the building hand on to each other."""
 
-    def __init__(self, resolved: Resolved, home: Home, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, resolved: Resolved, home: Home, environ: Mapping[str, str], mounts: MountTable
+    ) -> None:
         self.resolved = resolved
+        self.mounts = mounts
         self.config = resolved.config
         self.home = home
         self.environ = environ
@@ -124,8 +130,9 @@ class _Builder:
         return runtime
 
     def _resource(self) -> dict[str, Any]:
-        from clientobs.pipeline.resource import resource_attributes  # noqa: PLC0415
         from opentelemetry.sdk.version import __version__ as sdk_version  # noqa: PLC0415
+
+        from clientobs.pipeline.resource import resource_attributes  # noqa: PLC0415
 
         return self.redactor.attributes(
             resource_attributes(
@@ -144,12 +151,10 @@ class _Builder:
             version=__version__,
             resource=resource,
         )
-        return Journal(
-            self.home, identity, config=self.config.journal, clock=self.clock, loss=self.loss
-        )
+        return Journal(self.home, identity, config=self.config.journal, clock=self.clock, loss=self.loss)
 
     def _base(self, incoming: Incoming) -> dict[str, Any]:
-        user = user_attributes(_login(self.environ), self.config.privacy.user, self.home.secret)
+        user = user_attributes(self.config.privacy.user, self.home.secret, self.environ)
         return {
             semconv.SESSION_ID: self.session,
             **user,
@@ -169,19 +174,16 @@ class _Builder:
             destination=destination,
             environ=self.environ,
             exit_flush=surroundings.exit_flush(self.config.drain, container),
+            is_network=self.mounts.is_network,
         )
         parts.recorder = _recorder.Recorder(
-            tracer=pipeline.tracer,
-            logger=pipeline.logger,
-            meter=pipeline.meter,
+            voice=pipeline.voice,
             contexts=pipeline.contexts,
             tools=self.tools,
             redactor=self.redactor,
             origin=pipeline.origin,
         )
-        parts.events = SessionEvents(
-            logger=pipeline.logger, started_mono=self.clock.mono(), kind=kind
-        )
+        parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
         parts.collect_metrics = pipeline.collect_metrics
         parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))
         return parts
@@ -282,11 +284,6 @@ def _set_origin(pipeline: Any, incoming: Incoming, kind: str) -> None:
         pipeline.origin.link = parent
     else:
         pipeline.origin.parent = parent
-
-
-def _login(environ: Mapping[str, str]) -> str:
-    # Not the user database: on a workstation that may be a directory server.
-    return next((environ[name] for name in ("USER", "LOGNAME", "USERNAME") if environ.get(name)), "")
 
 
 def _has_terminal() -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from clientobs.errors import JournalError
 from clientobs.journal.format import FORMAT_MAJOR
 from clientobs.paths.folders import home_candidates
+from clientobs.paths.mounts import MountTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,15 +20,17 @@ __all__ = ["existing_home", "runs_folder"]
 
 
 def existing_home(config: Config, environ: Mapping[str, str]) -> str:
-    """Return the first home that holds a journal; looking creates nothing.
+    """Return the first home that holds a journal; looking creates nothing, and touches no network storage.
 
     Raises JournalError where there is none yet.
     """
-    named = config.journal.home
     uid = os.getuid() if hasattr(os, "getuid") else None
+    named = config.journal.home
+    # A home that somebody named is the one they mean, also while it is empty.
     candidates = [named] if named else home_candidates(environ, sys.platform, uid)
+    mounts = MountTable.of_this_machine()
     for candidate in candidates:
-        if os.path.isdir(runs_folder(candidate)):
+        if not mounts.is_network(candidate) and os.path.isdir(runs_folder(candidate)):
             return candidate
     raise JournalError(
         f"nothing has been recorded yet: there is no journal in {' or '.join(candidates)}. "

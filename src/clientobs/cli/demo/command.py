@@ -64,8 +64,8 @@ def run(invocation: Invocation) -> int:
             {"run": runtime.run, "home": runtime.home, "delivered": delivered, "publishes": publishes}
         )
     else:
+        screen.line(("", ""))
         for outcome in outcomes:
-            screen.line(("", ""))
             show.run(replace(invocation, arguments=[outcome.trace_id]))
         _closing_words(screen, runtime, delivered)
     return DONE if [outcome.error is None for outcome in outcomes] == [True, False] else WRONG
@@ -99,7 +99,6 @@ def _line_of(outcome: Outcome) -> Line:
 
 
 def _closing_words(screen: Screen, runtime: Runtime, delivered: bool | None) -> None:
-    screen.line(("", ""))
     if delivered is None:
         say = "set" if os.name == "nt" else "export"
         screen.line(

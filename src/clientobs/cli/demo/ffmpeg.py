@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import clientobs
 
 __all__ = ["Ffmpeg", "FfmpegFailedError", "FfmpegMissingError", "find_ffmpeg"]
 
-_LAST_LINES: Final = 4
+_LINES: Final = 2
 _COMMON: Final = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 
 
@@ -19,7 +19,7 @@ class FfmpegMissingError(Exception):
 
 
 class FfmpegFailedError(Exception):
-    """ffmpeg ended with another code than 0; the message holds the code and its last words."""
+    """ffmpeg ended with another code than 0; the message holds the code and its words."""
 
 
 class Ffmpeg:
@@ -28,10 +28,11 @@ class Ffmpeg:
     def __init__(self, program: str) -> None:
         self.program = program
 
-    def run(self, *arguments: str) -> str:
-        """Run it and return what it printed; raise FfmpegFailedError where it fails."""
+    def run(self, *arguments: str, span: str = "ffmpeg", **attributes: Any) -> str:
+        """Run it inside a span of that name and return what it printed; FfmpegFailedError where it fails."""
         command = [self.program, *_COMMON, *arguments]
-        with clientobs.span("ffmpeg", **{"process.command_args": command[1:]}) as span:
+        attributes["process.command_args"] = ["ffmpeg", *command[1:]]
+        with clientobs.span(span, **attributes) as recorded:
             done = subprocess.run(  # noqa: S603  # no shell, and the program is the one that was found
                 command,
                 stdin=subprocess.DEVNULL,
@@ -40,9 +41,9 @@ class Ffmpeg:
                 errors="replace",
                 check=False,
             )
-            span.set_attribute("process.exit.code", done.returncode)
+            recorded.set_attribute("process.exit.code", done.returncode)
             if done.returncode != 0:
-                raise FfmpegFailedError(f"ffmpeg ended with {done.returncode}: {_last_words(done.stderr)}")
+                raise FfmpegFailedError(f"ffmpeg ended with {done.returncode}: {_words(done.stderr)}")
             return done.stdout
 
 
@@ -60,6 +61,8 @@ def find_ffmpeg() -> Ffmpeg:
         raise FfmpegMissingError(str(error)) from None
 
 
-def _last_words(stderr: str) -> str:
-    lines: Sequence[str] = [line.strip() for line in stderr.splitlines() if line.strip()]
-    return " | ".join(lines[-_LAST_LINES:]) or "(it said nothing)"
+def _words(stderr: str) -> str:
+    """Return its first error lines: the cause comes first, what follows from it comes after."""
+    # Each line starts with the component and its address, "[aost#0:1 @ 0x55e4]": no two runs have the same.
+    lines = [re.sub(r"^\[[^\]]* @ [^\]]*\] *", "", line).strip() for line in stderr.splitlines()]
+    return " | ".join([line for line in lines if line][:_LINES]) or "(it said nothing)"

@@ -71,9 +71,9 @@ class Publisher:
     def render_frame(self, shot: Shot, frame: int, target: Path) -> Path:
         """Render one frame as PNG."""
         image = target / f"{shot.name}.{frame}.png"
-        with clientobs.span("render_frame", frame=frame):
-            self.ffmpeg.run("-f", "lavfi", "-i", shot.picture(frame), "-frames:v", "1", str(image))
-            _FRAMES_RENDERED.add(1, step=shot.task)
+        source = ("-f", "lavfi", "-i", shot.picture(frame))
+        self.ffmpeg.run(*source, "-frames:v", "1", str(image), span="render_frame", frame=frame)
+        _FRAMES_RENDERED.add(1, step=shot.task)
         return image
 
     @clientobs.traced("encode_review")

@@ -1,0 +1,1 @@
+"""Measure clientobs beside its peers, in one run on one machine: `python -m benchmarks`."""

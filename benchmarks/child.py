@@ -1,0 +1,136 @@
+"""The measured process: `python -m benchmarks.child CONTENDER MEASURE ENDPOINT`, one line of JSON on stdout.
+
+Each measurement has a process of its own, so that nobody's imports, threads or caches help or hinder another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from benchmarks.contenders import CONTENDERS, Contender
+
+__all__ = ["MEASURES"]
+
+SPANS = 20_000
+WARM_UP = 500
+Numbers = dict[str, float]
+
+
+def spans(contender: Contender, endpoint: str) -> Numbers:
+    """Open and close spans one after the other; us on this thread, and CPU of all threads until shut down."""
+    opened = contender.start(endpoint)
+    for i in range(WARM_UP):
+        with opened(i):
+            pass
+    clock, took = time.perf_counter_ns, [0] * SPANS
+    cpu = time.process_time_ns()
+    for i in range(SPANS):
+        start = clock()
+        with opened(i):
+            pass
+        took[i] = clock() - start
+    contender.stop()
+    cpu = time.process_time_ns() - cpu
+    took.sort()
+    return {
+        "mean": sum(took) / SPANS / 1e3,
+        "p50": took[SPANS // 2] / 1e3,
+        "p99": took[SPANS * 99 // 100] / 1e3,
+        "p99.9": took[SPANS * 999 // 1000] / 1e3,
+        "cpu": cpu / SPANS / 1e3,
+    }
+
+
+def spans_beside_a_busy_thread(contender: Contender, endpoint: str) -> Numbers:
+    """Open and close spans with a pause between them, while another Python thread computes."""
+    opened = contender.start(endpoint)
+    done, clock = threading.Event(), time.perf_counter_ns
+
+    def compute() -> None:
+        while not done.is_set():
+            sum(range(200))
+
+    busy = threading.Thread(target=compute, daemon=True)
+    busy.start()
+    took = []
+    for i in range(2_000):
+        start = clock()
+        with opened(i):
+            pass
+        took.append(clock() - start)
+        time.sleep(
+            0.0005
+        )  # a tool does something between two spans; here, let the other thread have the lock
+    done.set()
+    busy.join()
+    contender.stop()
+    took.sort()
+    return {"p50": took[1_000] / 1e3, "p99": took[1_980] / 1e3, "p99.9": took[1_998] / 1e3}
+
+
+def set_up(contender: Contender, endpoint: str) -> Numbers:
+    """Import and set up, then record a little; ms, and MB of memory that this process has grown by."""
+    before = _resident()
+    start = time.perf_counter_ns()
+    opened = contender.start(endpoint)
+    ready = time.perf_counter_ns() - start
+    for i in range(1_000):
+        with opened(i):
+            pass
+    time.sleep(1)  # until exporters have loaded what they load at their first export
+    grown = _resident() - before
+    contender.stop()
+    return {"set-up": ready / 1e6, "memory": grown / 1e6}
+
+
+def leave(contender: Contender, endpoint: str) -> Numbers:
+    """Record a little and come to the end of the program; the caller measures from here to the exit."""
+    opened = contender.start(endpoint)
+    for i in range(100):
+        with opened(i):
+            pass
+    return {"leaving at": time.time()}
+
+
+def until_killed(contender: Contender, endpoint: str) -> Numbers:
+    """Record spans, a line of output for each hundred, until somebody kills this process."""
+    opened = contender.start(endpoint)
+    i = 0
+    while True:
+        for _ in range(100):
+            with opened(i):
+                i += 1
+        os.write(1, f"{i}\n".encode())
+        time.sleep(0.01)
+
+
+def _resident() -> float:
+    import psutil  # noqa: PLC0415  # every contender starts with it loaded: it is the ruler
+
+    return float(psutil.Process().memory_info().rss)
+
+
+MEASURES: dict[str, Callable[[Contender, str], Numbers]] = {
+    "spans": spans,
+    "busy": spans_beside_a_busy_thread,
+    "set-up": set_up,
+    "leave": leave,
+    "killed": until_killed,
+}
+
+
+def main() -> None:
+    """Run one measurement."""
+    contender, measure, endpoint = sys.argv[1:4]
+    _resident()
+    sys.stdout.write(json.dumps(MEASURES[measure](CONTENDERS[contender](), endpoint)) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""`clientobs show`: traces as trees, read back from the journal of this machine."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING
+
+from clientobs.cli.documents import trace_document
+from clientobs.cli.follow import follow
+from clientobs.cli.heading import footer, heading, summary_line
+from clientobs.cli.main import DONE, WRONG
+from clientobs.cli.screen import Screen, open_screen
+from clientobs.cli.text import number
+from clientobs.cli.tree import View, tree_lines
+from clientobs.config.resolve import resolve
+from clientobs.viewer.homes import existing_home, runs_folder
+from clientobs.viewer.recordings import Recordings
+from clientobs.viewer.selection import by_id, last_traces
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clientobs.cli.main import Invocation
+    from clientobs.viewer.model import Trace
+
+__all__ = ["run", "show_trace", "view_of"]
+
+_EPILOG = """\
+examples:
+  clientobs show                   the last trace
+  clientobs show --failed          the last trace in which something failed
+  clientobs show --list            the last 20 traces, one line each
+  clientobs show 4bf92f35          a trace, session or run by its id, or the first digits of it
+  clientobs show --follow          traces as they happen; Ctrl-C ends it
+
+exit codes: 0 shown, 1 nothing to show, 2 wrong arguments"""
+_LISTED = 20
+
+
+def run(invocation: Invocation) -> int:
+    """Show what the arguments ask for."""
+    options = _parser().parse_args(invocation.arguments)
+    resolved = resolve({}, environ=invocation.environ, strict=True)
+    screen = open_screen(invocation.stdout, invocation.environ)
+    home = options.home or existing_home(resolved.config, invocation.environ)
+    recordings = Recordings(runs_folder(home))
+    if options.follow:
+        return follow(recordings, screen, everything=options.all, as_json=options.json, failed=options.failed)
+    count = options.number or (_LISTED if options.list or options.id else 1)
+    if options.id:
+        traces = by_id(recordings, options.id)
+    else:
+        traces = last_traces(recordings, count, failed=options.failed)
+    traces = [trace for trace in traces if not options.failed or trace.state != "ok"]
+    traces.sort(key=lambda trace: trace.start_ns)
+    shown = traces[-count:]
+    if options.json:
+        now = time.time_ns()
+        screen.json({"home": home, "traces": [trace_document(trace, now) for trace in shown]})
+    elif options.list:
+        _list(shown, screen)
+    else:
+        _show(shown, screen, everything=options.all)
+    if not options.json:
+        _remarks(recordings, screen, len(traces) - len(shown))
+    return _nothing(invocation, options.id, failed=options.failed) if not shown else DONE
+
+
+def show_trace(trace: Trace, screen: Screen, *, everything: bool = False) -> None:
+    """Print one trace: heading, tree, counts."""
+    view = view_of(screen, everything=everything)
+    screen.lines(heading(trace, view))
+    screen.lines(tree_lines(trace, view))
+    screen.lines([[], footer(trace), []])
+
+
+def view_of(screen: Screen, *, everything: bool = False) -> View:
+    """Return the view that suits a screen, as of now."""
+    return View(
+        now_ns=time.time_ns(), width=screen.width, bars=screen.console is not None, everything=everything
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="clientobs show",
+        description=__doc__,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("id", nargs="?", help="trace, session or run id, or the first 4 or more digits of it")
+    parser.add_argument("--failed", action="store_true", help="only traces in which a span failed")
+    parser.add_argument("--follow", "-f", action="store_true", help="show traces as they happen")
+    parser.add_argument("--list", "-l", action="store_true", help="one line a trace")
+    parser.add_argument("--number", "-n", type=_positive, metavar="N", help="at most N traces")
+    parser.add_argument("--all", "-a", action="store_true", help="every span, log line and attribute")
+    parser.add_argument("--home", metavar="FOLDER", help="another journal: a copy, another user's")
+    parser.add_argument("--json", action="store_true", help="one JSON document; with --follow one a line")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def _show(traces: Sequence[Trace], screen: Screen, *, everything: bool) -> None:
+    for trace in traces:
+        show_trace(trace, screen, everything=everything)
+
+
+def _list(traces: Sequence[Trace], screen: Screen) -> None:
+    view = view_of(screen)
+    screen.lines(summary_line(trace, view) for trace in traces)
+
+
+def _remarks(recordings: Recordings, screen: Screen, more: int) -> None:
+    if more > 0:
+        screen.line((f"   {number(more, 'earlier trace')} not shown; -n shows more", "dim"))
+    if recordings.damaged:
+        places = number(recordings.damaged, "damaged place")
+        screen.line((f"   {places} in the journal skipped; what checks out is shown", "warn"))
+
+
+def _nothing(invocation: Invocation, text: str | None, *, failed: bool) -> int:
+    if text:
+        message = f"nothing is known of {text!r} here; `clientobs show --list` lists the last traces"
+    else:
+        message = "no trace with a failure is recorded here" if failed else "no trace is recorded here yet"
+    print(f"clientobs show: {message}", file=invocation.stderr)
+    return WRONG

@@ -1,0 +1,1 @@
+"""What `clientobs.doctor()` looks at: one module a concern, each yields findings."""

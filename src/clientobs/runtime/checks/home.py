@@ -1,0 +1,90 @@
+"""Where the journal is, whether on local disk, private, and with room to grow."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from clientobs.journal.home import Home, prepare
+from clientobs.paths.folders import choose_home, home_candidates
+from clientobs.paths.mounts import MountTable
+from clientobs.runtime.report import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from clientobs.config.model import Config
+    from clientobs.runtime.checks.patient import Patient
+    from clientobs.runtime.report import Level
+
+__all__ = ["check", "choose", "find_home"]
+
+_SECTION = "journal"
+_MIB = 1 << 20
+
+
+def find_home(patient: Patient) -> Home | None:
+    """Return the home that a host with these settings would use, prepared as a host would."""
+    return choose(patient.resolved.config, patient.environ)[0]
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    """Yield which places were refused, where the journal is, and how much room there is."""
+    home, refused = choose(patient.resolved.config, patient.environ)
+    named = patient.resolved.config.journal.home
+    for path, reason in refused:
+        # A place of the platform that can't be used is ordinary: an NFS home. One that somebody named is not.
+        level: Level = "problem" if path == named else "note"
+        remedy = "name a folder on local disk that belongs to this user, or none" if path == named else ""
+        yield Finding(section=_SECTION, level=level, text=f"{path} is not used: {reason}", remedy=remedy)
+    if home is None:
+        yield Finding(
+            section=_SECTION,
+            level="problem",
+            text="there is no folder for the journal: nothing is recorded",
+            remedy="set CLIENTOBS_HOME to a folder on local disk that this user can write to",
+        )
+        return
+    mount = MountTable.of_this_machine().locate(home.path)
+    storage = f" ({mount.fstype} at {mount.point})" if mount is not None else ""
+    yield Finding(
+        section=_SECTION,
+        level="good",
+        text=f"{home.path}{storage}, private to this user",
+        facts={"home": home.path, "storage": mount.kind if mount is not None else "unknown"},
+    )
+    if mount is not None and mount.kind == "tmpfs":
+        yield Finding(
+            section=_SECTION,
+            level="warning",
+            text=f"{mount.point} is in memory: what is not delivered is lost at a reboot",
+            remedy="set CLIENTOBS_HOME to a folder on disk; in a container, see CLIENTOBS_EXIT_FLUSH",
+        )
+    yield from _room(patient, home.path)
+
+
+def _room(patient: Patient, path: str) -> Iterator[Finding]:
+    free = shutil.disk_usage(path).free
+    floor = patient.resolved.config.journal.free_floor_bytes
+    facts = {"free_bytes": free, "floor_bytes": floor}
+    if free < floor:
+        yield Finding(
+            section=_SECTION,
+            level="problem",
+            text=f"only {free // _MIB} MiB are free: below {floor // _MIB} MiB nothing is recorded",
+            remedy="make room, or lower journal.free_floor_bytes",
+            facts=facts,
+        )
+        return
+    yield Finding(section=_SECTION, level="good", text=f"{free // _MIB:,} MiB free", facts=facts)
+
+
+def choose(config: Config, environ: Mapping[str, str]) -> tuple[Home | None, list[tuple[str, str]]]:
+    """Choose and prepare the home as a host does; the second part tells each refused place and why."""
+    uid = os.getuid() if hasattr(os, "getuid") else None
+    candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
+    is_network = MountTable.of_this_machine().is_network
+    choice = choose_home(candidates, is_network, lambda path: prepare(path, uid=uid))
+    return choice.home, [(refusal.path, refusal.reason) for refusal in choice.refused]
