@@ -26,13 +26,14 @@ import os, sys, threading
 from pathlib import Path
 from clientobs.journal.format import Kind
 from support.journals import make_home, make_journal
-journal = make_journal(make_home(Path(sys.argv[1])), segment_bytes=64 << 10)
+journal = make_journal(make_home(Path(sys.argv[1])), segment_bytes=64 << 10, bulk_bytes=1 << 40, vital_bytes=1 << 40)
 threading.Thread(target=lambda: [journal.tend() for _ in iter(int, 1)], daemon=True).start()
 name = journal.run.encode()
 number = 0
 os.write(1, name)
 while True:
-    assert journal.append(Kind.LOG, name + b"/%d " % number + bytes(number * 37 % 3000), "vital" if number % 10 == 0 else "bulk")
+    payload = name + b"/%d " % number + bytes(number * 37 % 3000)
+    assert journal.append(Kind.LOG, payload, "vital" if number % 10 == 0 else "bulk"), journal._loss.totals()
     os.write(1, b"x")
     number += 1
 """

@@ -98,7 +98,9 @@ def test_a_storm_in_bulk_never_evicts_what_is_vital(place: Home) -> None:
 def test_the_segment_that_a_live_run_writes_is_never_taken(place: Home) -> None:
     journal = make_journal(place)
     journal.append(Kind.LOG, bytes(1000))
-    enforce(place, limits(bulk_bytes=1, vital_bytes=1, max_age=0, keep_delivered_bytes=0), now_ns=NOW + 60 * DAY)
+    enforce(
+        place, limits(bulk_bytes=1, vital_bytes=1, max_age=0, keep_delivered_bytes=0), now_ns=NOW + 60 * DAY
+    )
     assert len(names(place)) == 1
     assert journal.append(Kind.LOG, b"goes on")
 
