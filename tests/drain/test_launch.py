@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -267,14 +268,15 @@ def test_an_interpreter_that_says_nothing_is_not_the_first_of_the_next_launch(tm
     silent.chmod(0o755)
     config = Config(delivery=CONFIG.delivery, drain=DrainConfig(python=str(silent)))
     recorder = Recorder()
-    for minute in range(2):
+    minutes = iter((1e9, 1e9 + 60.0))
+    for _ in range(2):
         ensure_drain(
             config,
             home_at(tmp_path),
             "d1",
             {"PATH": ""},
             launcher=recorder,
-            now=lambda minute=minute: 1e9 + 60 * minute,
+            now=functools.partial(next, minutes),
         )
     first, second = (path for path, *_ in recorder.calls)
     assert first == str(silent)

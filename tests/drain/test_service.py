@@ -293,7 +293,7 @@ def test_one_drain_of_a_home_measures_the_machine(home: Path, receiver: OtlpRece
             first = DrainProcess(home, receiver.base, "1" * 32)
             receiver.wait_for(lambda: "system.memory.limit" in [m.record.name for m in receiver.metrics()])
             second = DrainProcess(home, other.base, "2" * 32)
-            other.wait_for(lambda: other.spans())
+            other.wait_for(other.spans)
             first.stop()
             second.stop()
         assert "system.memory.limit" not in [metric.record.name for metric in other.metrics()]
@@ -386,3 +386,41 @@ def test_what_a_dead_run_held_at_the_moment_is_taken_out_of_the_total(
 
 def values(receiver: OtlpReceiver, name: str) -> list[int]:
     return [one.record.sum.data_points[0].as_int for one in receiver.metrics() if one.record.name == name]
+
+
+def test_two_drains_do_not_both_adopt_what_has_no_destination(home: Path) -> None:
+    with Recorder(home, destination="") as host:
+        host.tell("span", name="early")
+        host.kill()
+    with OtlpReceiver() as one, OtlpReceiver() as two:
+        first = DrainProcess(home, one.base, "1" * 32, adopt="")
+        one.wait_for(lambda: names(one) == ["early"])
+        with Recorder(home, destination="") as host:
+            host.tell("span", name="early too")
+            host.kill()
+            assert drain_once(home, config_for(two.base), "2" * 32, adopt=("",))
+            one.wait_for(lambda: names(one) == ["early", "early too"])
+        assert two.requests == []
+        first.stop()
+
+
+def test_live_records_and_a_backlog_take_turns_and_do_not_mix(home: Path, receiver: OtlpReceiver) -> None:
+    with Recorder(home, segment_bytes=64 << 10) as host:
+        host.tell("log", body="late", count=5000)
+        host.kill()
+    with Recorder(home) as host:
+        host.tell("log", body="live", count=10)
+        assert drain_once(home, config_for(receiver.base))
+    kinds = [
+        {
+            log.body.string_value[:4]
+            for group in got.message.resource_logs
+            for scoped in group.scope_logs
+            for log in scoped.log_records
+            if not log.event_name
+        }
+        for got in receiver.accepted("logs")
+    ]
+    assert all(len(kind) <= 1 for kind in kinds)
+    assert {"live"} in kinds[:3]
+    assert len(receiver.logs()) == 5011
