@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
-import threading
 from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import faults
@@ -18,7 +16,8 @@ from clientobs.cli.screen import Screen, open_screen
 from clientobs.cli.text import number, size, visible
 from clientobs.config.destination import destination_key
 from clientobs.config.resolve import resolve
-from clientobs.drain import __main__ as drain
+from clientobs.drain.__main__ import end_by_signal
+from clientobs.drain.assembly import life_of
 from clientobs.drain.life import Place, Reason
 from clientobs.drain.lock import look
 from clientobs.drain.state import DrainState, read_state, state_path
@@ -38,7 +37,8 @@ _REASONS: Final[dict[Reason, str]] = {
     "idle": "nothing was left to do",
     "asked": "a newer version took over",
     "stopped": "told to end, or the time was over",
-    "done": "all that could be delivered was delivered",
+    "done": "all that was there was delivered",
+    "undelivered": "not all that was there could be delivered",
     "lost": "the journal's folder or the drain's lock went away",
     "faults": "too many faults in a row",
     "held": "another drain delivers there already",
@@ -73,13 +73,10 @@ def run(invocation: Invocation) -> int:
         raise JournalError(f"there is no journal to drain ({tried})")
     key = destination_key(config.delivery, home.secret)
     place = Place(home=home.path, destination=key, steward="ops")
-    stop = _stop_on_signals()
-    if options.once:
-        # An endpoint that is away would keep a farm's last step waiting for ever.
-        timer = threading.Timer(options.timeout, stop.set)
-        timer.daemon = True
-        timer.start()
-    reason = drain.run(config, place, stop=stop, idle_seconds=math.inf, once=options.once)
+    life = life_of(config, home, key, idle_seconds=math.inf, steward="ops")
+    end_by_signal(life)
+    # Bounded: an endpoint that is away would keep a farm's last step waiting for ever.
+    reason = life.once(options.timeout) if options.once else life.run()
     state = read_state(state_path(home.path, key))
     if options.json:
         screen.json(_document(reason, state))
@@ -87,14 +84,6 @@ def run(invocation: Invocation) -> int:
         _tell(screen, reason, state, home, place)
     left = options.once and state is not None and state.queue_records > 0
     return DONE if reason in _ENDED_WELL and not left else WRONG
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda _number, _frame: stop.set())
-    return stop
 
 
 def _tell(screen: Screen, reason: Reason, state: DrainState | None, home: Home, place: Place) -> None:

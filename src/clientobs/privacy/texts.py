@@ -26,6 +26,7 @@ __all__ = ["TextRules", "may_hold_secret"]
 
 _PASSES: Final = 3
 _MAX_LEFT: Final = 80
+_ESCAPE: Final = 2
 _NAME: Final = re.compile(r"[\w.\-]*")
 _COMPANION: Final = re.compile(r"[ ]([A-Za-z]{2,12})(?![A-Za-z])")
 _QUERY_NAMES: Final = frozenset({"sig", "signature", "key", "pass", "auth"})
@@ -147,8 +148,8 @@ class TextRules:
         left = text[max(0, first - _MAX_LEFT) : first][::-1]
         run = _NAME.match(left)
         first -= run.end() if run else 0
-        if text[first - 1 : first] == "%" and match.start() - first >= 2:
-            first += 2  # the name begins behind an escape: %3Ftoken%3D
+        if text[first - 1 : first] == "%" and match.start() - first >= _ESCAPE:
+            first += _ESCAPE  # the name begins behind an escape: %3Ftoken%3D
         key = (_NAME.match(text, first) or match)[0]
         if not self._is_secret(text, first, key):
             return nothing
