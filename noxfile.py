@@ -1,6 +1,6 @@
 """Every check of this project, one session each: `python3 dev.py nox -l` lists them.
 
-A plain `nox` runs what a change must pass. `bench`, `demo` and `torture` are run by name.
+A plain `nox` runs what a change must pass. `bench`, `demo`, `quickstart` and `torture` are run by name.
 """
 
 from __future__ import annotations
@@ -132,6 +132,12 @@ def docs(session: nox.Session) -> None:
     """Check the pages: links, code blocks, generated reference pages."""
     install(session, "test")
     session.run("python", "-m", "pytest", "tests/project/test_docs.py", *session.posargs)
+
+
+@nox.session
+def quickstart(session: nox.Session) -> None:
+    """Walk a new user's ten minutes, from a bare clone of the last commit to a trace of their own."""
+    session.run("python", "tests/quickstart.py", *session.posargs)
 
 
 @nox.session

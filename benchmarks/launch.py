@@ -2,10 +2,11 @@
 
     PYTHONPATH=src python benchmarks/launch.py [--launches 200] [--memory-mib 1024]
 
-Each way runs in a host process of its own, on a background thread, beside a Python thread that never rests, a thread
-that calls os.wait() for ever, a thread that allocates, and a SIGCHLD handler. Linux only. The table gives:
-started (of the launches), stuck (children that never became the new program), what os.wait() met, SIGCHLDs,
-and the time of the call (its thread waits; the others run on, except in the way that keeps the GIL).
+Each way runs in a host process of its own, on a background thread, beside a Python thread that never rests,
+a thread that calls os.wait() for ever, a thread that allocates, and a SIGCHLD handler. Linux only. The
+table gives: started (of the launches), stuck (children that never became the new program), what os.wait()
+met, SIGCHLDs, and the time of the call (its thread waits; the others run on, except in the way that keeps
+the GIL).
 """
 
 from __future__ import annotations
@@ -31,14 +32,17 @@ PROGRAM = "/bin/sh"
 
 
 def argv(log: str) -> list[str]:
+    """Return the command of the program that is started: it says so in a file."""
     return [PROGRAM, "-c", f"echo started >> {log}"]
 
 
 def by_subprocess(log: str) -> int:
+    """Start it as most people do."""
     return subprocess.Popen(argv(log), start_new_session=True, close_fds=True).pid
 
 
 def by_double_fork(log: str) -> int:
+    """Fork twice, as daemons do."""
     child = os.fork()
     if not child:
         if not os.fork():
@@ -51,6 +55,7 @@ def by_double_fork(log: str) -> int:
 
 
 def by_shell(log: str) -> int:
+    """Let a shell start it in the background: our way on macOS."""
     launch_posix.launch(PROGRAM, argv(log), [], "/")
     return 0
 
@@ -75,6 +80,7 @@ def by_python_in_the_child(log: str) -> int:
 
 
 def by_libc_chain(log: str) -> int:
+    """Clone, and run libc functions only: our way on Linux."""
     return launch_linux.launch(PROGRAM, argv(log), [], "/")
 
 
@@ -88,18 +94,21 @@ WAYS: dict[str, Callable[[str], int]] = {
 
 
 def burn() -> None:
+    """Never rest."""
     number = 0
     while True:
         number = (number * 7 + 1) % 1_000_003
 
 
 def allocate() -> None:
+    """Keep the allocators busy."""
     while True:
         _blocks = [bytearray(900 + size) for size in range(200)]
         time.sleep(0.001)
 
 
 def hammer(met: list[int]) -> None:
+    """Wait for children, whosever they are."""
     while True:
         try:
             met.append(os.wait()[0])
@@ -147,6 +156,7 @@ def host(way: str, launches: int, memory_mib: int, answer: str) -> None:
 
 
 def lines(log: str) -> int:
+    """Count the programs that have started."""
     try:
         with open(log, "rb") as file:
             return file.read().count(b"\n")
@@ -154,20 +164,26 @@ def lines(log: str) -> int:
         return 0
 
 
+def command_line(pid: int) -> bytes:
+    """Return a process's arguments as the kernel tells them."""
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read()
+
+
 def copies_of_host() -> list[int]:
     """Find children that still are a copy of this host: its command line holds a word that is its alone."""
     found = []
-    with open("/proc/self/cmdline", "rb") as file:
-        own = file.read()
+    own = command_line(os.getpid())
     for name in os.listdir("/proc"):
         with contextlib.suppress(OSError, ValueError):
-            with open(f"/proc/{int(name)}/cmdline", "rb") as file:
-                if file.read() == own and int(name) != os.getpid():
-                    found.append(int(name))
+            pid = int(name)
+            if pid != os.getpid() and command_line(pid) == own:
+                found.append(pid)
     return found
 
 
 def main() -> None:
+    """Run each way in a host of its own and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--launches", type=int, default=200)
     parser.add_argument("--memory-mib", type=int, default=64)

@@ -6,6 +6,7 @@ where one is not.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import subprocess
@@ -14,6 +15,9 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from attributes_page import attributes_page
+from configuration_page import configuration_page
 
 import clientobs
 from clientobs.cli.main import COMMANDS
@@ -41,10 +45,17 @@ def signature(name: str, value: Any) -> str:
         return f"class {name}({bases}): ..."
     if name == "Runtime":
         return "class Runtime: ...  # returned by init()"
-    text = str(inspect.signature(value)).replace("'", "")
-    kind = "class" if isinstance(value, type) else "def"
-    text = text.removesuffix(" -> None") if kind == "class" else text
-    return f"{kind} {name}{text}: ..."
+    if isinstance(value, type):
+        return f"class {name}:\n    {declaration('__init__', vars(value)['__init__'])}"
+    return declaration(name, value)
+
+
+def declaration(name: str, function: Any) -> str:
+    """Return a function's first line as its source has it, on one line."""
+    node = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function)))).body[0]
+    assert isinstance(node, ast.FunctionDef)
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    return f"def {name}({ast.unparse(node.args)}){returns}: ..."
 
 
 def prose(docstring: str) -> str:
@@ -75,7 +86,12 @@ def help_of(*command: str) -> str:
     return subprocess.check_output(arguments, env=environ, encoding="utf-8").strip()
 
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {"api.md": api_page, "commands.md": commands_page}
+PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "api.md": api_page,
+    "attributes.md": attributes_page,
+    "commands.md": commands_page,
+    "configuration.md": configuration_page,
+}
 NOTE = "<!-- Made by docs/generate.py: change what it is made from. -->\n"
 
 

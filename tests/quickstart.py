@@ -3,9 +3,9 @@
     python tests/quickstart.py              with the package index that pip knows
     python tests/quickstart.py --wheels DIR from a folder of wheels alone
 
-It clones this repository's last commit into a temporary folder, and does there what the README and the tutorial
-say, with nothing but this interpreter. It prints how long each step took and fails where one fails, where a trace
-does not show what the program did, or where all of it takes ten minutes or more.
+It clones this repository's last commit into a temporary folder, and does there what the README and the
+tutorial say, with nothing but this interpreter. It prints how long each step took and fails where one fails,
+where a trace does not show what the program did, or where all of it takes ten minutes or more.
 """
 
 from __future__ import annotations
@@ -78,14 +78,14 @@ class Walk:
         must_show(self.dev("python3 dev.py demo", "demo"), "✗ failed", "Unknown encoder", "write_manifest")
         tool = self.desk / "convert.py"
         tool.write_text(TOOL, encoding="utf-8")
-        run = ("run", "clientobs", "run", "--", "python", str(tool), str(self.desk))
-        must_show(self.dev("a program of the user's, unchanged", *run), "converted 3 files")
-        must_show(self.dev("its trace", "run", "clientobs", "show"), "convert.py")
+        python = ("python", str(tool), str(self.desk))
+        lent = ("run", "clientobs", "run", "--service", "converter", "--", *python)
+        must_show(self.dev("a program of the user's, unchanged", *lent), "converted 3 files")
+        must_show(self.dev("its session", "run", "clientobs", "status"), "✓ converter")
         changed = TOOL.replace("convert(sys.argv[1])", "clientobs.traced(convert)(sys.argv[1])")
         tool.write_text(TWO_LINES + changed, encoding="utf-8")
-        run = ("run", "python", str(tool), str(self.desk))
-        must_show(self.dev("with two lines and a span", *run), "converted 3 files")
-        must_show(self.dev("its trace", "run", "clientobs", "show"), "converter", "convert")
+        must_show(self.dev("with two lines and a span", "run", *python), "converted 3 files")
+        must_show(self.dev("its trace", "run", "clientobs", "show"), "converter 0.1.0", "convert ")
         took = time.monotonic() - self.started
         sys.stdout.write(f"{took:7.1f} s  in all\n")
         if took >= TEN_MINUTES:

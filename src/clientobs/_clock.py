@@ -8,8 +8,10 @@ cousins stand still or nearly so while the machine sleeps. `Clock.renew` takes a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Clock"]
 

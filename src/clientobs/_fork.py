@@ -7,10 +7,12 @@ callbacks hang on a list where they can be taken off again (a shut-down Runtime 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Forks", "forget", "forks", "in_child"]
 

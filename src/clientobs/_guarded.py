@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
-from types import TracebackType
-from typing import Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
 
 __all__ = ["Faults", "faults", "guarded", "quiet"]
 

@@ -13,8 +13,10 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["HIGH_DESCRIPTOR", "STAT_BUFFER", "Libc", "identity_length", "libc", "move_high"]
 

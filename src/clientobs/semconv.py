@@ -79,7 +79,7 @@ APP_INSTALLATION_ID: Final = _attribute(
 )
 HOST_NAME: Final = _attribute("host.name", DEV, "Which machine, to find what fails on one of them.", INDIRECT)
 HOST_ARCH: Final = _attribute("host.arch", DEV, "Processor architecture.")
-OS_TYPE: Final = _attribute("os.type", DEV, "Linux, windows or darwin.")
+OS_TYPE: Final = _attribute("os.type", DEV, "One of linux, windows, darwin.")
 OS_NAME: Final = _attribute("os.name", DEV, "Distribution or edition of the operating system.")
 OS_VERSION: Final = _attribute("os.version", DEV, "Version of the operating system.")
 OS_DESCRIPTION: Final = _attribute("os.description", DEV, "The operating system's own words for itself.")
@@ -113,7 +113,7 @@ PROCESS_ENVIRONMENT_VARIABLE: Final = _attribute(
 _begin("Session")
 SESSION_ID: Final = _attribute("session.id", DEV, "One run of a host, random: ties its spans and logs.")
 SESSION_PREVIOUS_ID: Final = _attribute("session.previous_id", DEV, "The session that this one follows.")
-SESSION_KIND: Final = _attribute("session.kind", OWN, "interactive, batch or farm.")
+SESSION_KIND: Final = _attribute("session.kind", OWN, "One of interactive, batch, farm.")
 SESSION_STATUS: Final = _attribute(
     "session.status", OWN, "How it ended: exited, crashed, abnormal, hung or unknown."
 )
@@ -148,20 +148,22 @@ WORKFILE_VERSION: Final = _attribute("workfile.version", OWN, "Version of the wo
 PUBLISH_VERSION: Final = _attribute("publish.version", OWN, "Version that was published.")
 
 _begin("Host application")
-DCC_NAME: Final = _attribute("dcc.name", OWN, "Maya, houdini, nuke, blender ...")
+DCC_NAME: Final = _attribute("dcc.name", OWN, "One of maya, houdini, nuke, blender ...")
 DCC_VERSION: Final = _attribute("dcc.version", OWN, "Its version.")
-DCC_MODE: Final = _attribute("dcc.mode", OWN, "gui or batch.")
+DCC_MODE: Final = _attribute("dcc.mode", OWN, "One of gui, batch.")
 DCC_SCENE_PATH: Final = _attribute("dcc.scene.path", OWN, "The open scene.", INDIRECT)
 
 _begin("Tool")
 TOOL_NAME: Final = _attribute("tool.name", OWN, "Which pipeline tool.")
 TOOL_VERSION: Final = _attribute("tool.version", OWN, "Its version.")
 TOOL_OUTCOME: Final = _attribute(
-    "tool.outcome", OWN, "ok, rejected (validation said no), cancelled or failed; only failed is a failure."
+    "tool.outcome",
+    OWN,
+    "One of ok, rejected (validation said no), cancelled, failed; only failed is a failure.",
 )
 
 _begin("Farm")
-FARM_NAME: Final = _attribute("farm.name", OWN, "Deadline, opencue, tractor, openjd ...")
+FARM_NAME: Final = _attribute("farm.name", OWN, "One of deadline, opencue, tractor, openjd ...")
 FARM_JOB_ID: Final = _attribute("farm.job.id", OWN, "The job.")
 FARM_JOB_NAME: Final = _attribute("farm.job.name", OWN, "The job's name.", INDIRECT)
 FARM_JOB_USER: Final = _attribute(
@@ -184,7 +186,7 @@ FILE_NAME: Final = _attribute("file.name", DEV, "Name without the folder.", INDI
 FILE_EXTENSION: Final = _attribute("file.extension", DEV, "Extension without the dot.")
 FILE_SIZE: Final = _attribute("file.size", DEV, "Size in bytes.")
 STORAGE_MOUNT: Final = _attribute("storage.mount", OWN, "Mount point that the path lies on.")
-STORAGE_KIND: Final = _attribute("storage.kind", OWN, "local, nfs, smb, afp, fuse ...")
+STORAGE_KIND: Final = _attribute("storage.kind", OWN, "One of local, nfs, smb, afp, fuse ...")
 STORAGE_ROOT: Final = _attribute("storage.root", OWN, "Name of the configured storage root.")
 STORAGE_ROOT_MISSING: Final = _event("storage.root_missing", OWN, "A configured storage root is not there.")
 
@@ -212,7 +214,7 @@ THREAD_NAME: Final = _attribute("thread.name", DEV, "Thread name.")
 LOG_RECORD_UID: Final = _attribute("log.record.uid", DEV, "Run and sequence number: a resend is recognized.")
 LOG_FILE_PATH: Final = _attribute("log.file.path", DEV, "Log file that the line came from.", INDIRECT)
 LOG_FILE_NAME: Final = _attribute("log.file.name", DEV, "Its name.")
-LOG_IOSTREAM: Final = _attribute("log.iostream", DEV, "stdout or stderr.")
+LOG_IOSTREAM: Final = _attribute("log.iostream", DEV, "One of stdout, stderr.")
 
 _begin("clientobs itself")
 INTERRUPTED: Final = _attribute(
@@ -229,15 +231,17 @@ CONFIG_FILE: Final = _attribute("clientobs.config.file", OWN, "Configuration fil
 CONFIG_LINE: Final = _attribute("clientobs.config.line", OWN, "Line of the problem.")
 CONFIG_KEY: Final = _attribute("clientobs.config.key", OWN, "Key, variable or argument of the problem.")
 PATCH_NAME: Final = _attribute("clientobs.patch.name", OWN, "Instrument that a breaker turned off.")
-OTEL_SIGNAL: Final = _attribute("clientobs.signal", OWN, "traces, logs or metrics.")
-JOURNAL_LANE: Final = _attribute("clientobs.journal.lane", OWN, "vital or bulk.")
+OTEL_SIGNAL: Final = _attribute("clientobs.signal", OWN, "One of traces, logs, metrics.")
+JOURNAL_LANE: Final = _attribute("clientobs.journal.lane", OWN, "One of vital, bulk.")
 METRIC_OVERFLOW: Final = _attribute(
     "otel.metric.overflow", STABLE, "True on the one series that takes what exceeds the machine's bound."
 )
 CONFIG_PROBLEM: Final = _event(
     "clientobs.config.problem", OWN, "A configuration value was left out as broken."
 )
-INIT_REPEATED: Final = _event("clientobs.init.repeated", OWN, "init() was called again; the first one holds.")
+INIT_REPEATED: Final = _event(
+    "clientobs.init.repeated", OWN, "A second init() was called; the first one holds."
+)
 STORM: Final = _event("clientobs.storm", OWN, "Records of one name came too fast and were thinned.")
 PATCH_DISABLED: Final = _event(
     "clientobs.patch.disabled", OWN, "A patch cost too much and turned itself off."
@@ -260,16 +264,16 @@ SESSIONS: Final = _metric(
 )
 
 _begin("Machine and process vitals")
-CPU_MODE: Final = _attribute("cpu.mode", DEV, "user, system, idle, iowait ...")
+CPU_MODE: Final = _attribute("cpu.mode", DEV, "One of user, system, idle, iowait ...")
 CPU_LOGICAL_NUMBER: Final = _attribute("cpu.logical_number", DEV, "Which core.")
-SYSTEM_MEMORY_STATE: Final = _attribute("system.memory.state", DEV, "used, free, cached ...")
+SYSTEM_MEMORY_STATE: Final = _attribute("system.memory.state", DEV, "One of used, free, cached ...")
 SYSTEM_DEVICE: Final = _attribute("system.device", DEV, "Which disk.")
-SYSTEM_FILESYSTEM_STATE: Final = _attribute("system.filesystem.state", DEV, "used, free or reserved.")
-SYSTEM_FILESYSTEM_TYPE: Final = _attribute("system.filesystem.type", DEV, "ext4, ntfs, nfs ...")
+SYSTEM_FILESYSTEM_STATE: Final = _attribute("system.filesystem.state", DEV, "One of used, free, reserved.")
+SYSTEM_FILESYSTEM_TYPE: Final = _attribute("system.filesystem.type", DEV, "One of ext4, ntfs, nfs ...")
 SYSTEM_FILESYSTEM_MOUNTPOINT: Final = _attribute("system.filesystem.mountpoint", DEV, "Where it is mounted.")
-SYSTEM_PAGING_STATE: Final = _attribute("system.paging.state", DEV, "used or free.")
-DISK_IO_DIRECTION: Final = _attribute("disk.io.direction", DEV, "read or write.")
-NETWORK_IO_DIRECTION: Final = _attribute("network.io.direction", DEV, "receive or transmit.")
+SYSTEM_PAGING_STATE: Final = _attribute("system.paging.state", DEV, "One of used, free.")
+DISK_IO_DIRECTION: Final = _attribute("disk.io.direction", DEV, "One of read, write.")
+NETWORK_IO_DIRECTION: Final = _attribute("network.io.direction", DEV, "One of receive, transmit.")
 NETWORK_INTERFACE_NAME: Final = _attribute("network.interface.name", DEV, "Which network interface.")
 SYSTEM_CPU_TIME: Final = _metric("system.cpu.time", DEV, "s", "counter", "Processor time by cpu.mode.")
 SYSTEM_CPU_UTILIZATION: Final = _metric("system.cpu.utilization", DEV, "1", "gauge", "Share of it in use.")

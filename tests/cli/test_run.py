@@ -21,10 +21,14 @@ posix_only = pytest.mark.skipif(os.name != "posix", reason="exec, signals and fi
 FAKE_CLIENTOBS = """
 import os, sys
 
+class Runtime:
+    running, run, reason = True, "0" * 32, ""
+
 def init():
     with open(os.environ["PROOF"], "a") as proof:
         proof.write("active %s\\n" % os.getpid())
     {more}
+    return Runtime()
 """
 
 
@@ -43,6 +47,7 @@ def studio(tmp_path: Path) -> dict[str, str]:
 
 def _write_clientobs(folder: Path, *, more: str) -> None:
     (folder / "clientobs").mkdir(exist_ok=True)
+    (folder / "opentelemetry" / "sdk").mkdir(parents=True, exist_ok=True)
     (folder / "clientobs" / "__init__.py").write_text(FAKE_CLIENTOBS.format(more=more))
 
 

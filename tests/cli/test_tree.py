@@ -142,6 +142,7 @@ def test_escape_sequences_in_names_values_and_bodies_do_not_reach_the_terminal()
     story.context = {"production.shot": evil}
     span = story.span(evil, attributes={evil: evil, "error.type": evil}, status=2, message=evil)
     story.log(evil + "\nline", span=span, attributes={"exception.type": evil, "exception.stacktrace": evil})
+    story.span("short", parent=span, attributes={evil: evil})
     trace = story.book.trace(TRACE)
     for everything in (False, True):
         view = View(now_ns=NOW, everything=everything)
@@ -180,11 +181,11 @@ def test_many_names_many_logs_and_many_roots_stay_on_one_screen() -> None:
     assert any("more log lines" in line for line in lines)
 
 
-def test_a_chain_of_100_000_spans_is_drawn_down_to_a_bound() -> None:
+def test_an_endless_recursion_is_drawn_down_to_a_bound() -> None:
     story = Story()
     parent = 0
-    for number in range(100_000):
+    for number in range(20_000):
         parent = story.span("recurse", parent=parent, at=number / 1000)
     lines = _tree(story.book)
     assert len(lines) < 40
-    assert "⋯ 99,975 more spans" in lines[-1]
+    assert "⋯ 19,975 more spans" in lines[-1]

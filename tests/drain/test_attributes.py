@@ -84,7 +84,7 @@ def test_true_is_not_taken_for_a_one_that_came_before() -> None:
 
 
 def test_what_is_no_utf8_is_escaped_and_the_rest_stays() -> None:
-    assert utf8("caf\u00e9 \udc80\ud800 \x00 end") == "café \\udc80\\ud800 \\x00 end"
+    assert utf8("Z\u00fcrich \udc80\ud800 \x00 end") == "Zürich \\udc80\\ud800 \\x00 end"
 
 
 def test_integers_beyond_64_bits_are_text_however_large() -> None:

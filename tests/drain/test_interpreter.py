@@ -30,22 +30,38 @@ def here(tmp_path: Path, executable: str | None, *, path: str = "", prefix: str 
     )  # fmt: skip
 
 
-def accepted(tmp_path: Path, surroundings: Surroundings, configured: str | None = None, network: str = "\0") -> list[str]:
+def accepted(
+    tmp_path: Path, surroundings: Surroundings, configured: str | None = None, network: str = "\0"
+) -> list[str]:
     found = find_candidates(configured, surroundings, is_network=lambda path: path.startswith(network))
     return [path for path in found.accepted if path.startswith(str(tmp_path))]
 
 
 @pytest.mark.parametrize(
-    "name", ["hython", "hython3.11", "mayapy", "mayapy2", "maya.bin", "Nuke15.0", "nuke", "blender", "UnrealEditor", "3dsmax.exe"]
+    "name",
+    [
+        "hython",
+        "hython3.11",
+        "mayapy",
+        "mayapy2",
+        "maya.bin",
+        "Nuke15.0",
+        "nuke",
+        "blender",
+        "UnrealEditor",
+        "3dsmax.exe",
+    ],
 )
 def test_a_host_application_is_refused_by_name_even_when_configured(tmp_path: Path, name: str) -> None:
     path = interpreter(tmp_path / name)
     assert judge(path) is not None
-    assert judge(path, configured=True) is not None or name in {"UnrealEditor"}
+    assert judge(path, configured=True) is not None or name == "UnrealEditor"
     assert path not in accepted(tmp_path, here(tmp_path, path))
 
 
-@pytest.mark.parametrize("name", ["python", "python3", "python3.11", "python3.13t", "Python", "pythonw.exe", "python.exe"])
+@pytest.mark.parametrize(
+    "name", ["python", "python3", "python3.11", "python3.13t", "Python", "pythonw.exe", "python.exe"]
+)
 def test_what_is_called_like_an_interpreter_may_be_tried(tmp_path: Path, name: str) -> None:
     assert judge(interpreter(tmp_path / name)) is None
 
@@ -143,5 +159,5 @@ def test_what_worked_is_remembered_until_it_changes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"path": 3}', b"\xff"])
 def test_a_damaged_memory_is_no_memory(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "drain").mkdir()
-    (tmp_path / "drain/interpreter.json").write_bytes(content)
+    (tmp_path / "drain/interpreter.known").write_bytes(content)
     assert proven(str(tmp_path), "1.0") is None

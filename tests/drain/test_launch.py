@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -28,6 +29,7 @@ from clientobs.drain.launch import (
     ensure_drain,
 )
 from clientobs.drain.lock import DrainLock, drain_folder, file_of, look
+from clientobs.journal.home import Home, prepare
 from support.drain_site import Site, is_alive, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at the drain through /proc")
@@ -46,8 +48,13 @@ class Recorder:
         return 4711
 
 
+def home_at(path: Path) -> Home:
+    return prepare(str(path / "home"), uid=os.getuid())
+
+
 def ensure(home: Path, recorder: Recorder, environ: Mapping[str, str] | None = None, **more: Any) -> Outcome:
-    return ensure_drain(CONFIG, str(home), "d1", environ or {"PATH": os.environ["PATH"]}, launcher=recorder, **more)
+    environ = environ or {"PATH": os.environ["PATH"]}
+    return ensure_drain(CONFIG, home_at(home), "d1", environ, launcher=recorder, **more)
 
 
 def test_captured_output_ends_with_the_host_though_the_drain_lives_on(site: Site) -> None:
@@ -67,13 +74,14 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGTERM])
 os.set_inheritable(os.open({str(secret)!r}, os.O_RDWR), True)
 os.set_inheritable(os.pipe()[1], True)
 ensure()
-assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == {{signal.SIGUSR1, signal.SIGTERM}}, "the host's mask changed"
+assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == {{signal.SIGUSR1, signal.SIGTERM}}, "changed"
 """)
     drain = site.drain()
     names = {name for number, name in drain["fds"].items() if int(number) < 3}
     others = {name for number, name in drain["fds"].items() if int(number) >= 3}
     assert names == {"/dev/null"}
-    assert others <= {f"{site.home}/drain/d1.lock", f"/proc/{drain['pid']}/fd"}
+    locks = {f"{site.home}/drain/{name}.lock" for name in ("d1", "none")}
+    assert others <= {*locks, f"/proc/{drain['pid']}/fd"}
     assert drain["blocked"] == 0
     assert not drain["ignored"] & (1 << (signal.SIGTERM - 1) | 1 << (signal.SIGHUP - 1))
     assert drain["sid"] == drain["pid"]
@@ -94,12 +102,13 @@ def test_a_terminated_drain_leaves_and_frees_its_lock(site: Site) -> None:
 def test_the_environment_keeps_credentials_and_loses_what_belongs_to_the_host(site: Site) -> None:
     dirty = {
         "PYTHONHOME_": "x", "PYTHONSTARTUP": "/opt/maya/start.py", "LD_PRELOAD_X": "/opt/maya/libtbb.so",
-        "DYLD_LIBRARY_PATH": "/opt", "QT_PLUGIN_PATH": "/opt", "SGTK_CONTEXT": "pickle", "TRACEPARENT": "00-1-2-01",
+        "DYLD_LIBRARY_PATH": "/opt", "QT_PLUGIN_PATH": "/opt", "SGTK_CONTEXT": "pickle",
+        "TRACEPARENT": "00-1-2-01",
     }  # fmt: skip
-    site.run("ensure()", OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20T0PS3CRET", HTTPS_PROXY="http://p:1", **dirty)
+    kept = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20T0PS3CRET", "HTTPS_PROXY": "http://p:1"}
+    site.run("ensure()", more={**kept, **dirty})
     drain = site.drain()
-    assert drain["environ"]["OTEL_EXPORTER_OTLP_HEADERS"] == "authorization=Bearer%20T0PS3CRET"
-    assert drain["environ"]["HTTPS_PROXY"] == "http://p:1"
+    assert drain["environ"].items() >= kept.items()
     assert not set(dirty) & set(drain["environ"])
     assert not [name for name in drain["environ"] if name.startswith(("PYTHON", "LD_", "DYLD_", "QT_"))]
     assert drain["isolated"] == 1
@@ -116,8 +125,25 @@ def test_no_credential_is_on_disk_or_in_a_command_line(site: Site) -> None:
 
 
 def test_the_hosts_process_loads_nothing_heavy_to_start_a_drain(site: Site) -> None:
-    heavy = ["subprocess", "shutil", "socket", "ssl", "http.client", "urllib.request", "multiprocessing", "asyncio"]
-    heavy += ["google.protobuf", "grpc", "psutil", "importlib.metadata", "hashlib", "platform", "concurrent.futures"]
+    heavy = [
+        "subprocess",
+        "shutil",
+        "socket",
+        "ssl",
+        "http.client",
+        "urllib.request",
+        "multiprocessing",
+        "asyncio",
+    ]
+    heavy += [
+        "google.protobuf",
+        "grpc",
+        "psutil",
+        "importlib.metadata",
+        "hashlib",
+        "platform",
+        "concurrent.futures",
+    ]
     loaded = site.run(f"ensure(); print([name for name in {heavy!r} if name in sys.modules])")
     assert loaded == "[]"
     assert site.drain()
@@ -131,7 +157,9 @@ print(type(ensure()).__name__)
 """
     begin = str(time.time() + 2.0)
     hosts = [
-        subprocess.Popen([*site.command(program), begin], stdout=subprocess.PIPE, text=True, env=site.environ())
+        subprocess.Popen(
+            [*site.command(program), begin], stdout=subprocess.PIPE, text=True, env=site.environ()
+        )
         for _ in range(20)
     ]
     answers = [host.communicate(timeout=60)[0].strip() for host in hosts]
@@ -220,14 +248,16 @@ def test_a_package_on_network_storage_runs_from_a_verified_local_copy(site: Site
     assert broken.read_bytes() == (site.folder / "clientobs/drain/lock.py").read_bytes()
 
 
-def test_an_unfit_interpreter_hands_on_to_the_next_and_the_fit_one_is_remembered(site: Site, tmp_path: Path) -> None:
+def test_an_unfit_interpreter_hands_on_to_the_next_and_the_fit_one_is_remembered(
+    site: Site, tmp_path: Path
+) -> None:
     (tmp_path / "unfit").mkdir()
     unfit = tmp_path / "unfit/python3"
     unfit.symlink_to(os.path.realpath(sys.executable))
     site.run(f"ensure(python={str(unfit)!r})")
     drain = site.drain()
     assert drain["python"] != str(unfit)
-    memory = json.loads((site.home / "drain/interpreter.json").read_text())
+    memory = json.loads((site.home / "drain/interpreter.known").read_text())
     assert memory["path"] == drain["python"]
     assert memory["unfit"] == [[str(unfit), "can't import what the drain needs: this interpreter is unfit"]]
 
@@ -238,9 +268,15 @@ def test_an_interpreter_that_says_nothing_is_not_the_first_of_the_next_launch(tm
     silent.chmod(0o755)
     config = Config(delivery=CONFIG.delivery, drain=DrainConfig(python=str(silent)))
     recorder = Recorder()
-    for minute in range(2):
+    minutes = iter((1e9, 1e9 + 60.0))
+    for _ in range(2):
         ensure_drain(
-            config, str(tmp_path), "d1", {"PATH": ""}, launcher=recorder, now=lambda minute=minute: 1e9 + 60 * minute
+            config,
+            home_at(tmp_path),
+            "d1",
+            {"PATH": ""},
+            launcher=recorder,
+            now=functools.partial(next, minutes),
         )
     first, second = (path for path, *_ in recorder.calls)
     assert first == str(silent)
@@ -253,7 +289,9 @@ def test_a_sys_executable_that_is_the_host_is_never_started(site: Site, tmp_path
         sentinel = tmp_path / name
         sentinel.write_text(f"#!/bin/sh\necho {name} >> {started}\n")
         sentinel.chmod(0o755)
-        site.run(f"sys.executable = sys._base_executable = {str(sentinel)!r}; print(ensure(destination={name[:4]!r}))")
+        site.run(
+            f"sys.executable = sys._base_executable = {str(sentinel)!r}\nensure(destination={name[:4]!r})"
+        )
     until(lambda: len(site.pids()) == 4)
     assert {facts["python"] for facts in site.seen()}.isdisjoint({str(tmp_path / "python3")})
     assert not started.exists()
@@ -275,22 +313,22 @@ def test_without_an_interpreter_the_outcome_says_what_was_refused(tmp_path: Path
 def test_only_process_mode_starts_anything(mode: Any, tmp_path: Path) -> None:
     config = Config(delivery=CONFIG.delivery, drain=DrainConfig(mode=mode))
     recorder = Recorder()
-    outcome = ensure_drain(config, str(tmp_path), "d1", {}, launcher=recorder)
+    outcome = ensure_drain(config, home_at(tmp_path), "d1", {}, launcher=recorder)
     assert isinstance(outcome, NotNeeded)
     assert mode in outcome.reason
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "home/drain").exists()
     assert recorder.calls == []
 
 
 def test_without_a_destination_nothing_is_started(tmp_path: Path) -> None:
-    assert isinstance(ensure_drain(Config(), str(tmp_path), "", {}, launcher=Recorder()), NotNeeded)
+    assert isinstance(ensure_drain(Config(), home_at(tmp_path), "", {}, launcher=Recorder()), NotNeeded)
 
 
 def test_what_the_machine_refuses_is_an_outcome_and_never_an_exception(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faults, "strict", False)
-    (tmp_path / "drain").symlink_to(tmp_path)
+    Path(home_at(tmp_path).path, "drain").symlink_to(tmp_path)
     outcome = ensure(tmp_path, Recorder())
     assert isinstance(outcome, Failed)
     assert "JournalError" in outcome.reason
@@ -299,8 +337,9 @@ def test_what_the_machine_refuses_is_an_outcome_and_never_an_exception(
 
 
 def test_a_drain_of_ops_is_left_alone_by_a_newer_host(tmp_path: Path) -> None:
-    drain_folder(str(tmp_path))
-    lock = DrainLock.acquire(file_of(str(tmp_path), "d1", "lock"), version="0.0.1", steward="ops")
+    home = home_at(tmp_path).path
+    drain_folder(home)
+    lock = DrainLock.acquire(file_of(home, "d1", "lock"), version="0.0.1", steward="ops")
     assert lock is not None
     try:
         assert ensure(tmp_path, Recorder()) == AlreadyRunning(pid=os.getpid(), version="0.0.1")
@@ -309,8 +348,9 @@ def test_a_drain_of_ops_is_left_alone_by_a_newer_host(tmp_path: Path) -> None:
 
 
 def test_while_another_process_launches_nobody_else_does(tmp_path: Path) -> None:
-    drain_folder(str(tmp_path))
-    turn = DrainLock.acquire(file_of(str(tmp_path), "d1", "launching"))
+    home = home_at(tmp_path).path
+    drain_folder(home)
+    turn = DrainLock.acquire(file_of(home, "d1", "launching"))
     assert turn is not None
     recorder = Recorder()
     assert isinstance(ensure(tmp_path, recorder), Throttled)

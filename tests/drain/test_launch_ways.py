@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from clientobs.drain import launch_linux, launch_posix, launch_windows
-from support.drain_site import until
+from support.drain_site import SOURCE, until
 
 linux = pytest.mark.skipif(not launch_linux.available(), reason="the libc chain is for Linux with glibc")
 posix = pytest.mark.skipif(os.name != "posix", reason="a POSIX way")
@@ -46,7 +46,8 @@ worker = threading.Thread(target=launch_all)
 worker.start()
 worker.join()
 time.sleep(0.05)
-print(json.dumps({"met": met, "signals": signals, "zombies": open("/proc/self/task/%d/children" % os.getpid()).read()}))
+children = open(f"/proc/self/task/{os.getpid()}/children").read()
+print(json.dumps({"met": met, "signals": signals, "children": children}))
 sys.stdout.flush()
 os._exit(0)
 """
@@ -55,7 +56,7 @@ os._exit(0)
 def busy_host(log: Path, launches: int) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", BUSY_HOST, str(log), str(launches)],
-        capture_output=True, text=True, check=True, timeout=100, env={"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        capture_output=True, text=True, check=True, timeout=100, env={"PYTHONPATH": str(SOURCE.parent)},
     )  # fmt: skip
     until(lambda: log.read_text().count("\n") == launches)
     return dict(json.loads(done.stdout))
@@ -63,13 +64,13 @@ def busy_host(log: Path, launches: int) -> dict[str, Any]:
 
 @linux
 def test_a_busy_host_that_waits_for_children_meets_none_and_sees_no_signal(tmp_path: Path) -> None:
-    assert busy_host(tmp_path / "log", 25) == {"met": [], "signals": [], "zombies": ""}
+    assert busy_host(tmp_path / "log", 25) == {"met": [], "signals": [], "children": ""}
 
 
 @linux
 @pytest.mark.torture
 def test_two_hundred_launches_leave_no_trace_in_a_busy_host(tmp_path: Path) -> None:
-    assert busy_host(tmp_path / "log", 200) == {"met": [], "signals": [], "zombies": ""}
+    assert busy_host(tmp_path / "log", 200) == {"met": [], "signals": [], "children": ""}
 
 
 @linux
@@ -81,10 +82,17 @@ def test_the_pid_that_is_returned_is_the_programs(tmp_path: Path) -> None:
 
 @linux
 def test_arguments_and_environment_arrive_as_they_are(tmp_path: Path) -> None:
-    program = "import os, sys, json; json.dump([sys.argv[1:], dict(os.environ)], open('got.part', 'w')); os.rename('got.part', 'got')"
+    program = """
+import os, sys, json
+json.dump([sys.argv[1:], dict(os.environ)], open('got.part', 'w'))
+os.rename('got.part', 'got')
+"""
     odd = ["", "a b", "ä\udcff", '"$HOME"', "x" * 100_000]
     launch_linux.launch(
-        sys.executable, [sys.executable, "-I", "-c", program, *odd], [("ODD", "=ü\n"), ("E", "")], str(tmp_path)
+        sys.executable,
+        [sys.executable, "-I", "-c", program, *odd],
+        [("ODD", "=ü\n"), ("E", "")],
+        str(tmp_path),
     )
     until((tmp_path / "got").exists)
     arguments, environ = json.loads((tmp_path / "got").read_text())

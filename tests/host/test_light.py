@@ -15,10 +15,21 @@ with clientobs.context(project="demo", shot="sh010"):
             clientobs.event("step", "one more")
 """
 
-HEAVY = (
-    "google.protobuf grpc requests urllib3 http.client multiprocessing asyncio ssl psutil wrapt rich"
-    " opentelemetry.sdk.metrics opentelemetry.exporter"
-).split()
+HEAVY = [
+    "google.protobuf",
+    "grpc",
+    "requests",
+    "urllib3",
+    "http.client",
+    "multiprocessing",
+    "asyncio",
+    "ssl",
+    "psutil",
+    "wrapt",
+    "rich",
+    "opentelemetry.sdk.metrics",
+    "opentelemetry.exporter",
+]
 
 
 def test_importing_clientobs_imports_nothing_of_opentelemetry_and_starts_nothing() -> None:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from clientobs.journal.home import Home
     from clientobs.journal.writer import Journal
 
-posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no closerange over the C runtime's numbers")
+posix = pytest.mark.skipif(
+    os.name != "posix", reason="Windows has no closerange over the C runtime's numbers"
+)
 
 
 @pytest.fixture(params=["under the GIL", "through os"])
@@ -71,7 +73,7 @@ def _close_and_open_a_scene(place: Home, tmp_path: Path, loss: LossLedger, upper
     descriptor = current(journal)._fd
     os.closerange(3, upper)
     # The host's scene and textures: one of them under the number that was our segment's.
-    opened = []
+    opened: list[int] = []
     while not opened or (opened[-1] < descriptor and upper > 900):
         path = tmp_path / f"scene{len(opened)}"
         opened.append(os.open(path, os.O_RDWR | os.O_CREAT, 0o644))
@@ -146,7 +148,9 @@ def _is_ours(number: int, place: Home) -> bool:
 
 
 @posix
-def test_descriptors_are_as_high_as_a_low_limit_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_descriptors_are_as_high_as_a_low_limit_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrlimit", lambda which: (256, 256))
     high = _libc.move_high(os.open(tmp_path / "file", os.O_CREAT | os.O_WRONLY))

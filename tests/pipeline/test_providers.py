@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import opentelemetry.trace as trace_api
 import pytest
@@ -15,6 +14,10 @@ from opentelemetry.util._once import Once
 
 import clientobs
 from support.readback import seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +57,7 @@ def test_the_applications_provider_is_joined(home: Path) -> None:
     assert seen(home).span("both").trace_id == exporter.get_finished_spans()[0].context.trace_id
 
 
-def test_a_provider_set_after_ours_is_honoured_and_fed(
-    home: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_provider_set_after_ours_is_honoured_and_fed(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     clientobs.init("tool")
     early = trace_api.get_tracer("early")
     provider, exporter = _exporting()

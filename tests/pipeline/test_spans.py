@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -13,8 +12,14 @@ import clientobs
 from clientobs._clock import Clock
 from clientobs.journal.format import Kind
 from clientobs.pipeline.lean import LeanSpan
-from clientobs.runtime.runtime import Runtime
 from support.readback import seen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from clientobs.runtime.runtime import Runtime
 
 
 def test_our_spans_are_lean_on_this_release_of_the_sdk(runtime: Runtime) -> None:
@@ -43,7 +48,7 @@ def test_a_lean_span_is_written_as_the_sdks_own(runtime: Runtime, home: Path) ->
     lean, sdk = records.span("lean.renamed"), records.span("sdk.renamed")
     for name in ("kind", "attributes", "links", "events", "status", "status_message", "dropped", "flags"):
         assert getattr(lean, name) == getattr(sdk, name), name
-    assert lean.attributes == {"a": [1, 2], "b": True} or lean.attributes == {"a": (1, 2), "b": True}
+    assert lean.attributes == {"a": [1, 2], "b": True}
 
 
 def test_a_started_span_is_written_before_its_end(runtime: Runtime, home: Path) -> None:

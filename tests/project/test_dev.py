@@ -77,6 +77,7 @@ def test_a_shim_that_refuses_is_passed_over(dev: ModuleType, tmp_path: Path) -> 
     assert dev.version_of(sys.executable) == sys.version.split()[0]
 
 
+@pytest.mark.torture  # a dozen seconds, and every run of .ci/run does it
 def test_a_fresh_environment_has_pip(dev: ModuleType) -> None:
     python = str(Path(dev.venv_scripts(), "python"))
     dev.make_venv(sys.executable, str(Path(dev.ROOT, ".venv")), python, options(dev, "test"))

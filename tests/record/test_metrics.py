@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import clientobs
 from clientobs.errors import ConfigError
-from clientobs.runtime.runtime import Runtime
 from support.readback import seen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clientobs.runtime.runtime import Runtime
 
 
 def test_deltas_of_each_kind_are_written_at_the_end(runtime: Runtime, home: Path) -> None:
@@ -21,7 +25,12 @@ def test_deltas_of_each_kind_are_written_at_the_end(runtime: Runtime, home: Path
     (record,) = seen(home).metrics
     rows = {row[1]: row for row in record.metrics}
     (point,) = rows["frames"][6]
-    assert (rows["frames"][4], rows["frames"][5], point[0], point[1]) == ("sum", True, {"renderer": "karma"}, 25)
+    assert (rows["frames"][4], rows["frames"][5], point[0], point[1]) == (
+        "sum",
+        True,
+        {"renderer": "karma"},
+        25,
+    )
     assert rows["load.time"][6][0][1][:2] == (1, 12.5)
     assert rows["queue"][4] == "gauge"
     assert rows["queue"][6][0][1] == 3

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
-from opentelemetry import trace
 
 import clientobs
 from clientobs.record.carrier import read_incoming
 from clientobs.record.production import attribute_names
-from clientobs.runtime.runtime import Runtime
 from support.readback import seen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clientobs.runtime.runtime import Runtime
 
 
 def test_contexts_nest_and_reach_spans_logs_and_other_instrumentations(runtime: Runtime, home: Path) -> None:
     clientobs.set_context(project="demo")
-    with clientobs.context(sequence="sq010", shot="sh020"), clientobs.span("outer"):
-        with clientobs.context(shot="sh030", **{"workfile_version": 7}):
-            trace.get_tracer("some.library").start_span("foreign").end()
-            clientobs.event("checked", "All is well")
+    with (
+        clientobs.context(sequence="sq010", shot="sh020"),
+        clientobs.span("outer"),
+        clientobs.context(shot="sh030", workfile_version=7),
+    ):
+        trace.get_tracer("some.library").start_span("foreign").end()
+        clientobs.event("checked", "All is well")
     with clientobs.span("after"):
         pass
     records = seen(home)
@@ -64,12 +71,10 @@ def test_one_context_is_written_once_a_segment(runtime: Runtime, home: Path) -> 
 def test_the_carrier_names_trace_and_production_and_nothing_goes_into_otel_baggage(
     runtime: Runtime, home: Path
 ) -> None:
-    from opentelemetry import baggage
-
     with clientobs.context(project="bäm", shot="sq010/sh020"), clientobs.span("submit"):
         carried = clientobs.carrier()
         assert baggage.get_all() == {}
-        assert clientobs.trace_id() in carried["TRACEPARENT"]
+        assert str(clientobs.trace_id()) in carried["TRACEPARENT"]
     incoming = read_incoming(carried, ("tracecontext", "baggage"))
     assert incoming.span_id == seen(home).span("submit").span_id
     assert incoming.production == {"production.project": "bäm", "production.shot": "sq010/sh020"}

@@ -8,14 +8,18 @@ import inspect
 import threading
 import traceback
 import weakref
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import clientobs
-from clientobs.runtime.runtime import Runtime
 from support.readback import seen
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator, Iterator
+    from pathlib import Path
+
+    from clientobs.runtime.runtime import Runtime
 
 
 def test_a_span_is_written_with_its_attributes_and_children(runtime: Runtime, home: Path) -> None:
@@ -33,9 +37,12 @@ def test_a_span_is_written_with_its_attributes_and_children(runtime: Runtime, ho
 
 def test_the_exception_passes_untouched_and_is_logged_once(runtime: Runtime, home: Path) -> None:
     error = ValueError("no such codec: libx265")
-    with pytest.raises(ValueError, match="libx265") as caught, clientobs.span("publish"):
-        with clientobs.span("encode"):
-            raise error
+    with (
+        pytest.raises(ValueError, match="libx265") as caught,
+        clientobs.span("publish"),
+        clientobs.span("encode"),
+    ):
+        raise error
     assert caught.value is error
     assert not hasattr(error, "__notes__")
     assert vars(error) == {}
@@ -157,7 +164,7 @@ def test_a_generators_span_is_current_only_while_it_runs(runtime: Runtime, home:
 def test_a_generator_behaves_as_without_us(runtime: Runtime) -> None:
     log: list[object] = []
 
-    def talk() -> Iterator[object]:
+    def talk() -> Generator[object, object, str]:
         try:
             got = yield "first"
             log.append(got)
@@ -165,7 +172,7 @@ def test_a_generator_behaves_as_without_us(runtime: Runtime) -> None:
                 yield "second"
             except KeyError as error:
                 log.append(error.args)
-            return "result"  # noqa: B901  # what StopIteration carries is part of the behaviour
+            return "result"  # what StopIteration carries is part of the behaviour
         finally:
             log.append("closed")
 

@@ -1,9 +1,8 @@
 """An installation of clientobs whose drain does as it is told by files: for tests of a drain's life.
 
-The package is copied and only its service replaced, so start, lock, hand-over and exit are the real ones, in real
-processes. The stub writes what it found of its surroundings to `<home>/seen/<pid>.json`, stays while `<home>/live`
-exists, and dies at once where `<home>/die` does.
-"""
+The package is copied and only its service replaced, so start, lock, hand-over and exit are the real ones,
+in real processes. The stub writes what it found of its surroundings to `<home>/seen/<pid>.json`, stays
+while `<home>/live` exists, and dies at once where `<home>/die` does."""
 
 from __future__ import annotations
 
@@ -24,15 +23,14 @@ import pytest
 T = TypeVar("T")
 
 SOURCE = Path(__file__).parents[2] / "src" / "clientobs"
-SERVICE = '''
-import json, os, resource, signal, sys
+SERVICE = """
+import json, os, resource, sys, time
 if "unfit" in sys.executable:
     raise ImportError("this interpreter is unfit")
-from clientobs.drain.life import Round
 
-class Stub:
-    def __init__(self, config, home):
-        self.home = home
+class Service:
+    def __init__(self, *, home, config, **_options):
+        self.home = home = home.path
         if os.path.exists(f"{home}/die"):
             os._exit(9)
         fds = {}
@@ -55,30 +53,37 @@ class Stub:
             json.dump(facts, file)
         os.rename(f"{home}/seen/{os.getpid()}.part", f"{home}/seen/{os.getpid()}.json")
 
-    def step(self):
-        return Round(live=self.has_work(), waiting=False, pause=0.02)
+    @property
+    def idle(self):
+        return not os.path.exists(f"{self.home}/live")
 
-    def has_work(self):
-        return os.path.exists(f"{self.home}/live")
+    def step(self):
+        return False
+
+    def rest(self, read_more):
+        time.sleep(0.02)
+
+    def wake(self):
+        pass
 
     def close(self):
         pass
-
-def build(config, home, destination):
-    return Stub(config, home)
-'''
-HOST = '''
+"""
+HOST = """
 import json, os, sys, threading, time
 from clientobs.config.model import Config, DeliveryConfig, DrainConfig, EndpointConfig
 from clientobs.drain import launch
+from clientobs.journal.home import prepare
 
-def ensure(home=None, destination="d1", idle=0.2, **options):
+def ensure(destination="d1", idle=0.2, **options):
     headers = (("authorization", "Bearer T0PS3CRET"),)
     delivery = DeliveryConfig(traces=EndpointConfig(url="http://127.0.0.1:9/v1/traces", headers=headers))
     drain = DrainConfig(idle_seconds=idle, python=options.pop("python", None))
     config = Config(delivery=delivery, drain=drain)
-    return launch.ensure_drain(config, home or os.environ["HOME_OF_TEST"], destination, dict(os.environ), **options)
-'''
+    home = prepare(os.environ["HOME_OF_TEST"], uid=os.getuid())
+    options.setdefault("is_network", lambda path: False)
+    return launch.ensure_drain(config, home, destination, dict(os.environ), **options)
+"""
 
 
 class Site:
@@ -116,10 +121,15 @@ class Site:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
         return {**kept, "PYTHONPATH": str(folder or self.folder), "HOME_OF_TEST": str(self.home), **more}
 
-    def run(self, program: str, folder: Path | None = None, **more: str) -> str:
+    def run(self, program: str, *, folder: Path | None = None, more: dict[str, str] | None = None) -> str:
         """Run a host program to its end, its output captured by pipes, and return what it printed."""
         done = subprocess.run(
-            self.command(program), capture_output=True, text=True, timeout=30, env=self.environ(folder, **more), check=False
+            self.command(program),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env=self.environ(folder, **(more or {})),
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -146,7 +156,10 @@ class Site:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and is_alive(int(entry.name)):
                 with contextlib.suppress(OSError):
-                    if b"start.py" in (line := (entry / "cmdline").read_bytes()) and os.fsencode(self.home) in line:
+                    if (
+                        b"start.py" in (line := (entry / "cmdline").read_bytes())
+                        and os.fsencode(self.home) in line
+                    ):
                         found.append(int(entry.name))
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,11 @@ def make_journal(
     )
     clock = Clock() if mono is None else Clock(wall=lambda: 10**18, mono=mono)
     return Journal(
-        home, identity, config=JournalConfig(**config), clock=clock, loss=LossLedger() if loss is None else loss
+        home,
+        identity,
+        config=JournalConfig(**config),
+        clock=clock,
+        loss=LossLedger() if loss is None else loss,
     )
 
 
@@ -68,17 +73,15 @@ class Contents:
     """By run/name."""
 
     def frames(self, kind: Kind) -> list[Frame]:
-        return [
-            frame for reading in self.readings.values() for frame in reading.frames if frame.kind == kind
-        ]
+        return [frame for reading in self.readings.values() for frame in reading.frames if frame.kind == kind]
 
     def logs(self) -> list[bytes]:
         """Payloads of LOG records: what tests append."""
         return [frame.payload for frame in self.frames(Kind.LOG)]
 
-    def notes(self, type: str) -> list[dict[str, Any]]:
+    def notes(self, note_type: str) -> list[dict[str, Any]]:
         notes = [decode(frame.kind, frame.payload) for frame in self.frames(Kind.NOTE)]
-        return [note.values for note in notes if isinstance(note, NoteRecord) and note.type == type]
+        return [note.values for note in notes if isinstance(note, NoteRecord) and note.type == note_type]
 
     @property
     def torn(self) -> int:
@@ -93,7 +96,7 @@ class Contents:
         headers = [reading.header for reading in self.readings.values()]
         return {header.run: header.role for header in headers if header is not None}
 
-    def unresolved_contexts(self, contexts_of: dict[bytes, tuple[int, ...]]) -> list[bytes]:
+    def unresolved_contexts(self, contexts_of: Mapping[bytes, tuple[int, ...]]) -> list[bytes]:
         """Return payloads whose contexts are not in their segment before them."""
         missing = []
         for reading in self.readings.values():

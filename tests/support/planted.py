@@ -64,7 +64,16 @@ INNOCENT_WORDS = (
     *("keyframe", "keyer", "key", "keys", "session", "author", "passes", "pass", "token_ring.ma", "monkey"),
     *("hotkey", "passport", "render pass", "compass", "bypass", "beauty_pass", "shape_key", "tokenizer"),
     *("secretary", "authored", "authority", "basic animation", "bearer of the ring", "cookieCutter", "sign"),
-    *("signature", "design", "turkey", "donkey_rig", "keyLight", "max_tokens", "passthrough", "password_file"),
+    *(
+        "signature",
+        "design",
+        "turkey",
+        "donkey_rig",
+        "keyLight",
+        "max_tokens",
+        "passthrough",
+        "password_file",
+    ),
     *("key_count", "session.id", "sessions", "user", "cred_roll", "credits", "PWD=/mnt/show/seq010", "ok"),
     *("keyJointLeft.rotateX", "lighs_", "opacity", "/mnt/show/seq010/sh0010/comp_v012.nk", "P:/show/x.ma"),
     *("http://nas:8080/a@b", "ssh://git@github.example/x", "12:30", "frame=1001", "v001", "{root}/sq010"),
@@ -91,10 +100,14 @@ def tokens() -> st.SearchStrategy[str]:
     upper = st.text(alphabet=string.ascii_uppercase + string.digits, min_size=16, max_size=16)
     return st.one_of(
         st.tuples(
-            st.sampled_from(("ghp_", "gho_", "ghs_", "github_pat_11", "glpat-", "glsa_", "glc_", "npm_", "hf_")),
+            st.sampled_from(
+                ("ghp_", "gho_", "ghs_", "github_pat_11", "glpat-", "glsa_", "glc_", "npm_", "hf_")
+            ),
             body,
         ).map("".join),
-        st.tuples(st.sampled_from(("xoxb-12-", "xoxp-34-", "xapp-1-", "AIza", "ya29.", "hvs.", "pypi-")), body).map("".join),
+        st.tuples(
+            st.sampled_from(("xoxb-12-", "xoxp-34-", "xapp-1-", "AIza", "ya29.", "hvs.", "pypi-")), body
+        ).map("".join),
         st.tuples(st.sampled_from(("AKIA", "ASIA")), upper).map("".join),
         st.tuples(body, body).map(lambda parts: f"eyJhbGci{parts[0]}.eyJzdWIi{parts[1]}.c2lnbmF0dXJl"),
         body.map(lambda text: "Bearer 7" + text),

@@ -7,11 +7,18 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import clientobs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["answer_of", "run_program"]
+
+# The program runs the very code that the test has imported, installed or not.
+_SOURCES = str(Path(clientobs.__file__).parents[1])
 
 
 def run_program(
@@ -24,7 +31,7 @@ def run_program(
     """Run `source`; the journal home is that of the calling test unless `environ` says otherwise."""
     return subprocess.run(
         [sys.executable, *flags, "-c", textwrap.dedent(source), *arguments],
-        env={**os.environ, **(environ or {})},
+        env={**os.environ, "PYTHONPATH": _SOURCES, **(environ or {})},
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -48,7 +48,9 @@ class Seen:
 
     def span(self, name: str) -> SpanRecord:
         found = [span for span in self.spans if span.name == name]
-        assert len(found) == 1, f"{len(found)} ended spans named {name!r} among {[s.name for s in self.spans]}"
+        assert len(found) == 1, (
+            f"{len(found)} ended spans named {name!r} among {[s.name for s in self.spans]}"
+        )
         return found[0]
 
     def context_of(self, name: str) -> dict[str, Any]:
@@ -66,8 +68,8 @@ class Seen:
     def metrics(self) -> list[MetricsRecord]:
         return [one.record for one in self.of(Kind.METRICS)]
 
-    def notes(self, type: str) -> list[dict[str, Any]]:
-        return [one.record.values for one in self.of(Kind.NOTE) if one.record.type == type]
+    def notes(self, sort: str) -> list[dict[str, Any]]:
+        return [one.record.values for one in self.of(Kind.NOTE) if one.record.type == sort]
 
 
 def seen(home: Path | str) -> Seen:

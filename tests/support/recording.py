@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 import clientobs
-from clientobs.runtime.runtime import Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clientobs.runtime.runtime import Runtime
 
 __all__ = ["runtime"]
 

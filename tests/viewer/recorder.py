@@ -17,6 +17,7 @@ from clientobs.journal.home import prepare
 from clientobs.journal.writer import Journal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from clientobs.journal.records import LogRecord, SpanRecord
@@ -32,9 +33,10 @@ class Recorder:
         home: Path,
         *,
         session: str | None = None,
+        destination: str = "",
         clock: Clock | None = None,
         config: JournalConfig | None = None,
-        **resource: Any,
+        resource: Mapping[str, Any] | None = None,
     ) -> None:
         self.run = ids.hex_id()
         self.session = session or ids.hex_id()
@@ -42,7 +44,12 @@ class Recorder:
         named = {"service.name": "publisher", "host.name": "ws-12"}
         self.journal = Journal(
             prepare(str(home), uid=uid),
-            RunIdentity(run=self.run, session=self.session, resource=named | resource),
+            RunIdentity(
+                run=self.run,
+                session=self.session,
+                destination=destination,
+                resource=named | dict(resource or {}),
+            ),
             config=config or JournalConfig(free_floor_bytes=0),
             clock=clock or Clock(),
             loss=LossLedger(),

@@ -108,7 +108,7 @@ def a_failed_publish(frames: int = 24) -> TraceBook:
         "production.task": "comp", "tool.name": "publisher", "tool.version": "2.1.0",
     }  # fmt: skip
     story.run.resource |= {"dcc.name": "nuke", "dcc.version": "15.1v2"}
-    failed = {"status": 2, "attributes": {"error.type": "PermissionError"}}
+    failed: dict[str, Any] = {"status": 2, "attributes": {"error.type": "PermissionError"}}
     root = story.span("publish_shot", took=4310, **failed)
     story.span("collect", at=2, took=12.5, parent=root, attributes={"files": 24, "bytes": 81_000_000})
     render = story.span("render", at=40, took=2100, parent=root, attributes={"renderer": "arnold"})

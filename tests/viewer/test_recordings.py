@@ -46,9 +46,9 @@ def test_a_trace_comes_back_with_its_context_logs_and_resource(tmp_path: Path) -
 
 def test_the_last_trace_is_found_without_reading_older_segments(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    for number, trace in enumerate((TRACE, OTHER)):
+    for number, trace_id in enumerate((TRACE, OTHER)):
         run = Recorder(home)
-        run.span(span_record(number + 1, f"work {number}", trace=trace, at=number * 3_600_000))
+        run.span(span_record(number + 1, f"work {number}", trace=trace_id, at=number * 3_600_000))
         run.close()
         _age(home, run.run, seconds=3600 * (2 - number))
     recordings = _recordings(home)

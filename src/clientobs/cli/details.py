@@ -52,8 +52,8 @@ def state_words(span: Span) -> Line:
     if state in {"open", "interrupted"}:
         return [("running" if state == "open" else "interrupted", state)]
     if state == "failed":
-        reason = attributes.get(semconv.ERROR_TYPE) or span.record.status_message or "failed"
-        return [(value(reason, 60), "error")]
+        kind = str(attributes.get(semconv.ERROR_TYPE, "")).rpartition(".")[2]
+        return [(value(kind or span.record.status_message or "failed", 60), "error")]
     outcome = attributes.get(semconv.TOOL_OUTCOME)
     return [(value(outcome, 20), "warn")] if outcome not in {None, "ok"} else []
 
@@ -110,16 +110,19 @@ def log_lines(log: Log, start_ns: int, *, everything: bool) -> Iterator[Line]:
         body = told if not body or body in told else f"{body}  {told}"
     lines = body.splitlines() or [""]
     shown = lines if everything else lines[:_BODY_LINES]
+    offset = f"{_offset(log.time_ns - start_ns)}  "
+    indent = " " * cell_width(offset)
     yield [
-        (f"{_offset(log.time_ns - start_ns)}  ", "dim"),
+        (offset, "dim"),
         (f"{label:<5}  ", style or "dim"),
         _text(shown[0], style),
     ]
     for line in shown[1:]:
-        yield [("         ", ""), _text(line, style)]
+        yield [(indent, ""), _text(line, style)]
     if len(shown) < len(lines):
-        yield [("         ", ""), (f"⋯ {number(len(lines) - len(shown), 'more line')}", "dim")]
-    yield from _stack(attributes.get(semconv.EXCEPTION_STACKTRACE), everything=everything)
+        yield [(indent, ""), (f"⋯ {number(len(lines) - len(shown), 'more line')}", "dim")]
+    for text in _stack(attributes.get(semconv.EXCEPTION_STACKTRACE), everything=everything):
+        yield [(indent, ""), (text, "dim")]
 
 
 def event_line(event: SpanEvent, start_ns: int, room: int) -> Line:
@@ -182,14 +185,14 @@ def _text(line: str, style: str) -> Piece:
     return shorten(visible(line), 400), style
 
 
-def _stack(stack: Any, *, everything: bool) -> Iterator[Line]:
+def _stack(stack: Any, *, everything: bool) -> list[str]:
+    """Return the lines of a stack trace, or the place of its last frame."""
     if not isinstance(stack, str) or not stack:
-        return
+        return []
     if everything:
-        for line in stack.rstrip().splitlines():
-            yield [("         ", ""), (visible(line), "dim")]
-        return
+        return [visible(line) for line in stack.rstrip().splitlines()]
     frames = _LAST_FRAME.findall(stack)
-    if frames:
-        path, line_number, function = frames[-1]
-        yield [("         ", ""), (f"at {visible(path)}:{line_number} in {visible(function)}", "dim")]
+    if not frames:
+        return []
+    path, line_number, function = frames[-1]
+    return [f"at {visible(path)}:{line_number} in {visible(function)}"]

@@ -101,9 +101,10 @@ def _where(trace: Trace) -> list[str]:
     tool = " ".join(
         visible(str(context[key])) for key in (semconv.TOOL_NAME, semconv.TOOL_VERSION) if key in context
     )
-    parts = [date_time(trace.start_ns), run_words(run)]
-    if tool and tool != run_words(run):
-        parts.append(tool)
+    program = run_words(run)
+    # "publisher · publisher 2.1" says one thing twice: where the tool is the program, the tool's words do.
+    named = [tool] if tool.partition(" ")[0] == program else [program, tool]
+    parts = [date_time(trace.start_ns), *named]
     parts += [visible(run.text(semconv.HOST_NAME)), f"pid {run.pid}"]
     return [part for part in parts if part]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.cli.details import run_words
 from clientobs.cli.documents import iso_time, run_document
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from clientobs.cli.main import Invocation
+    from clientobs.config.model import Config, DrainMode
     from clientobs.drain.state import SignalState
 
 __all__ = ["run"]
@@ -28,6 +29,12 @@ _NS = 1_000_000_000
 _LABEL = 10
 _RUNS = 10
 _STATES = {"alive": ("●", "ok"), "closed": ("✓", "dim"), "dead": ("■", "interrupted")}
+_NEXT: Final[dict[DrainMode, str]] = {
+    "process": "one starts with the next host",
+    "external": "ops start it (drain.mode external)",
+    "thread": "it lives in the host (drain.mode thread)",
+    "off": "hosts start none (drain.mode off)",
+}
 _VERDICTS = {
     "delivered": ("✓ delivered", "ok"),
     "more": ("▶ delivering", "open"),
@@ -51,17 +58,18 @@ def run(invocation: Invocation) -> int:
         screen.json(_document(found))
     else:
         shown = found.runs if options.all else found.runs[-_RUNS:]
-        screen.lines(_lines(found, shown, time.time_ns(), configured=resolved.config.delivery.configured))
+        screen.lines(_lines(found, shown, time.time_ns(), config=resolved.config))
     return WRONG if any(view.needs_a_person for view in found.drains) else DONE
 
 
-def _lines(found: Overview, shown: tuple[RunView, ...], now_ns: int, *, configured: bool) -> Iterator[Line]:
+def _lines(found: Overview, shown: tuple[RunView, ...], now_ns: int, *, config: Config) -> Iterator[Line]:
     yield from _journal_lines(found)
     yield []
     for view in found.drains:
-        yield from _drain_lines(view, now_ns)
+        yield from _drain_lines(view, now_ns, config.drain.mode)
         yield []
     if not found.drains:
+        configured = config.delivery.configured
         why = "none has worked here yet" if configured else "no endpoint is configured: records stay here"
         yield [*_label("Drain"), (why, "dim")]
         yield []
@@ -84,7 +92,7 @@ def _journal_lines(found: Overview) -> Iterator[Line]:
         yield [*_label(""), (f"{number(found.unread, 'run')} without a readable header", "warn")]
 
 
-def _drain_lines(view: DrainView, now_ns: int) -> Iterator[Line]:
+def _drain_lines(view: DrainView, now_ns: int, mode: DrainMode) -> Iterator[Line]:
     state = view.state
     if view.holder is not None:
         words = f"pid {view.holder.pid or state.pid}, version {visible(view.holder.version or state.version)}"
@@ -94,7 +102,7 @@ def _drain_lines(view: DrainView, now_ns: int) -> Iterator[Line]:
             (f"   {words}, since {date_time(state.started_ns)}", "dim"),
         ]
     else:
-        gone = f"   last seen {age((now_ns - state.updated_ns) / _NS)}; one starts with the next host"
+        gone = f"   last seen {age((now_ns - state.updated_ns) / _NS)}; {_NEXT[mode]}"
         yield [*_label("Drain"), ("○ not running", "dim"), (gone, "dim")]
     for name, signal in state.signals.items():
         yield from _signal_lines(str(name), signal, now_ns)

@@ -1,7 +1,7 @@
 """The drain's entry: `start.py` calls `main` once it has let go of the host.
 
-By hand, with the same variables as a host: `python -m clientobs.drain --home HOME --destination KEY`. What people use
-is `clientobs drain`.
+By hand, with the same variables as a host: `python -m clientobs.drain --home HOME --destination KEY`. What
+people use is `clientobs drain`.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ import json
 import os
 import signal
 import sys
-import threading
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from clientobs._guarded import quiet
-from clientobs.config.model import Config
-from clientobs.drain import interpreter, localcopy, manifest, shift
-from clientobs.drain.life import Life, Place, Reason, take_lock
-from clientobs.drain.lock import drain_folder
+from clientobs._version import __version__
+from clientobs.drain import interpreter, localcopy, manifest
+from clientobs.drain.assembly import life_of
 from clientobs.drain.settings import config_from_text
-from clientobs.drain.surroundings import SETTINGS
+from clientobs.drain.surroundings import CANDIDATES, COPY, IMPORT_PATH, SETTINGS, UNFIT
+from clientobs.journal.home import prepare
 
-__all__ = ["main", "run"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_UNFIT = "CLIENTOBS_DRAIN_UNFIT"
+    from clientobs.drain.life import Life
+
+__all__ = ["end_by_signal", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,43 +35,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--home", required=True)
     parser.add_argument("--destination", required=True)
     options = parser.parse_args(argv)
-    # Taken out at once: a headers_command that the drain runs has no need of all its settings.
-    config = config_from_text(os.environ.pop(SETTINGS, "{}"))
-    place = Place(home=os.path.abspath(options.home), destination=options.destination)
-    stop = threading.Event()
-    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda _number, _frame: stop.set())
-    run(config, place, stop=stop, idle_seconds=config.drain.idle_seconds)
+    # Taken out: the program of a headers_command, which the drain runs, has no use for them.
+    errand = {name: os.environ.pop(name, "") for name in (SETTINGS, UNFIT, CANDIDATES, IMPORT_PATH, COPY)}
+    config = config_from_text(errand[SETTINGS] or "{}")
+    home = prepare(options.home, uid=os.getuid() if sys.platform != "win32" else None)
+
+    def remember() -> None:
+        with quiet("drain.remember"):
+            _remember(home.path, json.loads(errand[UNFIT] or "[]"))
+
+    life = life_of(
+        config, home, options.destination, idle_seconds=config.drain.idle_seconds, on_start=remember
+    )
+    end_by_signal(life)
+    life.run()
     return 0
 
 
-def run(
-    config: Config, place: Place, *, stop: threading.Event, idle_seconds: float, once: bool = False
-) -> Reason:
-    """Take the lock and live until idle, asked, stopped or (`once`) done; "held" where another drain has it."""
-    drain_folder(place.home)
-    lock = take_lock(place)
-    if lock is None:
-        return "held"
-    with quiet("drain.remember"):
-        _remember(place)
-    return Life(
-        shift.build(config, place.home, place.destination),
-        lock,
-        place,
-        idle_seconds=idle_seconds,
-        stop=stop,
-        once=once,
-    ).run()
+def end_by_signal(life: Life) -> None:
+    """Let SIGTERM, SIGINT and Windows' Ctrl-Break end a life after its round."""
+    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda _number, _frame: life.stop())
 
 
-def _remember(place: Place) -> None:
+def _remember(home: str, unfit: list[list[str]]) -> None:
     """Write down that this interpreter works, and clear away copies of the code that nobody uses any more."""
-    unfit = [(str(path), str(reason)) for path, reason in json.loads(os.environ.pop(_UNFIT, "[]"))]
-    if sys.executable and place.steward == "host":
-        interpreter.remember(place.home, place.version, sys.executable, unfit)
-    localcopy.remove_stale(place.home, keep=manifest.copy_folder(place.home, place.version))
+    interpreter.remember(home, __version__, sys.executable, [(path, reason) for path, reason in unfit])
+    localcopy.remove_stale(home, keep=manifest.copy_folder(home, __version__))
 
 
 if __name__ == "__main__":

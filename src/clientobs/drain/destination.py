@@ -49,7 +49,7 @@ def open_transport(
         return None
     headers = Headers(endpoint.headers, file=delivery.headers_file, command=delivery.headers_command)
     if endpoint.protocol == "grpc":
-        from clientobs.drain.otlp_grpc import GrpcTransport  # noqa: PLC0415  # 15 MB: only where it is used
+        from clientobs.drain.otlp_grpc import GrpcTransport  # noqa: PLC0415  # 17 MB: only where it is used
 
         return GrpcTransport(endpoint, signal, headers)
     return HttpTransport(endpoint, signal, headers, proxies=proxies)

@@ -1,13 +1,14 @@
 """Version hand-over: a newer clientobs asks an older drain to leave, by a small file.
 
-Only a strictly newer version asks, so two installations on one machine never send each other away in turn. The older
-drain finishes its round and leaves; the newer one, already started, waits for the lock. Where the older one doesn't
-answer (stopped, stuck), the newer gives up: it is as good to be delivered by an old version, and correctness never
-rests on this.
+Only a strictly newer version asks, so two installations on one machine never send each other away in turn.
+The older drain finishes its round and leaves; the newer one, already started, waits for the lock. Where the
+older one doesn't answer (stopped, stuck), the newer gives up: it is as good to be delivered by an old
+version, and correctness never rests on this.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -17,7 +18,9 @@ from clientobs.drain.lock import file_of
 
 __all__ = ["ask_to_leave", "asked_to_leave", "is_newer", "withdraw"]
 
-_VERSION: Final = re.compile(r"v?(\d+(?:\.\d+)*)(?:[-_.]?(dev|a|alpha|b|beta|c|rc|pre|post|rev|r)[-_.]?(\d*))?", re.ASCII)
+_VERSION: Final = re.compile(
+    r"v?(\d+(?:\.\d+)*)(?:[-_.]?(dev|a|alpha|b|beta|c|rc|pre|post|rev|r)[-_.]?(\d*))?", re.ASCII
+)
 _STAGES: Final = {"dev": -4, "a": -3, "alpha": -3, "b": -2, "beta": -2, "c": -1, "rc": -1, "pre": -1}
 _FINAL, _POST = 0, 1
 _MAX_BYTES: Final = 256
@@ -68,7 +71,5 @@ def asked_to_leave(home: str, destination: str, version: str) -> bool:
 def withdraw(home: str, destination: str, version: str) -> None:
     """Remove a request that `version` fulfils: called by a drain that has just taken the lock."""
     if not asked_to_leave(home, destination, version):
-        try:
+        with contextlib.suppress(FileNotFoundError):  # mostly nobody had asked
             os.unlink(file_of(home, destination, "leave"))
-        except FileNotFoundError:
-            pass  # nobody had asked

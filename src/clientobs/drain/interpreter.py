@@ -1,13 +1,14 @@
 """Find interpreters that may run the drain: never the host itself, never one that takes a licence.
 
 In a DCC, `sys.executable` is maya.bin or UnrealEditor.exe, and starting it opens an application; hython and
-`nuke -t` take a licence from the studio's pool. So a candidate is judged by its name and by its target's name, before
-anything is started: only what is called like a plain interpreter (python, python3.11, pythonw.exe) passes. Scripts
-called so (shims, wrappers) are refused too, for nobody knows what they start, unless the configuration names one.
+`nuke -t` take a licence from the studio's pool. So a candidate is judged by its name and by its target's
+name, before anything is started: only what is called like a plain interpreter (python, python3.11,
+pythonw.exe) passes. Scripts called so (shims, wrappers) are refused too, for nobody knows what they start,
+unless the configuration names one.
 
-No candidate is started to see what it is: a host would notice that child. The launch is the probe: `start.py` looks
-whether its interpreter is new enough and can import what the drain needs, goes on with the next candidate where not,
-and writes down the one that worked, which is then tried first.
+No candidate is started to see what it is: a host would notice that child. The launch is the probe:
+`start.py` looks whether its interpreter is new enough and can import what the drain needs, goes on with the
+next candidate where not, and writes down the one that worked, which is then tried first.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _HOSTS: Final = re.compile(
     r"(hython|mayapy|maya|nuke|houdini|hbatch|blender|3dsmax|unreal|katana|clarisse|motionbuilder|mobu|gaffer)",
     re.IGNORECASE,
 )
-_MEMORY: Final = "interpreter.json"
+_MEMORY: Final = "interpreter.known"
 _MAX_CANDIDATES: Final = 8
 _MAX_BYTES: Final = 8192
 
@@ -75,8 +76,8 @@ def find_candidates(
 ) -> Candidates:
     """List the interpreters that may be tried, without starting any.
 
-    `configured` comes first, then `first` (the one that worked before), then those on local disk before those on
-    network storage. Duplicates (links to one file in one folder) are tried once.
+    `configured` comes first, then `first` (the one that worked before), then those on local disk before
+    those on network storage. Duplicates (links to one file in one folder) are tried once.
     """
     accepted: dict[str, str] = {}
     refused: dict[str, str] = {}
@@ -174,7 +175,12 @@ def proven(home: str, version: str) -> str | None:
 
 def remember(home: str, version: str, path: str, refused: Sequence[tuple[str, str]] = ()) -> None:
     """Write down that `path` ran the drain, and which candidates proved unfit before it. Raises OSError."""
-    facts = {"version": version, "path": path, "identity": _identity(path), "unfit": [list(each) for each in refused]}
+    facts = {
+        "version": version,
+        "path": path,
+        "identity": _identity(path),
+        "unfit": [list(each) for each in refused],
+    }
     target = os.path.join(home, "drain", _MEMORY)
     draft = f"{target}.{os.getpid()}"
     with open(draft, "w", encoding="ascii") as file:

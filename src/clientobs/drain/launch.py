@@ -1,7 +1,7 @@
 """Make sure that a drain runs: the one entry for hosts. Looks first, starts one where none is, never raises.
 
-Call it from a background thread: it may take some milliseconds (beside a busy thread) and reads the folders of the
-import path once. What it starts is described in docs/explanation/starting-the-drain.md.
+Call it from a background thread: it may take some milliseconds (beside a busy thread) and reads the folders
+of the import path once. What it starts is described in docs/explanation/starting-the-drain.md.
 """
 
 from __future__ import annotations
@@ -12,17 +12,21 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from clientobs._guarded import faults
 from clientobs._version import __version__
-from clientobs.config.model import Config
 from clientobs.drain import interpreter, manifest, packages
 from clientobs.drain.handover import ask_to_leave, is_newer
 from clientobs.drain.lock import DrainLock, drain_folder, file_of, look
 from clientobs.drain.settings import config_to_text
 from clientobs.drain.surroundings import Errand, command_of_drain, environment_of_drain
 from clientobs.drain.throttle import note_launch, read_launches
+from clientobs.paths.mounts import MountTable
+
+if TYPE_CHECKING:
+    from clientobs.config.model import Config
+    from clientobs.journal.home import Home
 
 __all__ = [
     "AlreadyRunning",
@@ -109,29 +113,30 @@ def start_detached(path: str, argv: list[str], environ: list[tuple[str, str]], f
 
 def ensure_drain(
     config: Config,
-    home: str,
+    home: Home,
     destination: str,
     environ: Mapping[str, str],
     *,
-    is_network: Callable[[str], bool] = lambda _path: False,
+    is_network: Callable[[str], bool] | None = None,
     here: interpreter.Surroundings | None = None,
     now: Callable[[], float] = time.time,
     launcher: Launcher = start_detached,
 ) -> Outcome:
     """Start the drain of `destination` unless one runs; ask an older version to make room.
 
-    `home` is the journal's home, `environ` the host's environment (credentials are in it), `is_network` judges a path
-    from the mount table, `here` describes this process. Never raises; what goes wrong is `Failed`, and counted.
+    `environ` is the host's environment (credentials are in it), `is_network` judges a path (None: by this
+    machine's mount table), `here` describes this process. Never raises; what goes wrong is `Failed`, and
+    counted.
     """
     if config.drain.mode != "process":
         return NotNeeded(reason=f"drain.mode is {config.drain.mode!r}")
     if not destination:
         return NotNeeded(reason="no endpoint is configured: records stay in the journal")
     try:
-        drain_folder(home)
+        drain_folder(home.path)
         here = here or interpreter.Surroundings.here(environ.get("PATH", ""))
-        starter = _Starter(config, home, destination, environ, is_network, here, now, launcher)
-        return starter.ensure()
+        judge = is_network or MountTable.of_this_machine().is_network
+        return _Starter(config, home.path, destination, environ, judge, here, now, launcher).ensure()
     except Exception as error:  # noqa: BLE001  # the wall: the host gets an answer, never an exception
         faults.record("drain.launch", error)
         return Failed(reason=f"{type(error).__name__}: {error}")

@@ -7,18 +7,21 @@ holds is let go of as usual.
 
 Not one instruction of Python runs in the child. Beside a busy thread the interpreter would, on its way back
 from the system call, hand the GIL to a thread that doesn't exist there, and wait for it for ever. The child
-instead runs a chain of libc functions, made beforehand: `makecontext` prepares a call of one function with its
-arguments, `uc_link` names the context that follows. The host's thread sleeps meanwhile, without the GIL.
+instead runs a chain of libc functions, made beforehand: `makecontext` prepares a call of one function with
+its arguments, `uc_link` names the context that follows. The host's thread sleeps meanwhile, without the
+GIL.
 
     host      clone ── child      clone ── grandchild   setsid, open /dev/null, dup2, close_range,
               wait4(__WALL)       _exit                 chdir, execve; memset (tells of a failure), _exit
 
 All signals stay blocked until the new program runs (a handler of the host must not run in the child): it
-unblocks them itself (`start.py`). Measurements and the ways not taken: docs/explanation/starting-the-drain.md.
+unblocks them itself (`start.py`). Measurements and the ways not taken:
+docs/explanation/starting-the-drain.md.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import mmap
@@ -65,7 +68,7 @@ def _shadow_stack() -> bool:
 
 
 class _Chain:
-    """Calls of libc functions, one after the other, each with a stack of its own, in one anonymous mapping."""
+    """Calls of libc functions, one after the other, each with a stack of its own."""
 
     def __init__(self, libc: ctypes.PyDLL) -> None:
         self._libc = libc
@@ -159,9 +162,14 @@ def _launch(path: str, argv: Sequence[str], environ: Sequence[tuple[str, str]], 
     child = chain.build(
         ("clone", enter, chain.stack_top(), flags | _CLONE_PARENT_SETTID, grandchild, pid_at), ("_exit", 0)
     )
-    libc = ctypes.CDLL("libc.so.6", use_errno=True)  # this call lets go of the GIL: it lasts until the drain runs
+    libc = ctypes.CDLL(
+        "libc.so.6", use_errno=True
+    )  # this call lets go of the GIL: it lasts until the drain runs
     pid = libc.clone(
-        ctypes.c_void_p(enter), ctypes.c_void_p(chain.stack_top()), ctypes.c_int(flags), ctypes.c_void_p(child)
+        ctypes.c_void_p(enter),
+        ctypes.c_void_p(chain.stack_top()),
+        ctypes.c_int(flags),
+        ctypes.c_void_p(child),
     )
     if pid < 0:
         raise OSError(ctypes.get_errno(), "clone failed")
@@ -172,7 +180,6 @@ def _launch(path: str, argv: Sequence[str], environ: Sequence[tuple[str, str]], 
 
 
 def _reap(pid: int) -> None:
-    try:
+    # Where somebody in the host waits for clones too and was quicker, the zombie is gone: all that we want.
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, _WALL)
-    except ChildProcessError:
-        pass  # somebody in the host waits for clones too and was quicker: the zombie is gone, which is all we want

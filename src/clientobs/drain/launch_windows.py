@@ -1,11 +1,11 @@
-"""Start a detached process on Windows: no console, a group of its own, out of the host's job where that is allowed.
+"""Start a detached process on Windows: no console, a group of its own, and out of the host's job.
 
-CreateProcess is called through `_winapi`, the module under `subprocess`: no handle is inherited, and an instrument that
-watches `subprocess.Popen` doesn't take our own drain for the artist's work.
+CreateProcess is called through `_winapi`, the module under `subprocess`: no handle is inherited, and an
+instrument that watches `subprocess.Popen` doesn't take our own drain for the artist's work.
 
-A job object that forbids breakaway (farm workers, some launchers) refuses the first attempt with "access denied"; the
-second stays in the job, and the drain then ends with it: `ensure_drain` starts another. Common knowledge, held by tests
-of the two attempts, not yet by a run inside such a job.
+A job object that forbids breakaway (farm workers, some launchers) refuses the first attempt with "access
+denied"; the second stays in the job, and the drain then ends with it: `ensure_drain` starts another. Common
+knowledge, held by tests of the two attempts, not yet by a run inside such a job.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Create: TypeAlias = Callable[[str, str, int, dict[str, str], str], int]
 
 
 def command_line(argv: Sequence[str]) -> str:
-    r"""Join arguments so that a C run time splits them again: quotes, and backslashes before a quote, doubled.
+    r"""Join arguments as a C run time splits them: quotes, and backslashes before a quote, are escaped.
 
     >>> command_line(["C:\\Program Files\\python.exe", "-I", 'a "b" c\\', ""])
     '"C:\\Program Files\\python.exe" -I "a \\"b\\" c\\\\" ""'
@@ -55,7 +55,7 @@ def launch(
     folder: str,
     create: Create | None = None,
 ) -> int:
-    """Start `path` detached in `folder` and return its pid; raise OSError where Windows refuses both attempts."""
+    """Start `path` detached in `folder` and return its pid; raise OSError where both attempts are refused."""
     create = create or _create
     flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | CREATE_UNICODE_ENVIRONMENT
     line = command_line(argv)
@@ -88,5 +88,5 @@ if sys.platform == "win32":
 
 else:
 
-    def _create(path: str, line: str, flags: int, environ: dict[str, str], folder: str) -> int:
+    def _create(*_arguments: object) -> int:
         raise OSError("CreateProcess is a function of Windows")

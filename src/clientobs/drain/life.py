@@ -1,7 +1,7 @@
 """How long a drain lives: take the lock, do rounds, leave when idle, asked or told to.
 
-The same loop runs in the drain's own process, in the foreground (`clientobs drain`), and as a thread of the host
-(`thread` mode). Correctness never rests on it: a drain may be killed between any two lines.
+The same life is led in the drain's own process, in the foreground (`clientobs drain`), and by a thread of
+the host (`thread` mode). Correctness never rests on it: a drain may be killed between any two lines.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from typing import Final, Literal, Protocol, TypeAlias
 from clientobs._guarded import faults
 from clientobs._version import __version__
 from clientobs.drain.handover import ask_to_leave, asked_to_leave, is_newer, withdraw
-from clientobs.drain.lock import DrainLock, file_of, look
+from clientobs.drain.lock import DrainLock, drain_folder, file_of, look
 from clientobs.drain.throttle import STEADY_SECONDS, forgive
 
-__all__ = ["DrainThread", "Life", "Place", "Reason", "Round", "Service", "take_lock"]
+__all__ = ["Life", "Place", "Reason", "Service", "Steward", "take_lock"]
 
-Reason: TypeAlias = Literal["idle", "asked", "stopped", "done", "lost", "faults", "held"]
-"""Why a drain left: idle; a newer version asked; told to stop; `once` and all is delivered; its lock or home is gone;
-too many faults in a row (a fresh process may do better); another drain holds the lock."""
+Steward: TypeAlias = Literal["host", "ops"]
+"""Who looks after a drain: the hosts that start one on demand, or a service manager of ops (or a person)."""
+Reason: TypeAlias = Literal["idle", "asked", "stopped", "lost", "faults", "held", "done", "undelivered"]
+"""Why a drain left: idle; a newer version asked; told to stop; its lock or home is gone; too many faults in
+a row (a fresh process may do better); another drain holds the lock. After `once`: all is delivered, or not
+all."""
 
 _HAND_OVER_SECONDS: Final = 30.0
 _START_SECONDS: Final = 2.0
@@ -30,31 +33,27 @@ _MAX_FAULTS: Final = 10
 _FAULT_PAUSE: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """What one round of the service found."""
-
-    live: bool
-    """A run of this destination is alive."""
-    waiting: bool
-    """Something is left that could be delivered."""
-    pause: float
-    """Seconds until the next round makes sense."""
-    stuck: bool = False
-    """What is left can't be delivered now: each way out has failed, and waits to be tried again."""
-
-
 class Service(Protocol):
-    """What delivers; built for one destination."""
+    """What delivers (`service.py`): built when the lock is held, closed before it is let go of."""
 
-    def step(self) -> Round:
-        """Do one bounded round: read, recover, send, release."""
+    @property
+    def idle(self) -> bool:
+        """Whether nothing records, nothing waits, and nothing is on its way."""
 
-    def has_work(self) -> bool:
-        """Look without the lock, changing nothing: is there a live run, or anything to deliver?"""
+    def step(self) -> bool:
+        """Do one round; say whether there is more to do at once."""
+
+    def rest(self, read_more: bool, /) -> None:
+        """Wait until the next round makes sense."""
+
+    def wake(self) -> None:
+        """End a rest, from another thread or a signal handler."""
+
+    def once(self, timeout: float) -> bool:
+        """Deliver what is there, within `timeout` seconds; say whether all of it arrived."""
 
     def close(self) -> None:
-        """Write the state and let go of connections; called once, the lock still held where it can be."""
+        """Write what must be kept, and let go of everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +63,7 @@ class Place:
     home: str
     destination: str
     version: str = __version__
-    steward: Literal["host", "ops"] = "host"
+    steward: Steward = "host"
 
     def file(self, kind: str) -> str:
         """Return the path of one of its small files."""
@@ -72,13 +71,15 @@ class Place:
 
 
 def take_lock(place: Place, patience: float = _START_SECONDS) -> DrainLock | None:
-    """Become the drain of `place`: take the lock, asking an older holder to leave; None where it is another's."""
+    """Become the drain of `place`, or return None where it is another's for longer than `patience` seconds.
+
+    An older drain that a host had started is asked to leave, and given half a minute.
+    """
+    drain_folder(place.home)
     holder = look(place.file("lock"))
     if holder is not None and holder.steward == "host" and is_newer(place.version, holder.version):
         ask_to_leave(place.home, place.destination, place.version)
         patience = max(patience, _HAND_OVER_SECONDS)
-    elif holder is not None and place.steward == "host":
-        patience = min(patience, _START_SECONDS)
     lock = DrainLock.acquire(
         place.file("lock"), version=place.version, steward=place.steward, patience=patience
     )
@@ -88,149 +89,111 @@ def take_lock(place: Place, patience: float = _START_SECONDS) -> DrainLock | Non
 
 
 class Life:
-    """The life of one drain that holds its lock."""
+    """One drain: `run` leads it to its end, `once` only delivers what is there, `stop` ends it from outside.
+
+    `build` makes the service, under the lock. `has_work` looks without the lock and changes nothing: is
+    there a live run of this destination, or anything to deliver?
+    """
 
     def __init__(
         self,
-        service: Service,
-        lock: DrainLock,
         place: Place,
+        build: Callable[[], Service],
+        has_work: Callable[[], bool],
         *,
         idle_seconds: float,
-        stop: threading.Event,
-        once: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
-        self._service = service
-        self._lock = lock
         self._place = place
+        self._build = build
+        self._has_work = has_work
         self._idle_seconds = idle_seconds
-        self._stop = stop
-        self._once = once
         self._clock = clock
-        self._faults = 0
+        self._stop = threading.Event()
+        self._pause = pause or self._stop.wait
+        self._service: Service | None = None
 
-    def run(self) -> Reason:
-        """Do rounds until there is a reason to leave; the lock is free afterwards."""
+    def stop(self) -> None:
+        """End this life after its round; for another thread or a signal handler."""
+        self._stop.set()
+        service = self._service
+        if service is not None:
+            service.wake()
+
+    def run(self, patience: float = _START_SECONDS) -> Reason:
+        """Deliver until there is a reason to leave, and return it; the lock is free afterwards."""
+        reason: Reason = "held"
+        while (lock := take_lock(self._place, patience)) is not None:
+            reason = self._hold(lock, self._rounds)
+            # A host that began its run a moment ago saw the lock held, and starts no drain: its run must be
+            # found by one more look, now that the lock is free. One that begins later sees that, and starts
+            # one.
+            if reason != "idle" or not self._has_work():
+                return reason
+            patience = 0.0  # where another drain is quicker now, it has found the run as well
+        return reason
+
+    def once(self, timeout: float) -> Reason:
+        """Deliver what is there, within `timeout` seconds."""
+        lock = take_lock(self._place)
+        if lock is None:
+            return "held"
+        return self._hold(lock, lambda service: "done" if service.once(timeout) else "undelivered")
+
+    def _hold(self, lock: DrainLock, work: Callable[[Service], Reason]) -> Reason:
+        self._lock = lock
         try:
-            reason = self._rounds()
+            self._service = service = self._build()
+            try:
+                reason = work(service)
+            finally:
+                # Before the lock goes: what is written here must not overwrite what the next drain writes.
+                service.close()
             if reason not in ("lost", "faults"):
                 forgive(self._place.home, self._place.destination)
             return reason
         finally:
-            try:
-                self._service.close()
-            finally:
-                self._lock.release()
+            self._service = None
+            lock.release()
 
-    def _rounds(self) -> Reason:
+    def _rounds(self, service: Service) -> Reason:
         began = busy_at = self._clock()
-        steady = False
+        steady, bad = False, 0
         while True:
-            found = self._step()
+            read_more, bad = self._round(service, bad)
             now = self._clock()
-            if found.live or found.waiting:
+            if bad or not service.idle:
                 busy_at = now
             if not steady and now - began >= STEADY_SECONDS:
                 forgive(self._place.home, self._place.destination)
                 steady = True
-            reason = self._reason_to_leave(found)
+            reason = self._reason_to_leave(bad)
+            if reason is None and now - busy_at >= self._idle_seconds:
+                reason = "idle"
             if reason is not None:
                 return reason
-            if now - busy_at >= self._idle_seconds:
-                if self._leaves_idle():
-                    return "idle"
-                busy_at = now
-            if self._stop.wait(found.pause):
-                return "stopped"
+            service.rest(read_more)
 
-    def _reason_to_leave(self, found: Round) -> Reason | None:
+    def _round(self, service: Service, bad: int) -> tuple[bool, int]:
+        """Do one round; return whether there is more to do at once, and how many rounds in a row were bad."""
+        try:
+            return service.step(), 0
+        except Exception as error:  # noqa: BLE001  # one bad round must not end the delivery of all others
+            faults.record("drain.step", error)
+            self._pause(_FAULT_PAUSE)
+            return False, bad + 1
+
+    def _reason_to_leave(self, bad: int) -> Reason | None:
+        if self._stop.is_set():
+            return "stopped"
         if not self._lock.is_held():
             return "lost"
-        if self._faults >= _MAX_FAULTS:
+        if bad >= _MAX_FAULTS:
             return "faults"
-        if self._once and (found.stuck or not found.waiting):
-            return "done"
         # A service manager would start the old version again: only a drain that hosts started makes room.
         if self._place.steward == "host" and asked_to_leave(
             self._place.home, self._place.destination, self._place.version
         ):
             return "asked"
         return None
-
-    def _step(self) -> Round:
-        try:
-            found = self._service.step()
-        except Exception as error:  # noqa: BLE001  # one bad round must not end the delivery of all others
-            self._faults += 1
-            faults.record("drain.step", error)
-            return Round(live=True, waiting=True, pause=_FAULT_PAUSE)
-        self._faults = 0
-        return found
-
-    def _leaves_idle(self) -> bool:
-        """Let go of the lock, then look once more.
-
-        A host that began its run a moment ago saw the lock held, and won't start a drain: its run must be found by
-        this last look. One that begins later sees the lock free, and starts one.
-        """
-        self._lock.release()
-        if not self._service.has_work():
-            return True
-        again = DrainLock.acquire(
-            self._place.file("lock"), version=self._place.version, steward=self._place.steward
-        )
-        if again is None:
-            return True  # another drain was quicker
-        self._lock = again
-        return False
-
-
-class DrainThread:
-    """The drain as a daemon thread of the host, for `thread` mode.
-
-    The lock is the same, so several hosts share the work: one thread delivers for all, and when its host ends another
-    takes over within two seconds. What this mode lacks: after the host's death nobody delivers until another host
-    begins, and protobuf, TLS and their time are in the host's process.
-    """
-
-    def __init__(self, build: Callable[[], Service], place: Place, *, retry_seconds: float = 2.0) -> None:
-        self._build = build
-        self._place = place
-        self._retry_seconds = retry_seconds
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="clientobs-drain", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self, timeout: float) -> bool:
-        """Tell the thread to leave and wait at most `timeout` seconds; say whether it has gone."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def is_alive(self) -> bool:
-        """Say whether the thread runs; in a forked child it does not."""
-        return self._thread.is_alive()
-
-    def _work(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._live()
-            except Exception as error:  # noqa: BLE001  # the wall: this is the host's process
-                faults.record("drain.thread", error)
-            self._stop.wait(self._retry_seconds)
-
-    def _live(self) -> None:
-        lock = take_lock(self._place, patience=0.0)
-        if lock is None:
-            return
-        try:
-            service = self._build()
-        except Exception:
-            lock.release()
-            raise
-        Life(service, lock, self._place, idle_seconds=float("inf"), stop=self._stop).run()

@@ -1,13 +1,14 @@
 """A local copy of the drain's code, for packages that live on network storage.
 
-The NAS is what the drain is to report on. Were its own code mapped from there, a NAS that hangs would hang the drain,
-one that goes away would kill it, and two hundred workstations would read it at nine in the morning. So the first drain
-of a version copies what it needs to `<home>/drain/<version>-<tag>/`, and goes on from there.
+The NAS is what the drain is to report on. Were its own code mapped from there, a NAS that hangs would hang
+the drain, one that goes away would kill it, and two hundred workstations would read it at nine in the
+morning. So the first drain of a version copies what it needs to `<home>/drain/<version>-<tag>/`, and goes
+on from there.
 
 The copy has a manifest (`manifest.py`) that hosts check before each use. What doesn't match is made anew.
 
-A version is copied once: who changes files of an installed version in place must also change its number, or delete the
-copy.
+A version is copied once: who changes files of an installed version in place must also change its number, or
+delete the copy.
 """
 
 from __future__ import annotations
@@ -57,7 +58,10 @@ def _copy(package: str, sources: Sequence[str], target: str) -> None:
     os.makedirs(under, exist_ok=True)
     if os.path.isdir(place):
         shutil.copytree(
-            place, os.path.join(under, name), ignore=shutil.ignore_patterns(*_SKIPPED_FOLDERS), copy_function=shutil.copy
+            place,
+            os.path.join(under, name),
+            ignore=shutil.ignore_patterns(*_SKIPPED_FOLDERS),
+            copy_function=shutil.copy,
         )
     else:
         shutil.copy(place, under)

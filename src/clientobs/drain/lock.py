@@ -1,20 +1,21 @@
 """The lock that makes the drain single: one per user, machine and destination.
 
-The operating system holds it for as long as the drain's process lives, so a killed drain leaves nothing behind
-that somebody must clean up. The file's text tells who holds it (process id, version), for hosts that want to know
-and for `clientobs status`; it is only believed while the lock is held.
+The operating system holds it for as long as the drain's process lives, so a killed drain leaves nothing
+behind that somebody must clean up. The file's text tells who holds it (process id, version), for hosts that
+want to know and for `clientobs status`; it is only believed while the lock is held.
 
-A host must only *look*. Taking the lock for a moment to see whether it is free would turn away a drain that starts at
-that moment, so POSIX is asked with F_GETLK, which takes nothing. Windows has no such question: there the look takes
-the lock for a moment, and a drain that starts tries for two seconds.
+A host must only *look*. Taking the lock for a moment to see whether it is free would turn away a drain that
+starts at that moment, so POSIX is asked with F_GETLK, which takes nothing. Windows has no such question:
+there the look takes the lock for a moment, and a drain that starts tries for two seconds.
 
-lockf, not flock: a child that the host forks would inherit a flock (in thread mode) and keep it when the host is dead.
-But lockf has a trap of its own: closing *any* descriptor of the file frees the lock of the whole process. So a file
-that this process holds is never opened again; `_held` knows them.
+lockf, not flock: a child that the host forks would inherit a flock (in thread mode) and keep it when the
+host is dead. But lockf has a trap of its own: closing *any* descriptor of the file frees the lock of the
+whole process. So a file that this process holds is never opened again; `_held` knows them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -63,7 +64,8 @@ class Holder:
     pid: int = 0
     version: str = ""
     steward: str = "host"
-    """"host": started by one, may be asked to leave; "ops": run by a service manager, which would restart it."""
+    """"host": started by one, may be asked to leave; "ops": run by a service manager, which would restart
+    it."""
 
 
 def drain_folder(home: str) -> str:
@@ -90,17 +92,19 @@ def file_of(home: str, destination: str, kind: str) -> str:
 class DrainLock:
     """A held lock; `acquire` makes one."""
 
-    __slots__ = ("_fd", "_identity", "_pid", "path")
+    __slots__ = ("_pid", "fd", "identity", "path")
 
     def __init__(self, path: str, fd: int) -> None:
         found = os.fstat(fd)
         self.path = path
-        self._fd = fd
-        self._identity = (found.st_dev, found.st_ino)
+        self.fd = fd
+        self.identity = (found.st_dev, found.st_ino)
         self._pid = os.getpid()
 
     @classmethod
-    def acquire(cls, path: str, *, version: str = "", steward: str = "host", patience: float = 0.0) -> DrainLock | None:
+    def acquire(
+        cls, path: str, *, version: str = "", steward: str = "host", patience: float = 0.0
+    ) -> DrainLock | None:
         """Take the lock, or return None where another process (or thread of this one) holds it.
 
         Tries for `patience` seconds. Raises OSError where the file can't be made.
@@ -109,7 +113,7 @@ class DrainLock:
         while True:
             lock = cls._try(path)
             if lock is not None:
-                lock._tell({"pid": os.getpid(), "version": version, "steward": steward})
+                lock.tell({"pid": os.getpid(), "version": version, "steward": steward})
                 return lock
             if time.monotonic() >= until:
                 return None
@@ -125,42 +129,43 @@ class DrainLock:
                 os.close(fd)
                 return None
             lock = cls(path, fd)
-            _held[lock._identity] = lock
+            _held[lock.identity] = lock
         if lock.is_held():
             return lock
         lock.release()  # the folder was deleted, or the file replaced, between open and lock
         return None
 
-    def _tell(self, facts: dict[str, object]) -> None:
+    def tell(self, facts: dict[str, object]) -> None:
+        """Write who holds the lock. Raises OSError."""
         text = json.dumps(facts).encode("ascii").ljust(_TEXT_BYTES)
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        os.write(self._fd, text)
+        os.lseek(self.fd, 0, os.SEEK_SET)
+        os.write(self.fd, text)
 
     def is_held(self) -> bool:
         """Say whether the lock is still ours and still the one that others see at its path."""
         if self._pid != os.getpid():
             return False
         try:
-            found, seen = os.fstat(self._fd), os.stat(self.path)
+            found, seen = os.fstat(self.fd), os.stat(self.path)
         except OSError:
             return False
-        return (found.st_dev, found.st_ino) == self._identity == (seen.st_dev, seen.st_ino)
+        return (found.st_dev, found.st_ino) == self.identity == (seen.st_dev, seen.st_ino)
 
     def release(self) -> None:
         """Free the lock. The file stays: to delete it could free the path for two holders at once."""
         with _table:
-            if _held.get(self._identity) is self:
-                del _held[self._identity]
-            self._close()
+            if _held.get(self.identity) is self:
+                del _held[self.identity]
+            self.close()
 
-    def _close(self) -> None:
-        fd, self._fd = self._fd, -1
-        try:
+    def close(self) -> None:
+        """Close the descriptor, if the number still is this file's; the lock goes with it."""
+        fd, self.fd = self.fd, -1
+        # It fails where the number was closed before: by us, or by a host that closes what it doesn't own.
+        with contextlib.suppress(OSError):
             found = os.fstat(fd)
-            if (found.st_dev, found.st_ino) == self._identity:
+            if (found.st_dev, found.st_ino) == self.identity:
                 os.close(fd)
-        except OSError:
-            pass  # closed before, by us or by a host that closes numbers it doesn't own: the lock went with it
 
 
 def _own(path: str) -> DrainLock | None:
@@ -178,7 +183,7 @@ def _begin_anew() -> None:
     global _table  # noqa: PLW0603  # a lock can't be reset
     _table = threading.Lock()
     for lock in _held.values():
-        lock._close()
+        lock.close()
     _held.clear()
 
 
@@ -190,7 +195,7 @@ def look(path: str) -> Holder | None:
     with _table:
         own = _own(path)
         if own is not None:
-            return _read(own._fd) or Holder(pid=os.getpid())
+            return _read(own.fd) or Holder(pid=os.getpid())
         try:
             fd = os.open(path, _FLAGS & ~os.O_CREAT)
         except FileNotFoundError:

@@ -1,7 +1,8 @@
-"""The manifest of a local copy of the drain's code: is every file there, and as it was copied?
+"""The manifest of a local copy of the drain's code: it tells whether each file is there, as it was copied.
 
-Checked before each use, by code that does not come from the copy: cleaners of old files and full disks leave half
-copies behind. It is no defence against the user's own account: nothing is, and the folder is closed to others.
+Checked before each use, by code that does not come from the copy: cleaners of old files and full disks
+leave half copies behind. It is no defence against the user's own account: nothing is, and the folder is
+closed to others.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from _blake2 import blake2b  # hashlib would load OpenSSL into the host
 from collections.abc import Iterator
 from typing import Final
-
-from _blake2 import blake2b  # hashlib would load OpenSSL into the host
 
 __all__ = ["copy_folder", "is_intact", "write_manifest"]
 
@@ -27,7 +27,7 @@ def copy_folder(home: str, version: str) -> str:
 
 
 def is_intact(folder: str) -> bool:
-    """Check every file of a copy against its manifest, and that there is no other; False for no copy at all."""
+    """Check every file of a copy against its manifest, and that there is no other."""
     try:
         with open(os.path.join(folder, _MANIFEST), "rb") as file:
             expected: dict[str, list[object]] = json.load(file)["files"]

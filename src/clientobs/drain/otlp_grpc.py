@@ -4,7 +4,7 @@ grpcio is driven through a generic stub that takes and gives bytes, since reques
 retries are off, and a channel that failed is thrown away: grpcio would answer "unavailable" from memory for
 up to two minutes, and sit on a connection that died while the laptop slept.
 
-Imported only where an endpoint speaks gRPC: it costs 15 MB and a thread or two.
+Imported only where an endpoint speaks gRPC: it costs 17 MB (benchmarks/drain.py) and a few threads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What the drain imports, and from which folders: no more of the host's search path than it needs.
 
-A DCC's path holds its own standard library and packages for its own interpreter. The drain gets its interpreter's
-standard library, the folder that clientobs is in, and those folders that hold the packages of the table below.
+A DCC's path holds its own standard library and packages for its own interpreter. The drain gets its
+interpreter's standard library, the folder that clientobs is in, and those folders that hold the packages of
+the table below.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ PACKAGES: Final = (
     "typing_extensions",  # of grpc
     "tomli",  # Python 3.10
 )
-"""Packages that a drain may import, apart from the standard library. Not all need be there: without grpc it speaks
-HTTP, without psutil it measures no machine."""
+"""Packages that a drain may import, apart from the standard library. Not all need be there: without grpc it
+speaks HTTP, without psutil it measures no machine."""
 
 
 def own_folder() -> str:
@@ -36,8 +37,8 @@ def own_folder() -> str:
 def find_folders(path: Sequence[str] | None = None) -> list[str]:
     """Return the folders that the packages are found in, clientobs' own first; `path` as sys.path.
 
-    Asks the import system's finders, whose listings of the folders are cached already: long search paths on a NAS are
-    not walked again. Nothing is imported.
+    Asks the import system's finders, whose listings of the folders are cached already: long search paths on
+    a NAS are not walked again. Nothing is imported.
     """
     own = own_folder()
     folders = [own]

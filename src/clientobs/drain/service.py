@@ -166,8 +166,8 @@ class Service:
             self.rest(read_more)
         return "stopped"
 
-    def rest(self, read_more: bool) -> None:
-        """Wait until the next round makes sense or `wake` is called; not where there is more to read."""
+    def rest(self, read_more: bool, /) -> None:
+        """Wait until the next round makes sense, or `wake` is called; not at all where there is more to read."""
         if not read_more:
             self._wake.wait(self._pause())
         self._wake.clear()

@@ -1,9 +1,9 @@
 """The settings of a drain as one text: how a host hands its Config to the drain that it starts.
 
-The text travels in the drain's environment and nowhere else: headers and keys are credentials, which must not rest on
-disk or stand in a command line. What the host was told by Python arguments, variables and TOML is all in it, so the
-drain delivers exactly to the destination whose key the host computed. Unknown fields are left out on reading, missing
-ones get their default.
+The text travels in the drain's environment and nowhere else: headers and keys are credentials, which must
+not rest on disk or stand in a command line. What the host was told by Python arguments, variables and TOML
+is all in it, so the drain delivers exactly to the destination whose key the host computed. Unknown fields
+are left out on reading, missing ones get their default.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """The program that a launched interpreter runs: let go of the host, judge the interpreter, become the drain.
 
-Run as a script (`python -I .../start.py --home H --destination D`), by an interpreter of which only the name is known.
-So this file keeps to what any Python 3.6 can read, and imports clientobs only after its own checks. An interpreter that
-is too old, or can't import what the drain needs, hands on to the next candidate by exec.
+Run as a script (`python -I .../start.py --home H --destination D`), by an interpreter of which only the
+name is known. So this file keeps to what any Python 3.6 can read, and imports clientobs only after its own
+checks. An interpreter that is too old, or can't import what the drain needs, hands on to the next candidate
+by exec.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -15,7 +17,7 @@ _IMPORT_PATH = "CLIENTOBS_DRAIN_IMPORT_PATH"
 _CANDIDATES = "CLIENTOBS_DRAIN_CANDIDATES"
 _COPY = "CLIENTOBS_DRAIN_COPY"
 _UNFIT = "CLIENTOBS_DRAIN_UNFIT"
-_FAILURE = "interpreters-failed.json"
+_FAILURE = "interpreter.failed"
 _LAST_WORDS = "last-words.txt"
 _MAX_WORDS = 8000
 
@@ -41,44 +43,36 @@ def _close_descriptors() -> None:
     folder = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
     for number in [int(name) for name in os.listdir(folder) if name.isdigit()]:
         if number > 2:  # noqa: PLR2004  # 0, 1 and 2 are the standard streams
-            try:
+            with contextlib.suppress(OSError):  # the listing's own descriptor is closed by now
                 os.close(number)
-            except OSError:
-                pass  # the listing's own descriptor, closed by now
 
 
 def _reset_signals() -> None:
     for number in range(1, signal.NSIG):
         # CPython relies on two of them being ignored: a write to a closed socket must be an exception.
         if number not in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
-            try:
+            with contextlib.suppress(OSError, ValueError):  # SIGKILL, SIGSTOP and the C library's own
                 signal.signal(number, signal.SIG_DFL)
-            except (OSError, ValueError):
-                pass  # SIGKILL, SIGSTOP and the C library's own can't be set
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _reset_limits() -> None:
     import resource  # noqa: PLC0415  # POSIX only
 
-    try:
+    with contextlib.suppress(PermissionError):  # the launcher has done it
         os.setsid()
-    except PermissionError:
-        pass  # the launcher has done it
-    try:
+    with contextlib.suppress(PermissionError):  # a farm's low priority can't be raised by its jobs
         os.setpriority(os.PRIO_PROCESS, 0, 0)
-    except PermissionError:
-        pass  # a farm's low priority can't be raised by its jobs, nor need it be
     # The environment holds credentials; a core file would put them on disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def hand_on(reason: str, home: str) -> None:
     """Replace this interpreter by the next candidate; where none is left, write down why and end."""
-    unfit = json.loads(os.environ.get(_UNFIT, "[]")) + [[sys.executable, reason]]
+    unfit = [*json.loads(os.environ.get(_UNFIT, "[]")), [sys.executable, reason]]
     candidates = [each for each in json.loads(os.environ.get(_CANDIDATES, "[]")) if each != sys.executable]
     if not candidates:
-        with open(os.path.join(home, "drain", _FAILURE), "w") as file:  # noqa: PLW1514  # ASCII by json
+        with open(os.path.join(home, "drain", _FAILURE), "w") as file:  # ASCII by json
             json.dump({"unfit": unfit}, file)
         sys.exit(78)
     os.environ[_UNFIT] = json.dumps(unfit)
@@ -87,12 +81,14 @@ def hand_on(reason: str, home: str) -> None:
 
 
 def _become(python: str, script: str) -> None:
-    command = [python, "-I", "-X", "utf8", script] + sys.argv[1:]  # noqa: RUF005  # Python 3.6
+    command = [python, "-I", "-X", "utf8", script, *sys.argv[1:]]
     if os.name == "posix":
-        os.execve(python, command, dict(os.environ))
+        os.execve(python, command, dict(os.environ))  # noqa: S606  # judged by its name (interpreter.py)
     import subprocess  # noqa: PLC0415  # Windows has no exec: it would not quote, and give the new one our end
 
-    subprocess.Popen(command, close_fds=True, creationflags=0x00000008 | 0x00000200)  # detached, own group
+    subprocess.Popen(  # noqa: S603  # judged by its name (interpreter.py)
+        command, close_fds=True, creationflags=0x00000008 | 0x00000200
+    )  # detached, own group
     sys.exit(0)
 
 
@@ -114,9 +110,11 @@ def main() -> None:
     home = os.path.abspath(sys.argv[sys.argv.index("--home") + 1])
     let_go_of_host(home)
     if sys.version_info < OLDEST or sys.implementation.name != "cpython":
-        hand_on("Python %d.%d is too old" % sys.version_info[:2], home)
+        hand_on("Python {}.{} is too old".format(*sys.version_info[:2]), home)
     folders = json.loads(os.environ.get(_IMPORT_PATH, "[]"))
-    sys.path[:] = folders + [place for place in sys.path if place != os.path.dirname(os.path.abspath(__file__))]
+    sys.path[:] = folders + [
+        place for place in sys.path if place != os.path.dirname(os.path.abspath(__file__))
+    ]
     # Only a local copy may have .pyc files written beside it; an installation on the NAS is read by all.
     sys.dont_write_bytecode = not (folders and folders[0].startswith(home + os.sep))
     try:
@@ -124,7 +122,7 @@ def main() -> None:
             run_from_copy(os.environ[_COPY], home)
         from clientobs.drain.__main__ import main as drain  # noqa: PLC0415
     except ImportError as error:
-        hand_on("can't import what the drain needs: %s" % error, home)
+        hand_on(f"can't import what the drain needs: {error}", home)
     else:
         sys.exit(drain(sys.argv[1:]))
 

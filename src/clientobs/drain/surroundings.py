@@ -1,8 +1,8 @@
 """The environment that a drain is started with: the host's, without what would make it part of the host.
 
-A DCC sets PYTHONHOME, library paths and Qt plug-in paths for its own binaries; with them another Python crashes or
-loads the DCC's libraries. What the drain needs stays: proxies, CA bundles, OTEL_* with its credentials, and whatever a
-`headers_command` wants to read.
+A DCC sets PYTHONHOME, library paths and Qt plug-in paths for its own binaries; with them another Python
+crashes or loads the DCC's libraries. What the drain needs stays: proxies, CA bundles, OTEL_* with its
+credentials, and whatever a `headers_command` wants to read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["CANDIDATES", "COPY", "IMPORT_PATH", "SETTINGS", "Errand", "command_of_drain", "environment_of_drain"]
+__all__ = [
+    "CANDIDATES",
+    "COPY",
+    "IMPORT_PATH",
+    "SETTINGS",
+    "UNFIT",
+    "Errand",
+    "command_of_drain",
+    "environment_of_drain",
+]
 
 SETTINGS: Final = "CLIENTOBS_DRAIN_SETTINGS"
 """The Config as JSON (`settings.py`)."""
@@ -20,7 +29,9 @@ IMPORT_PATH: Final = "CLIENTOBS_DRAIN_IMPORT_PATH"
 CANDIDATES: Final = "CLIENTOBS_DRAIN_CANDIDATES"
 """Interpreters to go on with where this one proves unfit, JSON list."""
 COPY: Final = "CLIENTOBS_DRAIN_COPY"
-"""Folder for a local copy of the import path, to be made first; absent where none is needed."""
+"""The version to copy to local disk first; absent where no copy is needed."""
+UNFIT: Final = "CLIENTOBS_DRAIN_UNFIT"
+"""Interpreters that proved unfit on the way, with the reason, JSON list of pairs."""
 
 _STRIPPED_PREFIXES: Final = ("PYTHON", "LD_", "DYLD_", "QT_", "CLIENTOBS_DRAIN_")
 _STRIPPED: Final = frozenset(

@@ -1,12 +1,14 @@
 """How often a drain may be started: one that dies at once is not started again and again.
 
-Each launch is written down in `<home>/drain/<destination>.launches`. A drain that has lived for a while, or that left
-by its own choice, wipes the slate. So a launch is free after a good life, and after n launches without one the next
-waits 5 s, 10 s, 20 s ... up to 10 minutes, over all hosts of this user together and over their restarts.
+Each launch is written down in `<home>/drain/<destination>.launches`. A drain that has lived for a while, or
+that left by its own choice, wipes the slate. So a launch is free after a good life, and after n launches
+without one the next waits 5 s, 10 s, 20 s ... up to 10 minutes, over all hosts of this user together and
+over their restarts.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ _MAX_BYTES: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launches:
-    """Launches since the last drain that did well: how many, and the date of the last (seconds since the epoch)."""
+    """Launches since the last drain that did well; `last` is a date in seconds since the epoch."""
 
     count: int = 0
     last: float = 0.0
@@ -38,7 +40,7 @@ class Launches:
         """
         if not self.count or now < self.last:  # a clock set back must not hold us for a day
             return 0.0
-        pause = min(_FIRST_WAIT * 2 ** min(self.count - 1, 16), _LONGEST_WAIT)
+        pause = min(_FIRST_WAIT * (1 << min(self.count - 1, 16)), _LONGEST_WAIT)
         return max(0.0, self.last + pause - now)
 
 
@@ -66,7 +68,6 @@ def note_launch(home: str, destination: str, now: float) -> Launches:
 
 def forgive(home: str, destination: str) -> None:
     """Wipe the slate: this drain did well."""
-    try:
+    # Nobody counted a drain that was started by hand or by a service manager.
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(file_of(home, destination, "launches"))
-    except FileNotFoundError:
-        pass  # started by hand or by a service manager: nobody counted

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs._guarded import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["ExitKind", "ExitWatch"]
 

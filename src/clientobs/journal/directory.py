@@ -144,7 +144,7 @@ class RunDirectory:
                 self._lock = RunLock.acquire(f"{self.path}.lock")
             except UnsafeHomeError:
                 raise
-            except JournalError:  # noqa: PERF203  # a second try is the purpose
+            except JournalError:
                 tries -= 1
                 if not tries:
                     raise

@@ -75,19 +75,18 @@ class RunLock:
         except UnsafeHomeError:
             os.close(fd)
             raise
-        lock = cls(path, fd, (found.st_dev, found.st_ino))
+        lock = cls(path, fd, _identity(found))
         _held[lock._identity] = lock
         return lock
 
     def is_held(self) -> bool:
-        """Say whether the lock is still ours: hosts close descriptors, people delete folders."""
-        if self._pid != os.getpid():
+        """Say whether the lock is still ours: hosts close descriptors, people delete and move folders."""
+        if self._pid != os.getpid() or not self._descriptor_is_ours():
             return False
         try:
-            found = os.fstat(self._fd)
+            return _identity(os.lstat(self.path)) == self._identity
         except OSError:
             return False
-        return (found.st_dev, found.st_ino) == self._identity and found.st_nlink > 0
 
     def release(self, *, closed: bool) -> None:
         """Free the lock; with `closed`, leave the mark of a clean close in the file."""
@@ -101,10 +100,9 @@ class RunLock:
 
     def _descriptor_is_ours(self) -> bool:
         try:
-            found = os.fstat(self._fd)
+            return _identity(os.fstat(self._fd)) == self._identity
         except OSError:
             return False
-        return (found.st_dev, found.st_ino) == self._identity
 
 
 def lock_state(path: str) -> LockState:
@@ -115,10 +113,14 @@ def lock_state(path: str) -> LockState:
         return "missing"
     except OSError:
         return "held"  # not to be told: to take a live run for a dead one is the worse mistake
-    own = _held.get((found.st_dev, found.st_ino))
+    own = _held.get(_identity(found))
     if own is not None and own.is_held():
         return "held"
     return _look(path) if stat.S_ISREG(found.st_mode) else "missing"
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _look(path: str) -> LockState:

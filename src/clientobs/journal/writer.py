@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -40,6 +41,7 @@ _SPAN_ENDED: Final = int(Kind.SPAN_ENDED)
 _MAX_OPEN_SPANS: Final = 4096
 _QUOTA_NS: Final = 30_000_000_000
 _QUOTA_OVERDUE_NS: Final = 1_000_000_000
+_LAST: Final = -1000  # finalizers with a priority below 0 run after the workers of a worker have ended
 _NO_CONTEXTS: Final[tuple[int, ...]] = ()
 
 
@@ -209,10 +211,10 @@ class Journal:
 
     @guarded("journal.reopen", default=None)
     def reopen(self) -> None:
-        """Go on after `close`, since the process didn't go after all (an exec that failed)."""
+        """Begin another run after a close that was not the end: an exec that failed, a mended os._exit."""
         if self._closed and self._pid == os.getpid():
-            self._closed = False
-            self.note("reopened", {}, "vital")
+            self.identity = replace(self.identity, run=os.urandom(16).hex())
+            self._begin()
 
     @guarded("journal.fork", default=None)
     def after_fork_in_child(self) -> None:
@@ -222,6 +224,7 @@ class Journal:
         # Not from _ids: a handler that runs before ours may record while that generator still is a copy.
         self.identity = replace(self.identity, run=os.urandom(16).hex(), role="child")
         self._begin()
+        _close_with_multiprocessing(self)
 
     def stats(self) -> dict[str, Any]:
         """Return how this journal stands, for `doctor`."""
@@ -258,10 +261,11 @@ class Journal:
             if segment.append(kind, payload, self._next(), self._mono()):
                 return ""
             failed = segment
-        return self._lanes.pause(lane, "disk-full" if segment.failure == "full" else "io")
+        is_full = failed is not None and failed.failure == "full"
+        return self._lanes.pause(lane, "disk-full" if is_full else "io")
 
     def _is_quota_overdue(self) -> bool:
-        """Say whether a starved lane must see to its share itself: no keeper runs (in a forked child, say)."""
+        """Say whether a starved lane must see to its share itself: a forked child may have no keeper."""
         return self._lanes.starved and self._mono() - self._quota_mono > _QUOTA_OVERDUE_NS
 
     def _write_contexts(self, segment: Segment, contexts: tuple[int, ...]) -> None:
@@ -321,3 +325,18 @@ class Journal:
         except RecursionError:
             self._too_deep += 1  # at the recursion limit even counting fails: no call here
         return False
+
+
+def _close_with_multiprocessing(journal: Journal) -> None:
+    """Let a multiprocessing child write its clean close: it leaves by os._exit and runs no atexit.
+
+    Its finalizers are the way, and they are emptied after the fork: so this is asked for in two steps.
+    """
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.register_after_fork(journal, _finalize_in_worker)
+
+
+def _finalize_in_worker(journal: Journal) -> None:
+    util = sys.modules["multiprocessing.util"]
+    util.Finalize(None, journal.close, args=("exited", "multiprocessing"), exitpriority=_LAST)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
 
-from clientobs._clock import Clock
-from clientobs._loss import LossLedger
 from clientobs._version import __version__
-from clientobs.config.model import Config, LimitsConfig
 from clientobs.pipeline.context import ContextNumbers, Tool
 from clientobs.pipeline.ids import PrivateIdGenerator
 from clientobs.pipeline.logs import JournalLogProcessor
@@ -21,6 +18,11 @@ from clientobs.pipeline.sampling import NameBudget, StormSampler, configured_sam
 from clientobs.pipeline.scopes import ScopeNumbers
 from clientobs.pipeline.spans import JournalSpanProcessor, Redacts
 from clientobs.pipeline.tracer import JournalTracerProvider, Origin
+
+if TYPE_CHECKING:
+    from clientobs._clock import Clock
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import Config, LimitsConfig
 
 __all__ = ["Pipeline"]
 
@@ -72,9 +74,7 @@ class Pipeline:
         self._logs = JournalLogProcessor(
             journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length
         )
-        self._meters = LazyMeterProvider(
-            MetricsSink(journal.append, redactor, clock.now, scopes), described
-        )
+        self._meters = LazyMeterProvider(MetricsSink(journal.append, redactor, clock.now, scopes), described)
         traces = self._tracer_provider(config, clock, loss, described)
         traces.add_span_processor(self._spans)
         logs = LoggerProvider(resource=described, shutdown_on_exit=False)

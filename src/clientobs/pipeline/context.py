@@ -8,11 +8,13 @@ combination.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["EMPTY", "OVERLAY_KEY", "ContextNumbers", "Overlay", "Tool"]
 
@@ -83,12 +85,8 @@ class ContextNumbers:
 
     def of(self, context: Mapping[str, Any]) -> int:
         """Return the number for an OpenTelemetry context. Hot path: two look-ups when nothing changed."""
-        overlay = context.get(OVERLAY_KEY)
-        if overlay is None:
-            overlay = self._empty
-        if overlay.base is self._base:
-            return overlay.number  # type: ignore[no-any-return]
-        return self._renumber(overlay)
+        overlay: Overlay = context.get(OVERLAY_KEY) or self._empty
+        return overlay.number if overlay.base is self._base else self._renumber(overlay)
 
     def values_of(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Return all attributes that hold in an OpenTelemetry context."""

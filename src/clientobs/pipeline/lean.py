@@ -14,7 +14,6 @@ holds that it fits the lowest and the newest release that pyproject.toml declare
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.attributes import BoundedAttributes
@@ -22,32 +21,46 @@ from opentelemetry.sdk.trace import Span
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import DEFAULT_TRACE_STATE, SpanContext, TraceFlags, TraceState
 
-from clientobs._clock import Clock
 from clientobs._ids import ids
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import Tracer
     from opentelemetry.trace import Link, SpanKind
 
+    from clientobs._clock import Clock
+
 __all__ = ["LeanFactory", "LeanSpan"]
 
-_PER_SPAN: Final = frozenset(
-    "_name _context _parent _kind _start_time _end_time _status _attributes _events _links _lock".split()
-)
-_SHARED: Final = frozenset(
-    "_resource _instrumentation_info _instrumentation_scope _sampler _trace_config _record_exception"
-    " _set_status_on_exception _span_processor _limits".split()
-)
+# fmt: off
+_PER_SPAN: Final = frozenset({
+    "_name", "_context", "_parent", "_kind", "_start_time", "_end_time", "_status", "_attributes", "_events",
+    "_links", "_lock",
+})
+_SHARED: Final = frozenset({
+    "_resource", "_instrumentation_info", "_instrumentation_scope", "_sampler", "_trace_config",
+    "_record_exception", "_set_status_on_exception", "_span_processor", "_limits",
+})
+# fmt: on
 _SINCE_1_41: Final = frozenset({"_record_end_metrics"})
-_ATTRIBUTES: Final = frozenset("_dict maxlen dropped max_value_len _lock _immutable".split())
+_ATTRIBUTES: Final = frozenset(["_dict", "maxlen", "dropped", "max_value_len", "_lock", "_immutable"])
 _ATTRIBUTES_UNTIL_1_44: Final = frozenset({"_extended_attributes"})
 _SIMPLE: Final = frozenset({str, int, float, bool})
 
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
-_EXAMPLE: Final = SpanContext(1, 2, False, _SAMPLED, DEFAULT_TRACE_STATE)  # noqa: FBT003
-_CONTEXT_IS_A_TUPLE: Final = (
-    isinstance(_EXAMPLE, tuple) and tuple(_EXAMPLE) == (1, 2, False, _SAMPLED, DEFAULT_TRACE_STATE, True)
+# Our ids are random in all bits; releases before W3C trace context level 2 have no flag for that.
+_RANDOM: Final = getattr(TraceFlags, "RANDOM_TRACE_ID", 0)
+_ROOT: Final = TraceFlags(_SAMPLED | _RANDOM)
+_EXAMPLE: Final = SpanContext(1, 2, False, _SAMPLED, DEFAULT_TRACE_STATE)
+_CONTEXT_IS_A_TUPLE: Final = isinstance(_EXAMPLE, tuple) and tuple(_EXAMPLE) == (
+    1,
+    2,
+    False,
+    _SAMPLED,
+    DEFAULT_TRACE_STATE,
+    True,
 )
 
 _new = object.__new__  # __init__ is what this module is there to avoid
@@ -101,9 +114,11 @@ class LeanSpan(Span):
 
     def end(self, end_time: int | None = None) -> None:
         """End the span; a single processor gets the span itself instead of a copy."""
-        processors = self._span_processor._span_processors  # type: ignore[union-attr]  # fits has checked
+        many: Any = self._span_processor
+        processors = many._span_processors  # fits has checked
         if end_time is None:
-            end_time = self._start_time + self.clock.mono() - self.start_mono
+            began: Any = self._start_time
+            end_time = began + self.clock.mono() - self.start_mono
         if len(processors) != 1 or self._end_time is not None:
             super().end(end_time)
             return
@@ -174,11 +189,11 @@ class LeanFactory:
         if after is not None:
             fields["_record_end_metrics"] = after
         if links:
-            fields["links_made"] = span._new_links(links)  # noqa: SLF001
+            fields["links_made"] = span._new_links(links)
         clock = self._clock
         mono = fields["start_mono"] = clock.mono()
         fields["_start_time"] = mono + clock.offset if start_time is None else start_time
-        for processor in self._processor._span_processors:  # noqa: SLF001  # fits has checked
+        for processor in self._processor._span_processors:  # fits has checked
             processor.on_start(span, within)
         return span
 
@@ -193,24 +208,24 @@ class LeanFactory:
             fields["_dict"] = dict(attributes)
         else:
             fields["_dict"] = {}
-            bounded._set_items(attributes)  # noqa: SLF001
+            bounded._set_items(attributes)
         return bounded
 
 
 def _context_below(parent: SpanContext | None) -> SpanContext:
     # SpanContext's own constructor checks ranges that our generator keeps.
     if parent is None:
-        fields = (ids.trace_id(), ids.span_id(), False, _SAMPLED, DEFAULT_TRACE_STATE, True)
+        fields = (ids.trace_id(), ids.span_id(), False, _ROOT, DEFAULT_TRACE_STATE, True)
         return _new_tuple(SpanContext, fields)
     flags: TraceFlags = parent.trace_flags
-    if flags is not _SAMPLED and flags != _SAMPLED:
-        flags = TraceFlags(flags | TraceFlags.SAMPLED)
+    if flags != _ROOT and flags != _SAMPLED:  # noqa: PLR1714  # a set would hash them
+        flags = TraceFlags(_SAMPLED | (flags & _RANDOM))
     state: TraceState = parent.trace_state
     return _new_tuple(SpanContext, (parent.trace_id, ids.span_id(), False, flags, state, True))
 
 
 def _all_simple(attributes: Mapping[str, Any]) -> bool:
-    for key, value in attributes.items():
+    for key, value in attributes.items():  # noqa: SIM110  # a generator would cost as much as the span's lock
         if type(value) not in _SIMPLE or type(key) is not str or not key:
             return False
     return True

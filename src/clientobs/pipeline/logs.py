@@ -7,18 +7,20 @@ the bulk lane cannot push out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import get_current
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 
 from clientobs import semconv
-from clientobs._clock import Clock
 from clientobs._guarded import faults
 from clientobs.journal.format import Kind, Lane, encode_payload
-from clientobs.pipeline.context import ContextNumbers
-from clientobs.pipeline.scopes import ScopeNumbers
-from clientobs.pipeline.spans import Redacts
+
+if TYPE_CHECKING:
+    from clientobs._clock import Clock
+    from clientobs.pipeline.context import ContextNumbers
+    from clientobs.pipeline.scopes import ScopeNumbers
+    from clientobs.pipeline.spans import Redacts
 
 __all__ = ["JournalLogProcessor"]
 

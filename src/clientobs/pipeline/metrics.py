@@ -17,13 +17,14 @@ from opentelemetry import metrics
 from clientobs._guarded import faults, quiet
 from clientobs._ids import ids
 from clientobs.journal.format import Kind, Lane, encode_payload
-from clientobs.pipeline.scopes import ScopeNumbers
-from clientobs.pipeline.spans import Redacts
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.util.types import Attributes
+
+    from clientobs.pipeline.scopes import ScopeNumbers
+    from clientobs.pipeline.spans import Redacts
 
 __all__ = ["LazyMeterProvider", "MetricsSink"]
 
@@ -33,7 +34,9 @@ Append = Callable[[int, bytes, Lane, tuple[int, ...]], bool]
 class MetricsSink:
     """Turn what the SDK collected into one METRICS record; the tuples are those of `MetricsRecord`."""
 
-    def __init__(self, append: Append, redactor: Redacts, now: Callable[[], int], scopes: ScopeNumbers) -> None:
+    def __init__(
+        self, append: Append, redactor: Redacts, now: Callable[[], int], scopes: ScopeNumbers
+    ) -> None:
         self._append = append
         self._redactor = redactor
         self._now = now
@@ -157,9 +160,7 @@ def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
 
     reader = JournalReader(preferred_temporality=dict.fromkeys(kinds, delta))
     view = View(instrument_name="*", exemplar_reservoir_factory=_reservoir_factory())
-    provider = MeterProvider(
-        metric_readers=[reader], resource=resource, shutdown_on_exit=False, views=[view]
-    )
+    provider = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False, views=[view])
     return provider, reader
 
 

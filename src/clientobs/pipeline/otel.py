@@ -22,14 +22,16 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.errors import ClientobsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from importlib.machinery import ModuleSpec
 
 __all__ = ["OtelUnusable", "load"]
 

@@ -15,15 +15,17 @@ Three cases, for each signal apart:
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.util._once import Once
 
 from clientobs._guarded import quiet
 
-__all__ = ["GlobalProvider", "SLOTS", "Slot"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["SLOTS", "GlobalProvider", "Slot"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs._version import __version__
-from clientobs.config.model import ServiceConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clientobs.config.model import ServiceConfig
 
 __all__ = ["resource_attributes"]
 
@@ -66,8 +69,8 @@ def _architecture(machine: str) -> str:
 
 
 def _windows_version() -> str:
-    version = sys.getwindowsversion() if sys.platform == "win32" else None
-    return f"{version.major}.{version.minor}.{version.build}" if version else ""
+    asked = getattr(sys, "getwindowsversion", None)
+    return "{}.{}.{}".format(*asked()[:3]) if asked else ""
 
 
 def _process() -> Mapping[str, Any]:

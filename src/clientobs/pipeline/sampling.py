@@ -9,18 +9,19 @@ untouched.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace import sampling
 
-from clientobs._loss import LossLedger
-from clientobs.config.model import TracesConfig
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState
     from opentelemetry.util.types import Attributes
+
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import TracesConfig
 
 __all__ = ["NameBudget", "StormSampler", "configured_sampler"]
 

@@ -12,22 +12,24 @@ the program and stays.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
 from marshal import dumps
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from clientobs._clock import Clock
 from clientobs._guarded import faults
 from clientobs.journal.format import MARSHAL_VERSION
-from clientobs.pipeline.context import ContextNumbers
 from clientobs.pipeline.lean import LeanSpan
-from clientobs.pipeline.scopes import ScopeNumbers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from opentelemetry.context import Context
+
+    from clientobs._clock import Clock
+    from clientobs.pipeline.context import ContextNumbers
+    from clientobs.pipeline.scopes import ScopeNumbers
 
 __all__ = ["JournalSpanProcessor", "Redacts", "SpanSink"]
 
@@ -155,7 +157,7 @@ class JournalSpanProcessor(SpanProcessor):
         if clean is None:
             clean = self._redact(fields["_attributes"]._dict)
         status = fields["_status"]
-        if "events_made" in fields or "links_made" in fields or status.description or span._name != head[3]:  # noqa: SLF001
+        if "events_made" in fields or "links_made" in fields or status.description or span._name != head[3]:
             self._write_end(span, head, clean, fields["_end_time"])
             return
         dropped = fields["_attributes"].dropped
@@ -165,7 +167,7 @@ class JournalSpanProcessor(SpanProcessor):
                 clean,
                 (),
                 fields["_end_time"],
-                status.status_code._value_,  # noqa: SLF001
+                status.status_code._value_,
                 "",
                 (),
                 (dropped, 0, 0) if dropped else None,
@@ -248,7 +250,7 @@ class JournalSpanProcessor(SpanProcessor):
         self._open = {}
 
     def _own_start(self, stamp: int | None, mono: int) -> int:
-        anchored = mono + self._clock.offset
+        anchored: int = mono + self._clock.offset
         if stamp is None or -_OWN_STAMP_NS < stamp - anchored < _OWN_STAMP_NS:
             return anchored
         # Far from the anchor: the wall clock was set since, or the program gave the time itself.
@@ -256,7 +258,7 @@ class JournalSpanProcessor(SpanProcessor):
 
     def _own_end(self, stamp: int | None, head: tuple[Any, ...], mono: int) -> int:
         start: int = head[9]
-        measured = start + (mono - head[10])
+        measured: int = start + (mono - head[10])
         if stamp is None or -_OWN_STAMP_NS < stamp - measured < _OWN_STAMP_NS:
             return measured
         if 0 <= time.time_ns() - stamp < _OWN_STAMP_NS:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,14 +19,17 @@ from opentelemetry.sdk.trace import Tracer, TracerProvider, _Span
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace.propagation import _SPAN_KEY
 
-from clientobs._clock import Clock
 from clientobs.pipeline.lean import LeanFactory
 from clientobs.pipeline.sampling import StormSampler
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanKind
     from opentelemetry.util.types import Attributes
+
+    from clientobs._clock import Clock
 
 __all__ = ["JournalTracerProvider", "Origin"]
 

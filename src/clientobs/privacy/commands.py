@@ -25,6 +25,7 @@ class _Flags(NamedTuple):
 
 
 _NONE: Final = _Flags()
+_CONTAINERS: Final = _Flags(next=("--password",))  # and -p after `login`: elsewhere it is a port
 _LOGIN: Final = _Flags(next=("-p",))
 _PROGRAMS: Final[dict[str, _Flags]] = {
     **dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mysqlimport", "mariadb"), _Flags(glued=("-p",))),
@@ -34,8 +35,7 @@ _PROGRAMS: Final[dict[str, _Flags]] = {
     **dict.fromkeys(("ldapsearch", "ldapmodify", "ldapadd", "ldapwhoami"), _Flags(("-w",), ("-w",))),
     **dict.fromkeys(("smbclient", "rpcclient"), _Flags(("-U",), ("-U", "--user"))),
     **dict.fromkeys(("zip", "unzip", "sqlcmd"), _Flags(("-P",), ("-P",))),
-    # Their -p is a password after `login` alone: elsewhere it is a port.
-    **dict.fromkeys(("docker", "podman"), _NONE),
+    **dict.fromkeys(("docker", "podman"), _CONTAINERS),
     "curl": _Flags(("-u", "-U"), ("-u", "-U", "-b", "--user", "--proxy-user", "--pass", "--proxy-pass")),
     "sshpass": _Flags(("-p",), ("-p",)),
     "redis-cli": _Flags(next=("-a", "--pass")),
@@ -52,12 +52,14 @@ _STEMS: Final = (
 """A piece of each program's name: the prefilter."""
 
 _MAX_LINE: Final = 4096
-_MAX_PREFIX: Final = 8
+_MAX_NAME: Final = 512
 _PROGRAM: Final = re.compile(
     r"(?<![\w.-])(" + "|".join(sorted(_PROGRAMS, key=len, reverse=True)) + r")(?:\.exe)?(?=[ \t\"'])"
 )
-_WORD: Final = re.compile(r"\"(?:[^\"\\]+|\\.)*\"?|'[^']*'?|[^\s\"';|&]+", re.DOTALL)
-_END: Final = re.compile(r"[\r\n;|&]")
+# Signs of the shell are taken for a part of the word that they touch: arguments joined for a log are not quoted.
+_WORD: Final = re.compile(r"(?:\"(?:[^\"\\]+|\\.)*\"?|'[^']*'?|[^\s\"']+)+", re.DOTALL)
+_GAP: Final = re.compile(r"[ \t]*")
+_END: Final = re.compile(r"[;|&]+\Z|.*;\Z", re.DOTALL)
 _FLAG: Final = re.compile(r"--?[A-Za-z][\w.-]*\Z")
 _SWITCH: Final = re.compile(r"--[A-Za-z]|-[A-Za-z]\Z")
 _ASSIGNED: Final = re.compile(r"([\w.-]{1,128})(?:=|:[ \t]{0,3})(?=.)", re.DOTALL)
@@ -74,7 +76,7 @@ def scrub_arguments(words: Sequence[str], rules: KeyRules, scrub: Callable[[str]
     >>> scrub_arguments(["tool", "--password", "hunter2", "--frames=1-10"], KeyRules(), str)
     ['tool', '--password', '[redacted]', '--frames=1-10']
     """
-    hits = dict(_hits_of_program(words))
+    hits = dict(_hits(words))
     clean: list[str] = []
     awaited = False
     for index, word in enumerate(words):
@@ -97,62 +99,72 @@ def scrub_arguments(words: Sequence[str], rules: KeyRules, scrub: Callable[[str]
 def scrub_commands(text: str, lowered: str) -> str:
     """Replace what the short flags of known programs carry, in command lines inside a text."""
     pieces: list[str] = []
-    done = 0
+    done = read = 0
     for match in _PROGRAM.finditer(lowered):
-        if match.start() < done:
-            continue
-        for start, end in _spans(text, match[1], match.end()):
+        if match.start() < read:
+            continue  # a part of the command before, and judged with it
+        command = _Command(text, match[1], match.end())
+        read = command.end
+        for start, end in command.secrets():
             pieces += (text[done:start], MARKER)
             done = end
     return "".join([*pieces, text[done:]]) if pieces else text
 
 
-def _spans(text: str, program: str, start: int) -> Iterator[tuple[int, int]]:
-    """Yield where the secrets of one command line stand, from the program's name to the end of the command."""
-    words, places, position, limit = [""], [(start, start)], start, min(len(text), start + _MAX_LINE)
-    while position < limit:
-        match = _WORD.match(text, position, limit)
-        if match:
-            words.append(match[0].strip("\"'"))
-            places.append((match.start() + (match[0][0] in "\"'"), match.end() - _is_quoted(match[0])))
-            position = match.end()
-        elif _END.match(text, position):
-            break
-        else:
-            position += 1
-    for index, offset in _hits(program, words):
-        begin, end = places[index]
-        yield begin + offset, end
+class _Command:
+    """The words of one command inside a text, from behind the program's name to the command's end."""
+
+    __slots__ = ("_places", "_words", "end")
+
+    def __init__(self, text: str, program: str, start: int) -> None:
+        self._words, self._places = [program], [(start, start)]
+        self.end = start + (text[start] in "\"'")  # behind a path in quotes
+        limit = min(len(text), start + _MAX_LINE)
+        while match := _WORD.match(text, _gap_end(text, self.end), limit):
+            quoted = _is_quoted(match[0])
+            self._words.append(match[0][quoted : len(match[0]) - quoted])
+            self._places.append((match.start() + quoted, match.end() - quoted))
+            self.end = match.end()
+            if _END.match(match[0]):
+                break
+
+    def secrets(self) -> Iterator[tuple[int, int]]:
+        """Yield where its secrets begin and end in the text."""
+        for index, offset in _hits(self._words):
+            begin, end = self._places[index]
+            yield begin + offset, end
+
+
+def _gap_end(text: str, position: int) -> int:
+    gap = _GAP.match(text, position)
+    return gap.end() if gap else position
 
 
 def _is_quoted(word: str) -> bool:
     return len(word) > 1 and word[0] in "\"'" and word[-1] == word[0]
 
 
-def _hits_of_program(words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Find the program among the first words (sudo, env and wrappers stand before it) and yield its hits."""
-    for start, word in enumerate(words[:_MAX_PREFIX]):
-        name = word.replace("\\", "/").rpartition("/")[2].lower().removesuffix(".exe")
-        if name in _PROGRAMS:
-            for index, offset in _hits(name, words[start:]):
-                yield start + index, offset
-            return
+def _program_of(word: str) -> str:
+    return word.replace("\\", "/").rpartition("/")[2].lower().removesuffix(".exe")
 
 
-def _hits(program: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield (index, offset): from there on that word is secret. words[0] is the program itself."""
-    flags = _PROGRAMS[program]
-    if flags is _NONE and "login" in words[1:]:
-        flags = _LOGIN
+def _hits(words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield (index, offset): from there on that word is secret. A program may start another (sudo, docker exec)."""
+    flags = _NONE
     awaited = False
-    for index, word in enumerate(words[1:], 1):
+    for index, word in enumerate(words):
         if awaited and not _SWITCH.match(word):
             yield index, 0
             awaited = False
-            continue
-        awaited = word in flags.next
-        if not awaited and (offset := _glued(word, flags)):
+        elif word in flags.next:
+            awaited = True
+        elif offset := _glued(word, flags):
             yield index, offset
+        elif word == "login" and flags is _CONTAINERS:
+            flags = _LOGIN
+        else:
+            awaited = False
+            flags = _PROGRAMS.get(_program_of(word), flags) if len(word) <= _MAX_NAME else flags
 
 
 def _glued(word: str, flags: _Flags) -> int:

@@ -12,6 +12,7 @@ Nothing here raises, whatever it is given; what bounds cut off is counted in the
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
@@ -108,9 +109,11 @@ class Redactor:
         clean: dict[str, Any] = {}
         bounds: Bounds | None = None
         try:
-            if len(mapping) > most:
+            # An exact dict says how long it is; a mapping of the host's or the SDK's may do so and never end.
+            items = mapping if type(mapping) is dict else dict(islice(mapping.items(), most + 1))
+            if len(items) > most:
                 return self._attribute_by_attribute(mapping, most)
-            for key, value in mapping.items():
+            for key, value in items.items():
                 name, table = keys[key]
                 kind = type(value)
                 if kind is str:
@@ -122,7 +125,7 @@ class Redactor:
                 else:
                     bounds = bounds or Bounds()
                     clean[name] = self._containers.under(table, value, bounds)
-        except Exception:  # noqa: BLE001  # a foreign mapping, or one that changed meanwhile: again, with care
+        except Exception:  # noqa: BLE001  # an odd key, or a dict that changed meanwhile: again, with care
             return self._attribute_by_attribute(mapping, most)
         return clean if len(clean) <= self._whole else self._fit(clean)
 

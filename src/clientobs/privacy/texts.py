@@ -26,6 +26,7 @@ __all__ = ["TextRules", "may_hold_secret"]
 
 _PASSES: Final = 3
 _MAX_LEFT: Final = 80
+_ESCAPE: Final = 2
 _NAME: Final = re.compile(r"[\w.\-]*")
 _COMPANION: Final = re.compile(r"[ ]([A-Za-z]{2,12})(?![A-Za-z])")
 _QUERY_NAMES: Final = frozenset({"sig", "signature", "key", "pass", "auth"})
@@ -34,9 +35,9 @@ _PARSER_WORD: Final = re.compile(
     r"(?:unexpected|unknown|invalid|illegal|expected|bad|next|last)\s$", re.IGNORECASE
 )
 _USER_INFO: Final = re.compile(
-    # Up to the last @ of the authority; or name:password with a slash in the password, but not a port.
-    r"(?<=//)(?:(?!git@)[^\s/?#\"'<>\\]{1,512}@"
-    r"|[^\s/?#@:\"'<>\\]{0,256}:(?!\d{1,5}(?:[/?#]|\Z))[^\s\"'<>@\\]{1,512}@)"
+    # name:password, up to the last @ (a password may hold / and @), but not host:port; or a name alone.
+    r"(?<=//)(?!\[)(?:[^\s/?#@:\"'<>\\]{0,256}:(?!\d{1,5}(?:[/?#]|\Z))[^\s\"'<>\\]{1,512}@"
+    r"|(?!git@)[^\s/?#\"'<>\\]{1,512}@)"
 )
 _NAME_AND_SEPARATOR: Final = re.compile(
     "(?:" + "|".join(HINTS) + r")[\w.\-]{0,40}"
@@ -147,8 +148,8 @@ class TextRules:
         left = text[max(0, first - _MAX_LEFT) : first][::-1]
         run = _NAME.match(left)
         first -= run.end() if run else 0
-        if text[first - 1 : first] == "%" and match.start() - first >= 2:
-            first += 2  # the name begins behind an escape: %3Ftoken%3D
+        if text[first - 1 : first] == "%" and match.start() - first >= _ESCAPE:
+            first += _ESCAPE  # the name begins behind an escape: %3Ftoken%3D
         key = (_NAME.match(text, first) or match)[0]
         if not self._is_secret(text, first, key):
             return nothing

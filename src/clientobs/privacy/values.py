@@ -13,7 +13,9 @@ from clientobs.privacy.keys import MARKER
 
 __all__ = ["end_of_element", "end_of_header", "value_at"]
 
+_MAX_NOTHING: Final = 64
 _MAX_NESTED: Final = 65_536
+_MAX_ELEMENT: Final = 8_192
 _NAME_AHEAD: Final = r"[\w.%\-]{1,64}"
 _OPENING: Final = re.compile(r"(?:[bBuUrRfF]{0,2})(\\{0,8})(\"\"\"|'''|[\"'`])")
 _UNQUOTED: Final = re.compile(
@@ -33,7 +35,8 @@ _HEADER_END: Final = re.compile(r"[\r\n]|\\+[nr\"']|[\"'](?=[\s,;)\]}>]|\Z)")
 _SCHEME_WITH_QUOTES: Final = re.compile(r"\s*(?:digest|aws4|oauth|hawk|ntlm)\b", re.IGNORECASE)
 _LINE_END: Final = re.compile(r"[\r\n]")
 _NOTHING: Final = re.compile(
-    rf"(?:null|none|nil|true|false|undefined|\*+|{re.escape(MARKER)}|\$\{{?[A-Z_][A-Z0-9_]*\}}?|%[A-Z_]+%|<[\w -]+>)?\Z",
+    rf"(?:null|none|nil|true|false|undefined|\*+|{re.escape(MARKER)}"
+    r"|\$\{?[A-Z_][A-Z0-9_]*\}?|%[A-Z_]+%|<[\w -]+>)?\Z",
     re.IGNORECASE,
 )
 _CLOSERS: Final = {"[": "]", "(": ")", "{": "}"}
@@ -67,11 +70,11 @@ def end_of_header(text: str, start: int) -> int:
 
 def end_of_element(text: str, start: int) -> int:
     """Return where the text of an XML element ends, or `start` where nothing closes it."""
-    return max(start, text.find("</", start, start + _MAX_NESTED))
+    return max(start, text.find("</", start, start + _MAX_ELEMENT))
 
 
 def _says_nothing(text: str, begin: int, end: int) -> bool:
-    return end - begin <= 64 and _NOTHING.match(text[begin:end]) is not None
+    return end - begin <= _MAX_NOTHING and _NOTHING.match(text[begin:end]) is not None
 
 
 def _end_of_unquoted(text: str, start: int) -> int:

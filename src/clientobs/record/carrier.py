@@ -9,13 +9,15 @@ server that an instrumented client talks to.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
 from clientobs._guarded import guarded
 from clientobs.record import recorder as _recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Incoming", "carrier", "read_incoming", "trace_id"]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from clientobs._guarded import quiet
 from clientobs.record import recorder as _recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Counter", "Gauge", "Histogram", "counter", "gauge", "histogram"]
 

@@ -6,14 +6,16 @@ environment (carrier.py), never in an HTTP header: show names are under NDA.
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs._guarded import faults, guarded
 from clientobs.pipeline.context import EMPTY, OVERLAY_KEY
 from clientobs.record import recorder as _recorder
 from clientobs.record import span as _span
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 __all__ = ["attribute_names", "context", "set_context"]
 

@@ -6,17 +6,17 @@ no-op that imports nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clientobs.pipeline.context import ContextNumbers
-from clientobs.record.tools import Tools
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clientobs.pipeline.assembly import Voice
+    from clientobs.pipeline.context import ContextNumbers
     from clientobs.pipeline.spans import Redacts
     from clientobs.pipeline.tracer import Origin
+    from clientobs.record.tools import Tools
 
 __all__ = ["Recorder", "active", "install"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from clientobs import semconv
@@ -21,6 +20,7 @@ from clientobs.record.unrecorded import UNRECORDED, UnrecordedSpan
 
 if TYPE_CHECKING:
     from contextvars import Token
+    from types import TracebackType
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
@@ -66,7 +66,7 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
             self._start(recorder, module)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("span.enter", error)
-        return UNRECORDED if self._span is None else self._span  # type: ignore[no-any-return]
+        return UNRECORDED if self._span is None else self._span
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -78,6 +78,7 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
                 faults.record("span.exit", fault)
 
     def __call__(self, function: F) -> F:
+        """Decorate a function."""
         from clientobs.record.traced import decorate  # noqa: PLC0415  # traced builds on this class
 
         return decorate(function, self._name, self._attributes)
@@ -87,8 +88,8 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
         tool = recorder.tools.of_module(module) if recorder.tools.several else None
         if tool is not None:
             overlay = current.get(OVERLAY_KEY, EMPTY)
-            if overlay.tool is not tool:  # type: ignore[attr-defined]  # always an Overlay
-                current = _Context({**current, OVERLAY_KEY: overlay.for_tool(tool)})  # type: ignore[attr-defined]
+            if overlay.tool is not tool:
+                current = _Context({**current, OVERLAY_KEY: overlay.for_tool(tool)})
         started = recorder.voice.tracer.start_span(self._name, current, attributes=self._attributes)
         self._context: Context = _Context({**current, _SPAN_KEY: started})
         self._token: Token[Context] = _attach(self._context)
@@ -148,7 +149,7 @@ def _detach(token: Any) -> None:
 
 def bind() -> None:
     """Take the names of OpenTelemetry that the hot path needs; called once the SDK is loaded."""
-    global _get_current, _attach, _reset, _Context, _SPAN_KEY, _ERROR  # noqa: PLW0603  # see above
+    global _get_current, _attach, _reset, _Context, _SPAN_KEY, _ERROR  # see above
     import opentelemetry.context as context_api  # noqa: PLC0415
     from opentelemetry.context.context import Context as ContextType  # noqa: PLC0415
     from opentelemetry.trace import StatusCode  # noqa: PLC0415

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clientobs._guarded import quiet
 from clientobs.record import recorder as _recorder
 from clientobs.record import span as _span
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 __all__ = ["Steps"]
 

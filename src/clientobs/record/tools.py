@@ -7,9 +7,12 @@ it. Code of no registered package (a shared library of the studio) speaks for th
 from __future__ import annotations
 
 import sys
-from types import FrameType
+from typing import TYPE_CHECKING
 
-from clientobs.pipeline.context import Tool
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from clientobs.pipeline.context import Tool
 
 __all__ = ["Tools", "calling_package"]
 

@@ -45,7 +45,7 @@ def traced(target: Any = None, /, **attributes: Any) -> Any:
 def decorate(function: F, name: str | None, attributes: dict[str, Any]) -> F:
     """Return `function` with a span around each call."""
     if isinstance(function, staticmethod | classmethod):
-        return type(function)(decorate(function.__func__, name, attributes))  # type: ignore[return-value]
+        return type(function)(decorate(function.__func__, name, attributes))
     label = name or getattr(function, "__qualname__", None) or type(function).__qualname__
     module = getattr(function, "__module__", None)
 

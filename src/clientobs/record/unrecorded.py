@@ -32,7 +32,11 @@ class UnrecordedSpan:
         """Ignore a status."""
 
     def record_exception(
-        self, exception: BaseException, attributes: Any = None, timestamp: int | None = None, escaped: bool = False
+        self,
+        exception: BaseException,
+        attributes: Any = None,
+        timestamp: int | None = None,
+        escaped: bool = False,
     ) -> None:
         """Ignore an exception."""
 

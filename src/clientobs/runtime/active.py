@@ -46,7 +46,13 @@ def init(
     >>> runtime = clientobs.init("scene-publisher", version="1.4.0", drain="off")
     >>> clientobs.shutdown()
     """
-    arguments = {"service": service, "version": version, "environment": environment, "config": config, **options}
+    arguments = {
+        "service": service,
+        "version": version,
+        "environment": environment,
+        "config": config,
+        **options,
+    }
     package = calling_package(1)
     global _active  # noqa: PLW0603  # the one slot
     with _lock:
@@ -81,7 +87,7 @@ def shutdown(timeout: float | None = None) -> None:
 
     Waits for delivery at most `timeout` seconds; None: exit_flush of the configuration (0 on a workstation).
     """
-    global _active  # noqa: PLW0603
+    global _active
     with _lock:
         runtime, _active = _active, None
         if runtime is not None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clientobs._guarded import quiet
 
 if TYPE_CHECKING:
     from clientobs.config.model import Config
     from clientobs.drain.launch import Outcome
-    from clientobs.drain.life import DrainThread
+    from clientobs.drain.thread import DrainThread
     from clientobs.journal.home import Home
     from clientobs.journal.writer import Journal
 
@@ -50,20 +49,12 @@ class Delivery:
             from clientobs.drain.launch import ensure_drain  # noqa: PLC0415  # only where one is started
 
             self.last = ensure_drain(
-                self.config, self.home.path, self.destination, self.environ, is_network=self.is_network
+                self.config, self.home, self.destination, self.environ, is_network=self.is_network
             )
         elif self.thread is None or not self.thread.is_alive():
-            self.thread = self._start_thread()
+            from clientobs.drain.thread import start_thread  # noqa: PLC0415  # protobuf and all: this mode only
 
-    def _start_thread(self) -> DrainThread:
-        from clientobs.drain import shift  # noqa: PLC0415  # protobuf and all: `thread` mode only
-        from clientobs.drain.life import DrainThread, Place  # noqa: PLC0415
-
-        place = Place(home=self.home.path, destination=self.destination)
-        build: Any = functools.partial(shift.build, self.config, self.home.path, self.destination)
-        thread = DrainThread(build, place)
-        thread.start()
-        return thread
+            self.thread = start_thread(self.config, self.home, self.destination)
 
     def flush(self, journal: Journal, timeout: float) -> bool:
         """Ask the drain to deliver what `journal` holds; wait at most `timeout` seconds."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Chore", "Keeper"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from clientobs._guarded import quiet
@@ -12,6 +11,8 @@ from clientobs.config.model import Config
 from clientobs.pipeline.context import Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clientobs.config.problems import Problem, Source
     from clientobs.guard.exits import ExitWatch
     from clientobs.journal.writer import Journal

@@ -5,13 +5,14 @@ session.end of a run that died is the drain's to write (drain/recover.py): nobod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clientobs import semconv
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clientobs.config.problems import Problem
     from clientobs.pipeline.assembly import Voice
 

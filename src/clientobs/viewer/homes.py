@@ -25,7 +25,9 @@ def existing_home(config: Config, environ: Mapping[str, str]) -> str:
     Raises JournalError where there is none yet.
     """
     uid = os.getuid() if hasattr(os, "getuid") else None
-    candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
+    named = config.journal.home
+    # A home that somebody named is the one they mean, also while it is empty.
+    candidates = [named] if named else home_candidates(environ, sys.platform, uid)
     mounts = MountTable.of_this_machine()
     for candidate in candidates:
         if not mounts.is_network(candidate) and os.path.isdir(runs_folder(candidate)):

@@ -14,8 +14,9 @@ from clientobs.drain.lock import Holder, file_of, look
 from clientobs.drain.state import DrainState, read_states
 from clientobs.errors import JournalError
 from clientobs.journal.format import Kind
+from clientobs.journal.losses import read_losses
 from clientobs.journal.reader import read_segment
-from clientobs.journal.records import NoteRecord, decode
+from clientobs.journal.records import Header, NoteRecord, decode
 from clientobs.journal.runs import RunFolder, header_of, list_runs
 from clientobs.viewer.homes import runs_folder
 from clientobs.viewer.model import Run
@@ -92,13 +93,16 @@ def overview(home: str) -> Overview:
         runs=tuple(views),
         lanes=lanes,
         drains=drains,
-        lost=_lost(folders, drains),
+        lost=_lost(home, folders, drains),
         unread=len(folders) - len(views),
     )
 
 
 def _run_view(folder: RunFolder) -> RunView | None:
-    header = header_of(folder.path)
+    # The run began with the earlier of its two lanes; where that header is damaged any other will do.
+    firsts = (_first_header(folder.lane("vital")), _first_header(folder.lane("bulk")))
+    header = min((one for one in firsts if one is not None), key=lambda one: one.wall_ns, default=None)
+    header = header or header_of(folder.path)
     if header is None:
         return None
     written = max((segment.mtime_ns for segment in folder.segments), default=header.wall_ns)
@@ -121,6 +125,15 @@ def _run_view(folder: RunFolder) -> RunView | None:
     )
 
 
+def _first_header(segments: tuple[SegmentFile, ...]) -> Header | None:
+    if not segments:
+        return None
+    try:
+        return read_segment(segments[0].path, live=True, window=0).header
+    except (JournalError, FileNotFoundError):
+        return None
+
+
 def _drain_view(home: str, state: DrainState) -> DrainView:
     try:
         holder = look(file_of(home, state.destination or "none", "lock"))
@@ -129,10 +142,10 @@ def _drain_view(home: str, state: DrainState) -> DrainView:
     return DrainView(state=state, holder=holder)
 
 
-def _lost(folders: list[RunFolder], drains: tuple[DrainView, ...]) -> dict[str, int]:
+def _lost(home: str, folders: list[RunFolder], drains: tuple[DrainView, ...]) -> dict[str, int]:
     books: list[Mapping[str, int]] = [view.state.lost for view in drains]
     if not books:
-        books = [_noted_losses(folder) for folder in folders]
+        books = [read_losses(runs_folder(home)), *(_noted_losses(folder) for folder in folders)]
     total: dict[str, int] = {}
     for book in books:
         for reason, count in book.items():

@@ -41,16 +41,24 @@ def _switch_on():
         import clientobs  # noqa: PLC0415
 
         runtime = clientobs.init()
-        return "active in " + version + ", run " + str(getattr(runtime, "run", "?"))
+        if not runtime.running:
+            return "not active in " + version + ": " + runtime.reason
+        return "active in " + version + ", run " + runtime.run
     except Exception as error:  # noqa: BLE001  # the program comes first; --verbose tells
         return "not active in {0}: {1}: {2}".format(version, type(error).__name__, error)
 
 
 def _import_clientobs():
     # type: () -> None
-    """Import clientobs; where this interpreter lacks it, borrow it from the one that ran `clientobs run`."""
+    """Import clientobs; what this interpreter lacks is borrowed from the one that ran `clientobs run`."""
+    import importlib.util  # noqa: PLC0415
+
     try:
         import clientobs  # noqa: F401, PLC0415
+
+        # Looked for, not imported: clientobs loads the SDK in its own careful way.
+        if importlib.util.find_spec("opentelemetry.sdk") is None:
+            raise ImportError("opentelemetry.sdk")
     except ImportError:
         lent = os.environ.get("_CLIENTOBS_RUN_LEND", "").split(os.pathsep)
         import sysconfig  # noqa: PLC0415

@@ -13,12 +13,13 @@ from clientobs.paths.mounts import MountTable
 from clientobs.runtime.report import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from clientobs.config.model import Config
     from clientobs.runtime.checks.patient import Patient
     from clientobs.runtime.report import Level
 
-__all__ = ["check", "find_home"]
+__all__ = ["check", "choose", "find_home"]
 
 _SECTION = "journal"
 _MIB = 1 << 20
@@ -26,12 +27,12 @@ _MIB = 1 << 20
 
 def find_home(patient: Patient) -> Home | None:
     """Return the home that a host with these settings would use, prepared as a host would."""
-    return _choose(patient)[0]
+    return choose(patient.resolved.config, patient.environ)[0]
 
 
 def check(patient: Patient) -> Iterator[Finding]:
     """Yield which places were refused, where the journal is, and how much room there is."""
-    home, refused = _choose(patient)
+    home, refused = choose(patient.resolved.config, patient.environ)
     named = patient.resolved.config.journal.home
     for path, reason in refused:
         # A place of the platform that can't be used is ordinary: an NFS home. One that somebody named is not.
@@ -80,10 +81,10 @@ def _room(patient: Patient, path: str) -> Iterator[Finding]:
     yield Finding(section=_SECTION, level="good", text=f"{free // _MIB:,} MiB free", facts=facts)
 
 
-def _choose(patient: Patient) -> tuple[Home | None, list[tuple[str, str]]]:
+def choose(config: Config, environ: Mapping[str, str]) -> tuple[Home | None, list[tuple[str, str]]]:
+    """Choose and prepare the home as a host does; the second part tells each refused place and why."""
     uid = os.getuid() if hasattr(os, "getuid") else None
-    named = patient.resolved.config.journal.home
-    candidates = home_candidates(patient.environ, sys.platform, uid, named)
+    candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
     is_network = MountTable.of_this_machine().is_network
     choice = choose_home(candidates, is_network, lambda path: prepare(path, uid=uid))
     return choice.home, [(refusal.path, refusal.reason) for refusal in choice.refused]

@@ -1,17 +1,14 @@
-"""Write attributes.md beside this file from the inventory; with --check, say whether it is up to date.
-
-python docs/reference/generate_attributes.py [--check]
-"""
+"""The page of all names that clientobs emits, from the inventory of semconv.py."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 
 from clientobs.privacy.inventory import RETENTION, Entry, entries
 
-PAGE = Path(__file__).with_name("attributes.md")
+__all__ = ["attributes_page"]
+
 ORIGINS = {
     "stable": "stable",
     "rc": "release candidate",
@@ -20,11 +17,9 @@ ORIGINS = {
 }
 HEAD = """# Names: attributes, events, metrics
 
-<!-- Made by docs/reference/generate_attributes.py from src/clientobs/semconv.py: change that file, not this one. -->
-
 Every name that clientobs emits. Attributes that your own code sets come on top.
 
-- **Origin**: the state of the name in OpenTelemetry's semantic conventions v1.44, or "ours" where they have none.
+- **Origin**: the state of the name in OpenTelemetry's semantic conventions v1.44; "ours" where there is none.
 - **Personal**: "yes" is about a person; "indirect" may name a person or a show in passing; "no" does neither.
 
 Advice for retention in your back end:
@@ -34,14 +29,14 @@ Advice for retention in your back end:
 """
 
 
-def page() -> str:
-    """Return the whole page."""
+def attributes_page() -> Iterator[str]:
+    """Yield the whole page."""
     parts = [HEAD + "".join(f"| {personal} | {advice} |\n" for personal, advice in RETENTION.items())]
     for section, group in groupby(entries(), key=lambda entry: entry.section):
         parts.append(f"\n## {section}\n")
         listed = list(group)
         parts += [_table(listed, sort) for sort in ("attribute", "event", "metric")]
-    return "".join(parts)
+    yield "".join(parts)
 
 
 def _table(listed: list[Entry], sort: str) -> str:
@@ -58,19 +53,3 @@ def _table(listed: list[Entry], sort: str) -> str:
     return head + "".join(
         f"| `{row.name}` | {ORIGINS[row.origin]} | {row.personal} | {row.purpose} |\n" for row in rows
     )
-
-
-def main(arguments: list[str]) -> int:
-    """Write the page, or compare it."""
-    if arguments == ["--check"]:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if current == page():
-            return 0
-        sys.stderr.write(f"{PAGE.name} is out of date: run python docs/reference/{Path(__file__).name}\n")
-        return 1
-    PAGE.write_text(page(), encoding="utf-8", newline="\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

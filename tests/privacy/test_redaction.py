@@ -1,0 +1,423 @@
+"""The redactor as the pipeline uses it: clean, plain, bounded, counted, and never in the host's way."""
+
+from __future__ import annotations
+
+import enum
+import marshal
+import math
+import pathlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clientobs._loss import LossLedger
+from clientobs.config.model import LimitsConfig, PrivacyConfig
+from clientobs.privacy.keys import MARKER
+from clientobs.privacy.redaction import Redactor
+from support.odd_values import ODD_VALUES, odd_values
+from support.planted import FORMS, innocent_texts, leaks, plain_secrets, tokens
+
+if TYPE_CHECKING:
+    from clientobs._guarded import Faults
+
+
+def make(policy: PrivacyConfig | None = None, **limits: Any) -> tuple[Redactor, LossLedger]:
+    loss = LossLedger()
+    return Redactor(policy or PrivacyConfig(), LimitsConfig(**limits), loss), loss
+
+
+REDACTOR, _ = make()
+
+
+def flatten(value: object) -> Iterator[object]:
+    """Yield every scalar of a plain value, keys included; fail on anything that is not plain."""
+    if type(value) is dict:
+        for key, inner in value.items():
+            assert type(key) is str
+            yield key
+            yield from flatten(inner)
+    elif type(value) is list:
+        for inner in value:
+            yield from flatten(inner)
+    else:
+        assert type(value) in (str, int, float, bool, bytes, type(None))
+        yield value
+
+
+def assert_any_encoder_takes(value: Any) -> None:
+    assert marshal.loads(marshal.dumps(value, 2)) is not None
+    for scalar in flatten(value):
+        if type(scalar) is str:
+            assert "\0" not in scalar
+            assert scalar.encode("utf-8").decode("utf-8") == scalar
+        if type(scalar) is int:
+            assert -(2**63) <= scalar < 2**63
+
+
+def test_ordinary_attributes_pass_unchanged_into_a_new_dict() -> None:
+    given_ = {"production.shot": "sh010", "frame": 1001, "ratio": 0.5, "ok": True, "tool.outcome": "ok"}
+    clean = REDACTOR.attributes(given_)
+    assert clean == given_
+    assert clean is not given_
+
+
+def test_the_values_of_secret_names_are_replaced_whatever_their_type() -> None:
+    clean = REDACTOR.attributes(
+        {
+            "password": "x",
+            "api_key": 12345678,
+            "token": b"x",
+            "auth": ["a", "b"],
+            "secret": {"a": 1},
+            "jwt": 0.5,
+        }
+    )
+    assert set(clean.values()) == {MARKER}
+
+
+def test_a_switch_under_a_secret_name_is_no_secret() -> None:
+    assert REDACTOR.attributes({"auth": True, "token": None, "password": ""}) == {
+        "auth": True,
+        "token": None,
+        "password": "",
+    }
+
+
+def test_true_and_one_are_not_mixed_up_by_any_cache() -> None:
+    clean = REDACTOR.attributes({"a": True, "b": 1, "c": 1.0, "d": "1", "e": False, "f": 0})
+    assert [(key, type(value)) for key, value in clean.items()] == [
+        ("a", bool),
+        ("b", int),
+        ("c", float),
+        ("d", str),
+        ("e", bool),
+        ("f", int),
+    ]
+
+
+def test_a_text_is_clean_under_one_key_and_secret_under_another() -> None:
+    redactor, _ = make()
+    assert redactor.attributes({"note": "hunter2", "password": "hunter2"}) == {
+        "note": "hunter2",
+        "password": MARKER,
+    }
+
+
+def test_the_working_folder_is_kept_and_a_password_called_pwd_is_not() -> None:
+    assert REDACTOR.attributes({"PWD": "/mnt/show", "pwd": "hunter2"}) == {"PWD": "/mnt/show", "pwd": MARKER}
+
+
+@given(
+    secret=plain_secrets(),
+    form=st.sampled_from(FORMS),
+    key=st.sampled_from(("note", "file.path", "log", "process.command_args")),
+    shape=st.sampled_from(
+        ("text", "list", "tuple", "dict", "deep", "bytes", "key", "body", "name", "url", "argv")
+    ),
+    around=innocent_texts(),
+)
+def test_a_planted_secret_survives_nowhere_in_a_record(
+    secret: str, form: str, key: str, shape: str, around: str
+) -> None:
+    text = f"{around}\n{form.format(secret)}\n{around}"
+    shapes: dict[str, Any] = {
+        "text": lambda: REDACTOR.attributes({key: text}),
+        "list": lambda: REDACTOR.attributes({key: [around, text]}),
+        "tuple": lambda: REDACTOR.attributes({key: (1, text)}),
+        "dict": lambda: REDACTOR.attributes({key: {"inner": text}}),
+        "deep": lambda: REDACTOR.attributes({key: [{"a": [{"b": text}]}]}),
+        "bytes": lambda: REDACTOR.attributes({key: text.encode()}),
+        "key": lambda: REDACTOR.attributes({text: 1}),
+        "body": lambda: REDACTOR.body(text),
+        "name": lambda: REDACTOR.name(text),
+        "url": lambda: REDACTOR.url(text),
+        "argv": lambda: REDACTOR.arguments(["tool", text]),
+    }
+    assert not leaks(secret, repr(shapes[shape]()), form, around)
+
+
+@given(tokens())
+def test_a_token_survives_nowhere_in_a_record(token: str) -> None:
+    clean = repr(REDACTOR.attributes({"note": token, token: 1, "list": [token], "bytes": token.encode()}))
+    assert not leaks(token, clean, "Bearer https://hooks.slack.com/services/T0/B0/", size=16)
+
+
+def test_pairs_and_name_value_dicts_are_read_as_what_they_are() -> None:
+    clean = REDACTOR.attributes(
+        {
+            "headers": [("Authorization", "Basic x"), ("Accept", "json")],
+            "env": [{"name": "AYON_API_KEY", "value": "x"}, {"name": "OCIO", "value": "/c.ocio"}],
+            "header": {"Set-Cookie": "a=b", "Accept": "json"},
+        }
+    )
+    assert clean == {
+        "headers": [["Authorization", MARKER], ["Accept", "json"]],
+        "env": [{"name": "AYON_API_KEY", "value": MARKER}, {"name": "OCIO", "value": "/c.ocio"}],
+        "header": {"Set-Cookie": MARKER, "Accept": "json"},
+    }
+
+
+def test_a_secret_in_wide_characters_is_found_in_bytes() -> None:
+    assert REDACTOR.value("blob", "password=hunter2".encode("utf-16-le")) == MARKER.encode()
+
+
+def test_bytes_without_a_secret_are_kept_byte_by_byte() -> None:
+    blob = bytes(range(256))
+    assert REDACTOR.value("blob", blob) == blob
+
+
+@given(st.dictionaries(odd_values(hashable=True), odd_values(), max_size=8))
+def test_nothing_that_a_host_hands_over_raises_or_stays_odd(mapping: dict[Any, Any]) -> None:
+    assert_any_encoder_takes(REDACTOR.attributes(mapping))
+
+
+@pytest.mark.parametrize("number", range(len(ODD_VALUES)))  # by number: pytest itself fails on some of them
+def test_every_entry_takes_anything(number: int) -> None:
+    anything = ODD_VALUES[number]
+    results = [
+        REDACTOR.attributes(anything),
+        REDACTOR.attributes({"odd": anything}),
+        REDACTOR.value("odd", anything),
+        REDACTOR.body(anything),
+        REDACTOR.text(anything),
+        REDACTOR.name(anything),
+        REDACTOR.url(anything),
+        REDACTOR.arguments(anything),
+    ]
+    assert_any_encoder_takes(results)
+
+
+@given(
+    st.dictionaries(
+        st.text(), st.one_of(st.text(), innocent_texts(), st.integers(), st.floats(allow_nan=False))
+    )
+)
+def test_what_was_cleaned_once_is_clean(mapping: dict[str, Any]) -> None:
+    once = REDACTOR.attributes(mapping)
+    assert REDACTOR.attributes(once) == once
+
+
+@given(st.dictionaries(st.sampled_from(("note", "file.path", "dcc.name")), innocent_texts()))
+def test_innocent_attributes_pass_unchanged(mapping: dict[str, str]) -> None:
+    assert REDACTOR.attributes(mapping) == mapping
+
+
+def test_a_secret_that_a_limit_would_cut_in_two_is_seen_whole() -> None:
+    redactor, _ = make(attribute_value_length=20)
+    token = "ghp_" + "a1B2" * 10
+    for shift in range(30):
+        clean = redactor.value("note", " " * shift + token)
+        assert not leaks(token, clean, size=5)
+        assert len(clean) <= 20
+
+
+def test_a_secret_at_the_end_of_what_is_looked_at_is_not_half_seen() -> None:
+    redactor, _ = make(text_length=4096)
+    token = "ghp_" + "a1B2" * 10
+    for shift in range(0, 200, 7):
+        clean = redactor.text("x" * (4096 + 1900 + shift) + token + "x" * 4096)
+        assert not leaks(token, clean, size=5)
+
+
+def test_a_quoted_secret_over_many_lines_does_not_end_with_the_window() -> None:
+    redactor, _ = make(text_length=1024)
+    clean = redactor.text('{"password": "' + "hunter two\n" * 2000 + '"}')
+    assert "hunter" not in clean
+
+
+@pytest.mark.parametrize("length", [16_384, 16_385, 10_000_000])
+def test_a_huge_text_is_bounded_and_counted(length: int) -> None:
+    redactor, loss = make()
+    assert redactor.attributes({"a": "x" * length})["a"] == "x" * 16_384
+    assert loss.totals() == ({"text": 1} if length > 16_384 else {})
+
+
+def test_a_huge_body_is_bounded_by_its_own_limit() -> None:
+    redactor, loss = make()
+    assert len(redactor.body("word " * 1_000_000)) == 65_536
+    assert loss.totals() == {"text": 1}
+
+
+def test_a_hundred_thousand_attributes_are_bounded_and_counted() -> None:
+    redactor, loss = make()
+    clean = redactor.attributes({f"key{number}": number for number in range(100_000)})
+    assert len(clean) == 128
+    assert loss.totals() == {"attributes": 100_000 - 128}
+
+
+def test_a_limit_for_one_call_takes_the_place_of_the_common_one() -> None:
+    redactor, loss = make()
+    assert list(redactor.attributes({"a": 1, "b": 2, "c": 3}, limit=2)) == ["a", "b"]
+    assert loss.totals() == {"attributes": 1}
+
+
+def test_many_long_texts_together_stay_below_a_record() -> None:
+    redactor, loss = make()
+    clean = redactor.attributes({f"key{number}": "x" * 16_000 for number in range(128)})
+    assert sum(map(len, clean.values())) < 150_000
+    assert loss.totals()["text"] > 100
+
+
+@pytest.mark.parametrize("element", ["x" * 16_000, ["x" * 16_000], {"a": "x" * 16_000}, b"x" * 16_000])
+def test_many_containers_together_stay_below_a_record(element: object) -> None:
+    redactor, loss = make()
+    clean = redactor.attributes({f"key{number}": [element] * 100 + [number] for number in range(100)})
+    assert len(marshal.dumps(clean, 2)) < 500_000
+    assert sum(loss.totals().values()) > 0
+
+
+def test_a_container_that_holds_itself_ends() -> None:
+    redactor, loss = make()
+    cycle: list[Any] = [1]
+    cycle += [cycle, {"again": cycle}]
+    assert_any_encoder_takes(redactor.attributes({"cycle": cycle}))
+    assert loss.totals()["nesting"] > 0
+
+
+def test_deep_nesting_is_cut_and_counted() -> None:
+    redactor, loss = make()
+    nested: Any = "core"
+    for _ in range(5000):
+        nested = [nested]
+    assert "core" not in repr(redactor.value("nested", nested))
+    assert loss.totals() == {"nesting": 1}
+
+
+def test_a_dict_that_changes_meanwhile_is_read_once_more() -> None:
+    class Changing(dict[str, Any]):
+        def items(self) -> Any:
+            yield "a", 1
+            raise RuntimeError("dictionary changed size during iteration")
+
+    assert REDACTOR.attributes(Changing(a=1, b=2)) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("plate_\udcff.exr", "plate_\\udcff.exr"),
+        ("a\0b", "a\\x00b"),
+        ("\ud83d alone", "\\ud83d alone"),
+        ("grün 漢字 🎬", "grün 漢字 🎬"),
+    ],
+)
+def test_what_an_encoder_refuses_is_escaped_and_the_rest_is_not(text: str, clean: str) -> None:
+    assert REDACTOR.attributes({text: text}) == {clean: clean}
+    assert REDACTOR.name(text) == REDACTOR.text(text) == REDACTOR.body(text) == clean
+
+
+def test_odd_types_become_what_they_stand_for() -> None:
+    class Pass(enum.IntEnum):
+        BEAUTY = 3
+
+    class Shot(str):
+        __slots__ = ()
+
+    mapping = OrderedDict(
+        big=2**70, enum=Pass.BEAUTY, shot=Shot("sh010"), path=pathlib.PurePosixPath("/a/b"), error=ValueError("no"),
+        set={"x"}, inf=math.inf, huge=10**5000,
+    )  # fmt: skip
+    clean = REDACTOR.attributes(mapping)
+    assert {key: value for key, value in clean.items() if key != "huge"} == {
+        "big": str(2**70),
+        "enum": 3,
+        "shot": "sh010",
+        "path": "/a/b",
+        "error": "no",
+        "set": ["x"],
+        "inf": math.inf,
+    }
+    assert clean["huge"].startswith("0x")
+    assert [type(clean[key]) for key in ("enum", "shot")] == [int, str]
+
+
+@pytest.mark.parametrize("name", ["", "   ", None])
+def test_a_name_is_never_empty(name: object) -> None:
+    assert REDACTOR.name(name) in ("(unnamed)", "None")
+    assert list(REDACTOR.attributes({"": 1})) == ["(unnamed)"]
+
+
+def test_a_name_is_bounded() -> None:
+    assert len(REDACTOR.name("n" * 100_000)) == 256
+
+
+def test_a_url_without_a_scheme_loses_its_user_info_too() -> None:
+    assert REDACTOR.url("ron:pw@nas/x?sig=1") == f"{MARKER}@nas/x?sig={MARKER}"
+
+
+def test_the_caches_are_bounded_and_hold_no_secret() -> None:
+    redactor, _ = make()
+    for number in range(10_000):
+        redactor.attributes(
+            {f"key{number}": f"value{number}", "note": f"password=hunter{number}", "token": "hunter"}
+        )
+    redactor.value("note", "y" * 300)
+    assert len(redactor._ordinary) <= 4096
+    assert len(redactor._keys) <= 4096
+    held = [*redactor._ordinary, *(key for table in redactor._tables.values() for key in table)]
+    assert not [text for text in held if "hunter" in text or len(text) > 256]
+
+
+@pytest.mark.parametrize(
+    ("user", "recorded"), [("pseudonym", "u-0123456789abcdef"), ("name", "anna"), ("none", MARKER)]
+)
+def test_a_person_is_recorded_as_the_policy_says(user: Any, recorded: str) -> None:
+    policy, limits = PrivacyConfig(user=user), LimitsConfig()
+    redactor = Redactor(policy, limits, LossLedger(), pseudonym=lambda _: "u-0123456789abcdef")
+    once = redactor.attributes({"production.user": "anna"})
+    assert once == {"production.user": recorded}
+    assert redactor.attributes(once) == once
+
+
+def test_without_a_pseudonym_maker_a_persons_name_is_replaced() -> None:
+    assert REDACTOR.attributes({"farm.job.user": "anna"}) == {"farm.job.user": MARKER}
+
+
+def test_a_studios_own_rules_are_applied() -> None:
+    redactor, _ = make(
+        PrivacyConfig(redact_keys=("client.*",), redact_values=(r"NDA-\d+",), allow_keys=("usd.token",))
+    )
+    assert redactor.attributes(
+        {"client.name": "x", "note": "NDA-7", "usd.token": "xformOp", "token": "y"}
+    ) == {
+        "client.name": MARKER,
+        "note": MARKER,
+        "usd.token": "xformOp",
+        "token": MARKER,
+    }
+
+
+def test_a_broken_pattern_of_a_studio_is_left_out_and_counted(lenient_faults: Faults) -> None:
+    redactor, _ = make(PrivacyConfig(redact_values=("(", "NDA")))
+    assert redactor.text("NDA (x") == f"{MARKER} (x"
+    assert lenient_faults.counts() == {"privacy.redact_values": 1}
+
+
+def test_what_cannot_be_cleaned_is_not_recorded(
+    monkeypatch: pytest.MonkeyPatch, lenient_faults: Faults
+) -> None:
+    def broken(_: str) -> str:
+        raise RuntimeError
+
+    monkeypatch.setattr("clientobs.privacy.redaction.clean_text", broken)
+    redactor, _ = make()
+    assert redactor.text("password=hunter2") == MARKER
+    assert lenient_faults.counts() == {"redaction": 1}
+
+
+def test_a_mapping_of_the_host_is_read_like_a_dict() -> None:
+    class Attributes(Mapping[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            return {"shot": "sh010", "password": "x"}[key]
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(("shot", "password"))
+
+        def __len__(self) -> int:
+            return 2
+
+    assert REDACTOR.attributes(Attributes()) == {"shot": "sh010", "password": MARKER}
