@@ -22,16 +22,18 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
-from clientobs.journal.format import Lane
-from clientobs.journal.home import Home
 from clientobs.journal.lock import RunLock
 from clientobs.journal.losses import add_loss
 from clientobs.journal.runs import RunFolder, list_runs
 from clientobs.journal.stock import Stored, count_records, take_stock
+
+if TYPE_CHECKING:
+    from clientobs.config.model import JournalConfig
+    from clientobs.journal.format import Lane
+    from clientobs.journal.home import Home
 
 __all__ = ["LEAST_SEGMENT", "Round", "Share", "enforce", "first_share"]
 

@@ -16,22 +16,24 @@ import os
 import sys
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._clock import Clock
 from clientobs._guarded import faults, guarded
 from clientobs._libc import libc
-from clientobs._loss import LossLedger
-from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
 from clientobs.journal import retention
 from clientobs.journal.contexts import ContextTable
 from clientobs.journal.directory import RunDirectory, RunIdentity
 from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, Kind, Lane, encode_payload
-from clientobs.journal.home import Home
 from clientobs.journal.lanes import LANES, Lanes
 from clientobs.journal.records import NO_CONTEXT
 from clientobs.journal.segment import Segment
+
+if TYPE_CHECKING:
+    from clientobs._clock import Clock
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import JournalConfig
+    from clientobs.journal.home import Home
 
 __all__ = ["Journal", "RunIdentity"]
 
