@@ -157,7 +157,9 @@ _begin("Tool")
 TOOL_NAME: Final = _attribute("tool.name", OWN, "Which pipeline tool.")
 TOOL_VERSION: Final = _attribute("tool.version", OWN, "Its version.")
 TOOL_OUTCOME: Final = _attribute(
-    "tool.outcome", OWN, "One of ok, rejected (validation said no), cancelled, failed; only failed is a failure."
+    "tool.outcome",
+    OWN,
+    "One of ok, rejected (validation said no), cancelled, failed; only failed is a failure.",
 )
 
 _begin("Farm")
@@ -237,7 +239,9 @@ METRIC_OVERFLOW: Final = _attribute(
 CONFIG_PROBLEM: Final = _event(
     "clientobs.config.problem", OWN, "A configuration value was left out as broken."
 )
-INIT_REPEATED: Final = _event("clientobs.init.repeated", OWN, "A second init() was called; the first one holds.")
+INIT_REPEATED: Final = _event(
+    "clientobs.init.repeated", OWN, "A second init() was called; the first one holds."
+)
 STORM: Final = _event("clientobs.storm", OWN, "Records of one name came too fast and were thinned.")
 PATCH_DISABLED: Final = _event(
     "clientobs.patch.disabled", OWN, "A patch cost too much and turned itself off."

@@ -22,7 +22,7 @@ def gauge(name: str, value: float, time_ns: int) -> tuple[Any, ...]:
 
 
 def histogram(counts: tuple[int, ...], bounds: tuple[float, ...] = (1.0, 2.0)) -> tuple[Any, ...]:
-    point = ({}, (sum(counts), 3.5, 0.5, 4.0, bounds, counts), 5, 9, ())
+    point: tuple[Any, ...] = ({}, (sum(counts), 3.5, 0.5, 4.0, bounds, counts), 5, 9, ())
     return (0, "seconds", "s", "", "histogram", False, (point,))
 
 
@@ -54,7 +54,7 @@ def test_deltas_of_all_runs_become_one_running_total(machine: Aggregator) -> Non
 
 def test_one_tool_and_one_scope_do_not_add_to_another(machine: Aggregator) -> None:
     scope = ContextRecord(1, "scope", {"name": "clientobs.files", "version": "1"})
-    entry = (1, "frames", "1", "", "sum", True, (({}, 1, 5, 9, ()),))
+    entry: tuple[Any, ...] = (1, "frames", "1", "", "sum", True, (({}, 1, 5, 9, ()),))
     machine.add("a", RESOURCE, (counter("frames", 1), entry), {1: scope})
     machine.add("a", {"service.name": "publish"}, (counter("frames", 1),), {})
     exports, _ = machine.collect(100)

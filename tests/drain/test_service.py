@@ -279,6 +279,19 @@ def test_flush_returns_when_all_that_was_recorded_has_arrived(home: Path, receiv
         assert not (host.folder / "flush").exists()
 
 
+def test_flush_waits_neither_for_company_nor_for_the_end_of_a_pause(
+    home: Path, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Recorder(home) as host, running(make_service(home, config_for(receiver.base))):
+        receiver.answer(503, headers=(("retry-after", "600"),))
+        host.tell("log", body="urgent", lane="vital")
+        receiver.wait_for(lambda: receiver.requests)
+        monkeypatch.setattr("clientobs.drain.lines.LINGER", 3600.0)
+        host.tell("span", name="work")
+        assert flush(str(host.folder), timeout=10)
+        assert (len(receiver.spans()), len(receiver.logs())) == (1, 1)
+
+
 def test_flush_gives_up_in_time_where_nothing_answers(home: Path) -> None:
     with Recorder(home) as host:
         host.tell("span", name="work")
@@ -293,7 +306,7 @@ def test_one_drain_of_a_home_measures_the_machine(home: Path, receiver: OtlpRece
             first = DrainProcess(home, receiver.base, "1" * 32)
             receiver.wait_for(lambda: "system.memory.limit" in [m.record.name for m in receiver.metrics()])
             second = DrainProcess(home, other.base, "2" * 32)
-            other.wait_for(lambda: other.spans())
+            other.wait_for(other.spans)
             first.stop()
             second.stop()
         assert "system.memory.limit" not in [metric.record.name for metric in other.metrics()]
@@ -333,16 +346,22 @@ def test_a_clock_that_is_a_day_off_expires_nothing_and_keeps_the_order(
     assert state.lost == {}
 
 
-def test_urgent_records_of_one_run_go_before_the_backlog_of_another(
-    home: Path, receiver: OtlpReceiver
+@pytest.mark.parametrize("live_turn", [True, False])
+def test_urgent_records_go_before_what_is_live_and_before_the_backlog(
+    home: Path, receiver: OtlpReceiver, live_turn: bool
 ) -> None:
     with Recorder(home, segment_bytes=64 << 10) as host:
-        host.tell("log", body="line", count=3000)
+        host.tell("log", body="late", count=3000)
         host.kill()
     with Recorder(home) as host:
         host.tell("log", body="crashed", lane="vital", event="app.crash")
         host.kill()
-    assert drain_once(home, config_for(receiver.base))
+    with Recorder(home) as host:
+        host.tell("log", body="live", count=3000)
+        service = make_service(home, config_for(receiver.base))
+        service._logs._dispatch._live_turn = live_turn
+        assert service.once(timeout=20)
+        service.close()
     first = next(got for got in receiver.accepted("logs") if raw(got))
     assert b"app.crash" in raw(first)
 
@@ -386,3 +405,41 @@ def test_what_a_dead_run_held_at_the_moment_is_taken_out_of_the_total(
 
 def values(receiver: OtlpReceiver, name: str) -> list[int]:
     return [one.record.sum.data_points[0].as_int for one in receiver.metrics() if one.record.name == name]
+
+
+def test_two_drains_do_not_both_adopt_what_has_no_destination(home: Path) -> None:
+    with Recorder(home, destination="") as host:
+        host.tell("span", name="early")
+        host.kill()
+    with OtlpReceiver() as one, OtlpReceiver() as two:
+        first = DrainProcess(home, one.base, "1" * 32, adopt="")
+        one.wait_for(lambda: names(one) == ["early"])
+        with Recorder(home, destination="") as host:
+            host.tell("span", name="early too")
+            host.kill()
+            assert drain_once(home, config_for(two.base), "2" * 32, adopt=("",))
+            one.wait_for(lambda: names(one) == ["early", "early too"])
+        assert two.requests == []
+        first.stop()
+
+
+def test_live_records_and_a_backlog_take_turns_and_do_not_mix(home: Path, receiver: OtlpReceiver) -> None:
+    with Recorder(home, segment_bytes=64 << 10) as host:
+        host.tell("log", body="late", count=5000)
+        host.kill()
+    with Recorder(home) as host:
+        host.tell("log", body="live", count=10)
+        assert drain_once(home, config_for(receiver.base))
+    kinds = [
+        {
+            log.body.string_value[:4]
+            for group in got.message.resource_logs
+            for scoped in group.scope_logs
+            for log in scoped.log_records
+            if not log.event_name
+        }
+        for got in receiver.accepted("logs")
+    ]
+    assert all(len(kind) <= 1 for kind in kinds)
+    assert {"live"} in kinds[:3]
+    assert len(receiver.logs()) == 5011

@@ -7,10 +7,10 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.planted import FORMS, INNOCENT_WORDS, innocent_texts, leaks, plain_secrets, secrets, tokens
 
 from clientobs.privacy.keys import HINTS, MARKER, KeyRules
 from clientobs.privacy.texts import TextRules, may_hold_secret
+from support.planted import FORMS, INNOCENT_WORDS, innocent_texts, leaks, plain_secrets, secrets, tokens
 
 RULES = TextRules(KeyRules())
 

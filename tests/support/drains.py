@@ -1,4 +1,4 @@
-"""Drains for tests: in this process, where a test steps through, or as a process of their own, to be killed."""
+"""Drains for tests, in this process; drain_process.py has those that are killed."""
 
 from __future__ import annotations
 
@@ -25,11 +25,16 @@ ROOT = Path(__file__).resolve().parents[2]
 def config_for(base: str, *, token: str = "", signals: str = "traces logs metrics") -> Config:
     """Return a configuration that delivers to a receiver, and is not moved by a nearly full disk."""
     headers = (("authorization", token),) if token else ()
-    endpoints = {
-        signal: EndpointConfig(url=f"{base}/v1/{signal}", headers=headers, timeout=2.0)
-        for signal in signals.split()
-    }
-    return Config(delivery=DeliveryConfig(**endpoints), journal=JournalConfig(free_floor_bytes=0))
+    traces, logs, metrics = (
+        EndpointConfig(url=f"{base}/v1/{signal}", headers=headers, timeout=2.0)
+        if signal in signals.split()
+        else None
+        for signal in ("traces", "logs", "metrics")
+    )
+    return Config(
+        delivery=DeliveryConfig(traces=traces, logs=logs, metrics=metrics),
+        journal=JournalConfig(free_floor_bytes=0),
+    )
 
 
 def make_service(home: Path, config: Config, destination: str = DESTINATION, **options: Any) -> Service:

@@ -61,6 +61,7 @@ POLL: Final = 0.25
 _IDLE_POLL: Final = 1.0
 _FLUSH_POLL: Final = 0.05
 _LOOK: Final = 1.0
+_LOOK_ELSEWHERE: Final = 30.0
 _TELL: Final = 2.0
 _TELL_ANYWAY: Final = 60.0
 _KEEP_ROOM: Final = 60.0
@@ -134,6 +135,7 @@ class Service:
         self._ages = ages
         self._look, self._keep_room = Every(_LOOK), Every(_KEEP_ROOM)
         self._read_vitals, self._tell = Every(VITALS_INTERVAL), Every(_TELL)
+        self._look_elsewhere = Every(_LOOK_ELSEWHERE)
         self._catch_up()
 
     def _catch_up(self) -> None:
@@ -351,7 +353,8 @@ class Service:
         for line in self._lines:
             line.state.delivered = self._machine.accounts.delivered.get(line.signal, 0)
         state.lost = dict(self._machine.accounts.lost)
-        state.elsewhere = self._registry.elsewhere()
+        if force or self._look_elsewhere.due():
+            state.elsewhere = self._registry.elsewhere()
         self._put_state(state, force=force)
 
     def _age(self, header: Header) -> float:

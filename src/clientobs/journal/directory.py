@@ -87,7 +87,7 @@ class RunDirectory:
 
         Raises OSError or JournalError.
         """
-        if not self._is_locked():
+        if not self.is_sound():
             self._establish()
 
     def close(self) -> None:
@@ -105,7 +105,8 @@ class RunDirectory:
         if lock is not None:
             lock.release(closed=closed)
 
-    def _is_locked(self) -> bool:
+    def is_sound(self) -> bool:
+        """Say whether the lock is held, and by its name."""
         return self._lock is not None and self._lock.is_held()
 
     def _open(self, lane: Lane) -> Segment:
@@ -135,7 +136,7 @@ class RunDirectory:
         make_private(self.path, uid=self.home.uid)
 
     def _take_lock(self) -> None:
-        if self._is_locked():
+        if self.is_sound():
             return
         self._release(closed=False)
         tries = _LOCK_TRIES

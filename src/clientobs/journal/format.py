@@ -19,6 +19,7 @@ A frame lands by one write. What a reader does with a frame that does not check 
 from __future__ import annotations
 
 import marshal
+import os
 import re
 import struct
 import zlib
@@ -37,6 +38,7 @@ __all__ = [
     "Kind",
     "Lane",
     "crc32_under_gil",
+    "encode_entry",
     "encode_frame",
     "encode_payload",
     "segment_name",
@@ -99,6 +101,14 @@ def encode_frame(kind: int, payload: bytes, sequence: int, monotonic_ns: int, se
     head = _HEAD.pack(FRAME_MAGIC, kind, 0, len(payload), sequence, monotonic_ns)
     crc = crc32_under_gil(payload, zlib.crc32(head, seed))
     return head + _CRC.pack(crc) + payload
+
+
+def encode_entry(value: Any, seed: int) -> bytes:
+    """Return the frame of an entry in one of the small files beside segments (acks, losses).
+
+    Its sequence number is random: a reader that has to search behind damage knows a copy by its number.
+    """
+    return encode_frame(Kind.NOTE, encode_payload(value), int.from_bytes(os.urandom(8), "little"), 0, seed)
 
 
 def encode_payload(value: Any) -> bytes:

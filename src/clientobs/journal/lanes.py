@@ -1,7 +1,7 @@
 """The two lanes' open segments, and all that replaces one: size, age, a failure, a pause, the quota.
 
 An ordinary append comes through here for one dict look-up only. One thread at a time opens segments; the
-others go on in the segment that they have, or, where there is none, wait for at most 0.25 s.
+others go on in the segment that they have, or, where there is none, wait for at most a second.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
 from clientobs.journal.directory import RunDirectory
 from clientobs.journal.format import Lane
-from clientobs.journal.retention import Share, first_share
+from clientobs.journal.retention import LEAST_SEGMENT, Share, first_share
 from clientobs.journal.segment import NO_ROOM, Segment
 
 __all__ = ["LANES", "Lanes"]
 
 LANES: Final[tuple[Lane, ...]] = ("bulk", "vital")
 _PAUSE_NS: Final = 30_000_000_000
-_WAIT: Final = 0.25  # seconds
+_WAIT: Final = (
+    1.0  # second, of a thread that has no segment while another opens one: 0.2 ms on a sane machine
+)
 _HARD_LIMIT: Final = 2  # times the size at which the keeper replaces a segment
-_LEAST_SEGMENT: Final = 32 << 10  # bytes; smaller ones would hold little but their header
 _UNSYNCED: Final = 8  # segments left behind whose data may still wait for fdatasync
 
 
@@ -105,7 +106,7 @@ class Lanes:
             segment = self.current[lane]
             if segment is not None and self._is_due(segment):
                 self.rotate(lane)
-        if self._opening.acquire(blocking=False):
+        if not self.directory.is_sound() and self._opening.acquire(blocking=False):
             try:
                 self.directory.keep()
             except (OSError, JournalError):
@@ -140,7 +141,7 @@ class Lanes:
     def grant(self, shares: Mapping[Lane, Share]) -> None:
         """Set what each lane may add until the next grant, and fit the size of its segments to it."""
         for lane, share in shares.items():
-            fitting = max(share.size // 2, _LEAST_SEGMENT)
+            fitting = max(share.size // 2, LEAST_SEGMENT)
             self.hard_bytes[lane] = min(_HARD_LIMIT * self._segment_bytes, fitting)
             self._shares[lane] = share
         self.starved = False
@@ -177,7 +178,7 @@ class Lanes:
 
     def _open(self, lane: Lane) -> Segment | str:
         share = self._shares[lane]
-        if share.size < min(self.hard_bytes[lane], _LEAST_SEGMENT):
+        if share.size < min(self.hard_bytes[lane], LEAST_SEGMENT):
             self.starved = True
             return share.reason
         try:

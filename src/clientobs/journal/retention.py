@@ -33,13 +33,17 @@ from clientobs.journal.losses import add_loss
 from clientobs.journal.runs import RunFolder, list_runs
 from clientobs.journal.stock import Stored, count_records, take_stock
 
-__all__ = ["Round", "Share", "enforce", "first_share"]
+__all__ = ["LEAST_SEGMENT", "Round", "Share", "enforce", "first_share"]
+
+LEAST_SEGMENT: Final = 32 << 10
+"""Bytes: a segment is never smaller by plan; below, it would hold little but its header."""
 
 _LOCK_FILE: Final = "retention.lock"
 _LANES: Final[tuple[Lane, ...]] = ("bulk", "vital")
 _HANDED_OUT: Final = 4  # a quarter
 _FIRST_SHARES: Final = 128  # so many writers may start at once before the first round and stay within quota
 _GRACE_NS: Final = 24 * 3600 * 10**9
+_SMALL_ROOM: Final = 50  # and the room above the floor at most a fiftieth for each share
 _SMALL_DISK: Final = 10  # the floor is at most a tenth of the disk, else a small volume would take nothing
 
 _one_round = threading.Lock()  # the lock file keeps processes apart, not the threads of one
@@ -77,17 +81,19 @@ def enforce(home: Home, config: JournalConfig, *, now_ns: int | None = None) -> 
 
     Raises JournalError or OSError where the folder of runs can't be used.
     """
-    runs = list_runs(home)
-    stock = _Stock(home, take_stock(runs))
     lock = _only_one(home)
-    if lock is not None:
-        try:
-            _make_room(stock, config, time.time_ns() if now_ns is None else now_ns)
+    try:
+        # Under the lock: what another round has taken must not be counted once more, as nothing.
+        runs = list_runs(home)
+        stock = _Stock(home, take_stock(runs))
+        writers = max(1, sum(run.is_alive for run in runs))
+        if lock is not None:
+            _make_room(stock, config, writers, time.time_ns() if now_ns is None else now_ns)
             _remove_ended(runs, stock)
-        finally:
+    finally:
+        if lock is not None:
             lock.release(closed=False)
             _one_round.release()
-    writers = max(1, sum(run.is_alive for run in runs))
     return Round(
         used={lane: stock.used(lane) for lane in _LANES},
         shares={lane: _share(stock, config, lane, writers) for lane in _LANES},
@@ -126,14 +132,14 @@ class _Stock:
                 self.lost[reason] = self.lost.get(reason, 0) + count
             os.unlink(one.file.path)
         except FileNotFoundError:
-            pass  # another process's round was faster; entries for one segment count once
+            pass  # deleted by a person
         except OSError:
             return  # Windows: somebody has it open. The next round tries again
         self.segments.remove(one)
         self.free += one.file.size
 
 
-def _make_room(stock: _Stock, config: JournalConfig, now_ns: int) -> None:
+def _make_room(stock: _Stock, config: JournalConfig, writers: int, now_ns: int) -> None:
     delivered = stock.removable(*_LANES, delivered=True)
     excess = sum(one.file.size for one in delivered) - config.keep_delivered_bytes
     for one in delivered:
@@ -149,18 +155,20 @@ def _make_room(stock: _Stock, config: JournalConfig, now_ns: int) -> None:
             if stock.used(lane) <= bound:
                 break
             stock.remove(one, "quota")
-    _keep_floor(stock, config)
+    _keep_floor(stock, config, writers)
 
 
-def _keep_floor(stock: _Stock, config: JournalConfig) -> None:
-    """Delete for free space; only here do segments go that `show` could still want, or vital ones."""
+def _keep_floor(stock: _Stock, config: JournalConfig, writers: int) -> None:
+    """Delete until there is the floor of free space, and some room above it for what comes next."""
+    by_quota = _quota(config, "bulk") // _HANDED_OUT // (2 * writers)
+    room = 2 * writers * max(2 * LEAST_SEGMENT, min(by_quota, stock.total // _SMALL_ROOM))
     in_turn: Iterable[Stored] = [
         *stock.removable(*_LANES, delivered=True),
         *stock.removable("bulk", delivered=False),
         *stock.removable("vital", delivered=False),
     ]
     for one in in_turn:
-        if stock.free >= _floor(stock, config):
+        if stock.free >= _floor(stock, config) + room:
             return
         stock.remove(one, "disk-floor")
 

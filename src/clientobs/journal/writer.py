@@ -157,10 +157,15 @@ class Journal:
     def context_number(self, type: str, values: Mapping[str, Any]) -> int:  # noqa: A002
         """Return the number of a context's content, the same for the same content (key order included).
 
-        It may be kept: numbers are forgotten only after 4096 newer ones, and not while an open span or an
-        open segment refers to them. A record that refers to a forgotten one is counted as "context".
+        It may be kept until `watch_contexts` tells that old numbers were forgotten: that is after 4096 newer ones,
+        and never while an open span or an open segment refers to it. A record that refers to a forgotten one
+        is counted as "context".
         """
         return self._contexts.number(type, values)
+
+    def watch_contexts(self, forgotten: Callable[[], object]) -> None:
+        """Call `forgotten` whenever old context numbers were given up."""
+        self._contexts.on_eviction = forgotten
 
     # The keeper's work ---------------------------------------------------------------------------
 
