@@ -11,15 +11,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._libc import Libc
 from clientobs.errors import JournalError, UnsafeHomeError
-from clientobs.journal.format import Lane
 from clientobs.journal.home import Home, make_private, prepare
 from clientobs.journal.lock import RunLock
 from clientobs.journal.process import boot_id, process_start
 from clientobs.journal.segment import Segment, open_segment
+
+if TYPE_CHECKING:
+    from clientobs._libc import Libc
+    from clientobs.journal.format import Lane
 
 __all__ = ["RunDirectory", "RunIdentity"]
 

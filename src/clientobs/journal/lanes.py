@@ -10,15 +10,17 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from clientobs._loss import LossLedger
-from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
-from clientobs.journal.directory import RunDirectory
-from clientobs.journal.format import Lane
-from clientobs.journal.retention import LEAST_SEGMENT, Share, first_share
 from clientobs.journal.segment import NO_ROOM, Segment
+from clientobs.journal.shares import LEAST_SEGMENT, Share, first_share
+
+if TYPE_CHECKING:
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import JournalConfig
+    from clientobs.journal.directory import RunDirectory
+    from clientobs.journal.format import Lane
 
 __all__ = ["LANES", "Lanes"]
 
