@@ -74,7 +74,7 @@ def test_a_failing_call_loses_at_most_what_is_counted(
             for module in (directory, home, lock, segment):
                 patch.setattr(module, "os", calls)
             if libc is not None:
-                patch.setattr(_libc, "_libc", _libc.Libc(calls.write, libc.fstat))
+                patch.setattr(_libc, "_libc", _libc.Libc(calls.write, libc.library))
             before = sum(loss.totals().values())
             journal = make_journal(place, loss=loss, mono=time, segment_bytes=16 << 10)
             payloads = [b"%d-%d " % (nth, number) + bytes(4000) for number in range(RECORDS)]
