@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from clientobs.errors import JournalError
-from clientobs.journal.retention import LEAST_SEGMENT, Share, first_share
 from clientobs.journal.segment import NO_ROOM, Segment
+from clientobs.journal.shares import LEAST_SEGMENT, Share, first_share
 
 if TYPE_CHECKING:
     from clientobs._loss import LossLedger

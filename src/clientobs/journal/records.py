@@ -20,7 +20,6 @@ from typing import Any, Final, TypeAlias
 from clientobs.journal.format import Kind
 
 __all__ = [
-    "NO_CONTEXT",
     "Attributes",
     "ContextRecord",
     "Header",
@@ -35,7 +34,6 @@ __all__ = [
 ]
 
 Attributes: TypeAlias = dict[str, Any]
-NO_CONTEXT: Final = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
