@@ -328,8 +328,8 @@ class Journal:
 
     def _failed(self, kind: int, error: Exception) -> bool:
         try:
-            self._landed(kind, "fault")
             faults.record("journal.append", error)
+            self._landed(kind, "fault")  # last, so that it is counted once
         except RecursionError:
             self._too_deep += 1  # at the recursion limit even counting fails: no call here
         return False
