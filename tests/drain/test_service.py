@@ -279,6 +279,19 @@ def test_flush_returns_when_all_that_was_recorded_has_arrived(home: Path, receiv
         assert not (host.folder / "flush").exists()
 
 
+def test_flush_waits_neither_for_company_nor_for_the_end_of_a_pause(
+    home: Path, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Recorder(home) as host, running(make_service(home, config_for(receiver.base))):
+        receiver.answer(503, headers=(("retry-after", "600"),))
+        host.tell("log", body="urgent", lane="vital")
+        receiver.wait_for(lambda: receiver.requests)
+        monkeypatch.setattr("clientobs.drain.lines.LINGER", 3600.0)
+        host.tell("span", name="work")
+        assert flush(str(host.folder), timeout=10)
+        assert (len(receiver.spans()), len(receiver.logs())) == (1, 1)
+
+
 def test_flush_gives_up_in_time_where_nothing_answers(home: Path) -> None:
     with Recorder(home) as host:
         host.tell("span", name="work")
@@ -333,16 +346,22 @@ def test_a_clock_that_is_a_day_off_expires_nothing_and_keeps_the_order(
     assert state.lost == {}
 
 
-def test_urgent_records_of_one_run_go_before_the_backlog_of_another(
-    home: Path, receiver: OtlpReceiver
+@pytest.mark.parametrize("live_turn", [True, False])
+def test_urgent_records_go_before_what_is_live_and_before_the_backlog(
+    home: Path, receiver: OtlpReceiver, live_turn: bool
 ) -> None:
     with Recorder(home, segment_bytes=64 << 10) as host:
-        host.tell("log", body="line", count=3000)
+        host.tell("log", body="late", count=3000)
         host.kill()
     with Recorder(home) as host:
         host.tell("log", body="crashed", lane="vital", event="app.crash")
         host.kill()
-    assert drain_once(home, config_for(receiver.base))
+    with Recorder(home) as host:
+        host.tell("log", body="live", count=3000)
+        service = make_service(home, config_for(receiver.base))
+        service._logs._dispatch._live_turn = live_turn
+        assert service.once(timeout=20)
+        service.close()
     first = next(got for got in receiver.accepted("logs") if raw(got))
     assert b"app.crash" in raw(first)
 
