@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import signal
@@ -26,13 +27,14 @@ import os, sys, threading
 from pathlib import Path
 from clientobs.journal.format import Kind
 from support.journals import make_home, make_journal
-journal = make_journal(make_home(Path(sys.argv[1])), segment_bytes=64 << 10)
+journal = make_journal(make_home(Path(sys.argv[1])), segment_bytes=64 << 10, bulk_bytes=1 << 40, vital_bytes=1 << 40)
 threading.Thread(target=lambda: [journal.tend() for _ in iter(int, 1)], daemon=True).start()
 name = journal.run.encode()
 number = 0
 os.write(1, name)
 while True:
-    assert journal.append(Kind.LOG, name + b"/%d " % number + bytes(number * 37 % 3000), "vital" if number % 10 == 0 else "bulk")
+    payload = name + b"/%d " % number + bytes(number * 37 % 3000)
+    assert journal.append(Kind.LOG, payload, "vital" if number % 10 == 0 else "bulk"), journal._loss.totals()
     os.write(1, b"x")
     number += 1
 """
@@ -44,7 +46,7 @@ def start(place: Home) -> subprocess.Popen[bytes]:
 
 def kill_and_ask(process: subprocess.Popen[bytes]) -> tuple[str, int]:
     """Kill a worker; return its run and how many appends had returned."""
-    assert process.stdout is not None
+    assert isinstance(process.stdout, io.BufferedReader)
     run = process.stdout.read(32)
     told = 0
     deadline = time.monotonic() + random.uniform(0.0, 0.15)
@@ -67,12 +69,12 @@ def check_kills(place: Home, *, rounds: int, workers: int) -> None:
         run, _, number = payload.split(b" ", 1)[0].partition(b"/")
         found[run.decode()].append(int(number))
     assert read.damaged == 0
-    for run, returned in told.items():
-        landed = sorted(found[run])
+    for name, returned in told.items():
+        landed = sorted(found[name])
         # One more may have landed without having been told.
         assert landed == list(range(len(landed)))
         assert returned <= len(landed) <= returned + 1
-        torn = [reading.torn for name, reading in read.readings.items() if name.startswith(run)]
+        torn = [reading.torn for place_of, reading in read.readings.items() if place_of.startswith(name)]
         assert sum(torn) <= 1
     assert {run.state for run in list_runs(place)} == {"dead"}
 

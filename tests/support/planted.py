@@ -55,6 +55,7 @@ FORMS = (
     "os.environ['KITSU_PWD'] = '{}'",
     "Server=db;Uid=sa;Pwd={};Timeout=3",
     "api key: {}",
+    "invalid password: {}",
     "refreshToken => {}",
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
     "-----BEGIN OPENSSH PRIVATE KEY-----\n{}",

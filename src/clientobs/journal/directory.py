@@ -11,15 +11,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._libc import Libc
 from clientobs.errors import JournalError, UnsafeHomeError
-from clientobs.journal.format import Lane
 from clientobs.journal.home import Home, make_private, prepare
 from clientobs.journal.lock import RunLock
 from clientobs.journal.process import boot_id, process_start
 from clientobs.journal.segment import Segment, open_segment
+
+if TYPE_CHECKING:
+    from clientobs._libc import Libc
+    from clientobs.journal.format import Lane
 
 __all__ = ["RunDirectory", "RunIdentity"]
 
@@ -87,7 +89,7 @@ class RunDirectory:
 
         Raises OSError or JournalError.
         """
-        if not self._is_locked():
+        if not self.is_sound():
             self._establish()
 
     def close(self) -> None:
@@ -105,7 +107,8 @@ class RunDirectory:
         if lock is not None:
             lock.release(closed=closed)
 
-    def _is_locked(self) -> bool:
+    def is_sound(self) -> bool:
+        """Say whether the lock is held, and by its name."""
         return self._lock is not None and self._lock.is_held()
 
     def _open(self, lane: Lane) -> Segment:
@@ -135,7 +138,7 @@ class RunDirectory:
         make_private(self.path, uid=self.home.uid)
 
     def _take_lock(self) -> None:
-        if self._is_locked():
+        if self.is_sound():
             return
         self._release(closed=False)
         tries = _LOCK_TRIES

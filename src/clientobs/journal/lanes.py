@@ -1,7 +1,7 @@
 """The two lanes' open segments, and all that replaces one: size, age, a failure, a pause, the quota.
 
 An ordinary append comes through here for one dict look-up only. One thread at a time opens segments; the
-others go on in the segment that they have, or, where there is none, wait for at most 0.25 s.
+others go on in the segment that they have, or, where there is none, wait for at most a second.
 """
 
 from __future__ import annotations
@@ -10,21 +10,25 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from clientobs._loss import LossLedger
-from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
-from clientobs.journal.directory import RunDirectory
-from clientobs.journal.format import Lane
-from clientobs.journal.retention import LEAST_SEGMENT, Share, first_share
 from clientobs.journal.segment import NO_ROOM, Segment
+from clientobs.journal.shares import LEAST_SEGMENT, Share, first_share
+
+if TYPE_CHECKING:
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import JournalConfig
+    from clientobs.journal.directory import RunDirectory
+    from clientobs.journal.format import Lane
 
 __all__ = ["LANES", "Lanes"]
 
 LANES: Final[tuple[Lane, ...]] = ("bulk", "vital")
 _PAUSE_NS: Final = 30_000_000_000
-_WAIT: Final = 0.25  # seconds
+_WAIT: Final = (
+    1.0  # second, of a thread that has no segment while another opens one: 0.2 ms on a sane machine
+)
 _HARD_LIMIT: Final = 2  # times the size at which the keeper replaces a segment
 _UNSYNCED: Final = 8  # segments left behind whose data may still wait for fdatasync
 
@@ -104,7 +108,7 @@ class Lanes:
             segment = self.current[lane]
             if segment is not None and self._is_due(segment):
                 self.rotate(lane)
-        if self._opening.acquire(blocking=False):
+        if not self.directory.is_sound() and self._opening.acquire(blocking=False):
             try:
                 self.directory.keep()
             except (OSError, JournalError):

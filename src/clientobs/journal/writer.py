@@ -16,22 +16,23 @@ import os
 import sys
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._clock import Clock
 from clientobs._guarded import faults, guarded
 from clientobs._libc import libc
-from clientobs._loss import LossLedger
-from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
-from clientobs.journal import retention
 from clientobs.journal.contexts import ContextTable
 from clientobs.journal.directory import RunDirectory, RunIdentity
-from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, Kind, Lane, encode_payload
-from clientobs.journal.home import Home
+from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, NO_CONTEXT, Kind, Lane, encode_payload
 from clientobs.journal.lanes import LANES, Lanes
-from clientobs.journal.records import NO_CONTEXT
 from clientobs.journal.segment import Segment
+from clientobs.journal.shares import first_share
+
+if TYPE_CHECKING:
+    from clientobs._clock import Clock
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import JournalConfig
+    from clientobs.journal.home import Home
 
 __all__ = ["Journal", "RunIdentity"]
 
@@ -157,10 +158,15 @@ class Journal:
     def context_number(self, type: str, values: Mapping[str, Any]) -> int:  # noqa: A002
         """Return the number of a context's content, the same for the same content (key order included).
 
-        It may be kept: numbers are forgotten only after 4096 newer ones, and not while an open span or an
-        open segment refers to them. A record that refers to a forgotten one is counted as "context".
+        It may be kept until `watch_contexts` tells that old numbers were forgotten: that is after 4096 newer ones,
+        and never while an open span or an open segment refers to it. A record that refers to a forgotten one
+        is counted as "context".
         """
         return self._contexts.number(type, values)
+
+    def watch_contexts(self, forgotten: Callable[[], object]) -> None:
+        """Call `forgotten` whenever old context numbers were given up."""
+        self._contexts.on_eviction = forgotten
 
     # The keeper's work ---------------------------------------------------------------------------
 
@@ -186,13 +192,15 @@ class Journal:
     @guarded("journal.quota", default=None)
     def enforce_quota(self) -> None:
         """Make a round of retention, and take this writer's share of what is free."""
+        from clientobs.journal import retention  # noqa: PLC0415  # the reading half: not before it is needed
+
         self._quota_mono = self._mono()
         try:
             shares = retention.enforce(self.home, self._config).shares
         except (JournalError, OSError):
             # The home is gone or unreadable: what comes goes by the first share again, and the next append
             # that needs a segment finds out what can be done.
-            shares = {lane: retention.first_share(self._config, lane) for lane in LANES}
+            shares = {lane: first_share(self._config, lane) for lane in LANES}
         self._lanes.grant(shares)
 
     # The end -------------------------------------------------------------------------------------

@@ -69,6 +69,8 @@ class Pipeline:
         self.contexts = ContextNumbers(journal.context_number, tool)
         self.origin = Origin()
         scopes = ScopeNumbers(journal.context_number)
+        contexts = self.contexts
+        journal.watch_contexts(lambda: (contexts.forget(), scopes.forget()))
         described = Resource(resource)
         self._spans = JournalSpanProcessor(journal, redactor, clock, self.contexts, scopes)
         self._logs = JournalLogProcessor(

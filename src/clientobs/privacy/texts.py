@@ -157,11 +157,8 @@ class TextRules:
         if kind == "space" and not _is_flag(text, first, key):
             return nothing
         if kind == "element":
-            return (
-                (match.end(), end_of_element(text, match.end()))
-                if text[first - 1 : first] in "<:"
-                else nothing
-            )
+            is_tag = text[first - 1 : first] in ("<", ":")
+            return (match.end(), end_of_element(text, match.end())) if is_tag else nothing
         begin, end = self._value(text, key, match.end())
         if self._keys.verdict(key) == "path" and is_path_like(text[begin : begin + 4]):
             return nothing
@@ -175,9 +172,10 @@ class TextRules:
         return value_at(text, start)
 
     def _is_secret(self, text: str, first: int, key: str) -> bool:
-        if self._keys.verdict(key) in ("secret", "path"):
-            return not _PARSER_WORD.search(text[max(0, first - 12) : first])
         words = words_of(key)
+        if self._keys.verdict(key) in ("secret", "path"):
+            # Compilers speak of tokens, too: "unexpected token: }".
+            return words != "token" or not _PARSER_WORD.search(text[max(0, first - 12) : first])
         if words in _QUERY_NAMES and text[first - 1 : first] in ("?", "&"):
             return True
         if words in ("key", "keys", "pass"):
@@ -193,11 +191,9 @@ def _is_flag(text: str, first: int, key: str) -> bool:
 
 def _lower(text: str) -> str:
     """Return the text in lower case with every position kept: str.lower makes two characters of some."""
-    return (
-        text.lower()
-        if text.isascii()
-        else text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
-    )
+    if text.isascii():
+        return text.lower()
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 def _marker_for(match: re.Match[str]) -> str:

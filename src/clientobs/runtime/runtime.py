@@ -152,6 +152,7 @@ class Runtime:
             parts = self._parts
             if parts is not None:
                 self._write_end(parts, evidence)
+                self._see_off(parts)
 
     def stayed(self) -> None:
         """Go on after an exec that failed."""
@@ -165,13 +166,20 @@ class Runtime:
             parts, self._parts = self._parts, None
             if parts is None:
                 return
-            with quiet("stop.keeper"):
-                parts.keeper.stop()
             self._write_end(parts, evidence)
             with quiet("stop.release"):
                 parts.release()
+        self._see_off(parts)
+        with quiet("stop.keeper"):
+            parts.keeper.stop()
         with quiet("stop.delivery"):
             parts.delivery.at_exit(parts.journal, timeout)
+
+    def _see_off(self, parts: Parts) -> None:
+        # Not in a forked child: it has no keeper, and its parent's has seen to a drain for both.
+        with quiet("stop.see_off"):
+            if parts.journal.identity.role == "main":
+                parts.delivery.see_off()
 
     def _write_end(self, parts: Parts, evidence: str) -> None:
         with quiet("end.metrics"):
