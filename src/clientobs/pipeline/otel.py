@@ -147,6 +147,10 @@ class _KnownEntryPoint:
         return getattr(importlib.import_module(self._module), self._name)
 
 
+_VERSIONS: Final = {
+    "opentelemetry-api": "opentelemetry.version",
+    "opentelemetry-sdk": "opentelemetry.sdk.version",
+}
 _KNOWN: Final = {
     ("opentelemetry_context", "contextvars_context"): _KnownEntryPoint(
         "opentelemetry.context.contextvars_context", "ContextVarsRuntimeContext"
@@ -175,6 +179,8 @@ class _LightMetadata(ModuleType):
             raise AttributeError(name)
         if name == "entry_points":
             return self._entry_points
+        if name == "version":
+            return self._version
         return getattr(importlib.import_module("importlib.metadata"), name)
 
     def _entry_points(self, **params: Any) -> Any:
@@ -182,6 +188,13 @@ class _LightMetadata(ModuleType):
         if known is not None and threading.get_ident() == self._thread:
             return (known,)
         return _real_metadata().entry_points(**params)
+
+    @staticmethod
+    def _version(distribution: str) -> str:
+        module = _VERSIONS.get(distribution)
+        if module is not None:
+            return str(importlib.import_module(module).__version__)
+        return str(_real_metadata().version(distribution))
 
 
 def _real_metadata() -> Any:
