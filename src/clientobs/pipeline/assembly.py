@@ -22,6 +22,8 @@ from clientobs.pipeline.spans import JournalSpanProcessor, Redacts
 from clientobs.pipeline.tracer import JournalTracerProvider, Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clientobs._clock import Clock
     from clientobs._loss import LossLedger
     from clientobs.config.model import Config, LimitsConfig
@@ -71,8 +73,7 @@ class Pipeline:
         self.contexts = ContextNumbers(journal.context_number, tool)
         self.origin = Origin()
         scopes = ScopeNumbers(journal.context_number)
-        contexts = self.contexts
-        journal.watch_contexts(lambda: (contexts.forget(), scopes.forget()))
+        journal.watch_contexts(_all_of(self.contexts.forget, scopes.forget))
         described = Resource(resource)
         self._spans = JournalSpanProcessor(journal, redactor, clock, self.contexts, scopes)
         self._logs = JournalLogProcessor(
@@ -122,6 +123,14 @@ class Pipeline:
         """Forget what belongs to the parent."""
         self._spans.forget_open()
         self._meters.renew_locks()
+
+
+def _all_of(*calls: Callable[[], None]) -> Callable[[], None]:
+    def call_all() -> None:
+        for call in calls:
+            call()
+
+    return call_all
 
 
 def _no_self_metrics(provider: type) -> dict[str, Any]:
