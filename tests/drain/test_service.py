@@ -6,11 +6,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from clientobs.config.model import Config
 from clientobs.drain.ages import Ages
 from clientobs.drain.flush import flush
 from clientobs.drain.state import read_states
+from clientobs.errors import DeliveryError
 from clientobs.journal.process import boot_id
 from support.drain_process import DrainProcess
 from support.drains import config_for, drain_once, make_service, running
@@ -443,3 +446,16 @@ def test_live_records_and_a_backlog_take_turns_and_do_not_mix(home: Path, receiv
     assert all(len(kind) <= 1 for kind in kinds)
     assert {"live"} in kinds[:3]
     assert len(receiver.logs()) == 5011
+
+
+def test_the_next_drain_tells_the_machine_as_it_is_and_not_twice(home: Path, receiver: OtlpReceiver) -> None:
+    for _ in range(2):
+        with Recorder(home) as host:
+            host.tell("span", name="work")
+            assert drain_once(home, config_for(receiver.base))
+    assert values(receiver, "system.memory.limit")[-1] == psutil.virtual_memory().total
+
+
+def test_a_drain_without_any_endpoint_is_refused(home: Path) -> None:
+    with pytest.raises(DeliveryError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
+        make_service(home, Config())
