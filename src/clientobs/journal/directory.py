@@ -66,6 +66,7 @@ class RunDirectory:
         self.has_begun = False
         """Whether this run has anything on disk yet."""
         self._lock: RunLock | None = None
+        self._ended = False
         self._numbers = {"bulk": itertools.count(1), "vital": itertools.count(1)}
         pid = os.getpid()
         self._process = {"pid": pid, "pid_start": process_start(pid), "boot_id": boot_id()}
@@ -96,6 +97,7 @@ class RunDirectory:
         """Let go of the lock and leave the mark of a clean close. Raises as `keep`."""
         if self.has_begun:
             self.keep()
+        self._ended = True
         self._release(closed=True)
 
     def abandon(self) -> None:
@@ -152,3 +154,8 @@ class RunDirectory:
                 if not tries:
                     raise
                 time.sleep(_LOCK_PAUSE)
+        if self._ended:
+            # The keeper was looking after the lock while the run was closed: kept by it, the run would seem to
+            # live until its host ends.
+            self._release(closed=True)
+            raise JournalError(f"{self.path} is closed.")

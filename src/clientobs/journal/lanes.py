@@ -157,19 +157,9 @@ class Lanes:
         self._drop()  # not `leave`: another thread of the parent may have held the lock when it forked
 
     def leave(self) -> None:
-        """Drop all segments, for good: each is sealed when its last user lets go of it.
-
-        A thread that opens one at this moment is waited for: it would take the run's lock again after it was
-        let go of, and the run would look alive until the host ends.
-        """
-        self._left = True
-        mine = self._opener == threading.get_ident()
-        held = not mine and self._opening.acquire(timeout=_WAIT)
-        try:
-            self._drop()
-        finally:
-            if held:
-                self._opening.release()
+        """Drop all segments, for good: each is sealed when its last user lets go of it."""
+        self._left = True  # for a thread that opens one at this moment
+        self._drop()
 
     def _drop(self) -> None:
         self.current = dict.fromkeys(LANES)
@@ -194,8 +184,6 @@ class Lanes:
         return self._open(lane)
 
     def _open(self, lane: Lane) -> Segment | str:
-        if self._left:
-            return "closed"
         share = self._shares[lane]
         if share.size < min(self.hard_bytes[lane], LEAST_SEGMENT):
             self.starved = True
@@ -206,6 +194,8 @@ class Lanes:
             return self.pause(lane, "disk-full" if error.errno in NO_ROOM else "io")
         except JournalError:
             return self.pause(lane, "home")
+        if self._left:
+            return "closed"
         left = share.size - self.hard_bytes[lane]
         self.starved = self.starved or left < self.hard_bytes[lane]
         self._shares[lane] = replace(share, size=left)
