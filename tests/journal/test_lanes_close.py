@@ -24,9 +24,9 @@ def test_a_segment_that_is_being_opened_does_not_outlive_the_close(
     real = directory.open_segment
 
     def slow(lane: str) -> Segment:
+        found: Segment = real(lane)
         opening.set()
         assert go_on.wait(20)
-        found: Segment = real(lane)
         return found
 
     monkeypatch.setattr(directory, "open_segment", slow)
