@@ -63,6 +63,7 @@ class RunDirectory:
         self._wall = wall
         self.has_begun = False
         """Whether this run has anything on disk yet."""
+        self._closed = False
         self._lock: RunLock | None = None
         self._numbers = {"bulk": itertools.count(1), "vital": itertools.count(1)}
         pid = os.getpid()
@@ -85,8 +86,10 @@ class RunDirectory:
     def keep(self) -> None:
         """Take the lock, or take it again: hosts close descriptors that aren't theirs, people delete folders.
 
-        Raises OSError or JournalError.
+        Raises OSError or JournalError, the latter too once the run is closed.
         """
+        if self._closed:
+            raise JournalError(f"The run in {self.path} is closed; nothing can be added to it.")
         if not self.is_sound():
             self._establish()
 
@@ -94,6 +97,7 @@ class RunDirectory:
         """Let go of the lock and leave the mark of a clean close. Raises as `keep`."""
         if self.has_begun:
             self.keep()
+        self._closed = True
         self._release(closed=True)
 
     def abandon(self) -> None:

@@ -153,6 +153,16 @@ class Lanes:
                 segment.abandon()
         self.leave()
 
+    def close(self) -> None:
+        """Drop all segments and let go of the run; a keeper that is about to take its lock again comes first."""
+        waits = self._opener != threading.get_ident() and self._opening.acquire(timeout=_WAIT)
+        try:
+            self.leave()
+            self.directory.close()
+        finally:
+            if waits:
+                self._opening.release()
+
     def leave(self) -> None:
         """Drop all segments: each is sealed when its last user lets go of it."""
         self.current = dict.fromkeys(LANES)
