@@ -24,6 +24,6 @@ def receiver() -> Iterator[OtlpReceiver]:
 @pytest.fixture
 def desk(tmp_path: Path, receiver: OtlpReceiver) -> Iterator[Workstation]:
     """Return a workstation that delivers to `receiver`; its processes are ended afterwards."""
-    made = Workstation(tmp_path, receiver.base)
-    yield made
-    made.close()
+    with Workstation(tmp_path, receiver.base) as made:
+        yield made
+        receiver.closing.set()  # lets go of requests that it was told to keep waiting

@@ -34,25 +34,21 @@ def everything(inbox: Inbox) -> bytes:
     return b"".join(got.message.SerializeToString() for got in inbox.requests)
 
 
-def test_each_tool_reaches_its_own_endpoint_with_its_own_token(tmp_path: Path, receiver: OtlpReceiver) -> None:
-    desk = Workstation(tmp_path)
-    with OtlpReceiver() as other:
+def test_each_tool_reaches_its_own_endpoint_with_its_own_token(
+    tmp_path: Path, receiver: OtlpReceiver
+) -> None:
+    with Workstation(tmp_path) as desk, OtlpReceiver() as other:
         inboxes = (receiver, other)
-        try:
-            hosts = [
-                desk.start(TOOL, name, environ=environ_for(inbox, token))
-                for name, inbox, token in zip(("first", "second"), inboxes, TOKENS, strict=True)
-            ]
-            for inbox in inboxes:
-                inbox.wait_for(lambda inbox=inbox: inbox.spans() and len(inbox.logs()) == 2, 30)
-            resting = desk.all_bytes()
-            for host in hosts:
-                host.kill()
-            for inbox in inboxes:
-                inbox.wait_for(lambda inbox=inbox: len(inbox.logs()) == 3, 30)
-            resting |= {f"{path} after": data for path, data in desk.all_bytes().items()}
-        finally:
-            desk.close()
+        hosts = [
+            desk.start(TOOL, name, environ=environ_for(inbox, token))
+            for name, inbox, token in zip(("first", "second"), inboxes, TOKENS, strict=True)
+        ]
+        until(lambda: all(inbox.spans() and len(inbox.logs()) == 2 for inbox in inboxes))
+        resting = desk.all_bytes()
+        for host in hosts:
+            host.kill()
+        until(lambda: all(len(inbox.logs()) == 3 for inbox in inboxes))
+        resting |= {f"{path} after": data for path, data in desk.all_bytes().items()}
     for name, inbox, token in zip(("first", "second"), inboxes, TOKENS, strict=True):
         assert {got.headers["authorization"] for got in inbox.requests} == {f"Bearer {token}"}
         records = [*inbox.spans(), *inbox.logs()]
@@ -65,9 +61,8 @@ def test_each_tool_reaches_its_own_endpoint_with_its_own_token(tmp_path: Path, r
 def test_a_run_whose_credential_nobody_has_waits_and_status_says_so(
     tmp_path: Path, receiver: OtlpReceiver
 ) -> None:
-    desk = Workstation(tmp_path)
     lost, present = (environ_for(receiver, token) for token in TOKENS)
-    try:
+    with Workstation(tmp_path) as desk:
         host = desk.start(TOOL, "lost", environ={**lost, "CLIENTOBS_DRAIN": "external"})
         host.heard()
         host.kill()
@@ -82,5 +77,3 @@ def test_a_run_whose_credential_nobody_has_waits_and_status_says_so(
         # Somebody with the credential comes: what waited arrives, by hand or by the next host.
         assert desk.clientobs("drain", "--once", environ=lost).returncode == 0
         receiver.wait_for(lambda: "lost" in {one.record.name for one in receiver.spans()}, 30)
-    finally:
-        desk.close()

@@ -55,6 +55,7 @@ CLEAN_HOST = """
         pass
     exec(sys.argv[2])
 """
+RUN_FILE = "import runpy; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
 # spawn and forkserver import the program anew: it has to be a file, and guard its main part.
 FORKING_HOST = """
 import json, multiprocessing, os, sys, warnings
@@ -99,13 +100,10 @@ class Theatre:
 def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
     folder = tmp_path_factory.mktemp("endings")
     with OtlpReceiver() as receiver:
-        desk = Workstation(folder, receiver.base)
         made = Theatre(receiver)
-        try:
+        with Workstation(folder, receiver.base) as desk:
             _play(desk, made)
             yield made
-        finally:
-            desk.close()
 
 
 def _play(desk: Workstation, made: Theatre) -> None:
@@ -117,7 +115,7 @@ def _play(desk: Workstation, made: Theatre) -> None:
     for name, context in CHILDREN.items():
         program = desk.folder / f"{name}.py"
         program.write_text(FORKING_HOST.replace("CONTEXT", context))
-        hosts[name] = desk.start("import runpy; runpy.run_path(sys.argv.pop(1), run_name='__main__')", str(program), name)
+        hosts[name] = desk.start(RUN_FILE, str(program), name)
     for name, host in hosts.items():
         made.identity[name] = host.heard()
     for host in hosts.values():

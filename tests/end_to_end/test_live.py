@@ -67,11 +67,8 @@ def test_the_waits_on_the_way_of_a_record_add_up_to_less_than_5_seconds() -> Non
 
 
 def test_they_arrive_over_grpc_too(tmp_path: Path, grpc_receiver: OtlpGrpcReceiver) -> None:
-    desk = Workstation(tmp_path, grpc_receiver.base, OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
-    try:
+    with Workstation(tmp_path, grpc_receiver.base, OTEL_EXPORTER_OTLP_PROTOCOL="grpc") as desk:
         assert_all_arrives(grpc_receiver, desk)
-    finally:
-        desk.close()
 
 
 def test_they_arrive_by_a_thread_of_the_host(receiver: Inbox, desk: Workstation) -> None:

@@ -1,10 +1,9 @@
 """A workstation of a test: one journal home, hosts that are real processes, and the drains that they start.
 
-    desk = Workstation(tmp_path, receiver.base)
-    host = desk.start('clientobs.init("tool"); say("ready"); wait()')
-    host.heard() == "ready"
-    host.kill()
-    desk.close()
+    with Workstation(tmp_path, receiver.base) as desk:
+        host = desk.start('clientobs.init("tool"); say("ready"); wait()')
+        host.heard() == "ready"
+        host.kill()
 
 A host's program begins with `import clientobs, json, os, signal, sys`. `say(value)` hands a value to the test,
 `wait()` stops until the test calls `go()`, or ends the host's input by `end()`.
@@ -28,8 +27,10 @@ from support.processes import end_processes_in, processes_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import TracebackType
 
     import psutil
+    from typing_extensions import Self
 
 __all__ = ["Host", "Workstation", "until"]
 
@@ -99,7 +100,9 @@ class Host:
 class Workstation:
     """One journal home under `folder`, whose hosts deliver to `endpoint` unless they are told otherwise."""
 
-    def __init__(self, folder: Path, endpoint: str = "", *, home: Path | None = None, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, endpoint: str = "", *, home: Path | None = None, **settings: str
+    ) -> None:
         self.folder = folder
         self.home = home or folder / "home"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
@@ -180,7 +183,12 @@ class Workstation:
         files = [path for path in self.home.rglob("*") if path.is_file()]
         return {str(path): os.fsencode(path) + path.read_bytes() for path in files}
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """End the hosts and the drains."""
         for host in self._hosts:
             host.close()

@@ -35,6 +35,8 @@ LINGER: Final = 1.0
 
 FULL_EXPORT: Final = 60.0
 """Seconds after which all totals are sent again, changed or not: back ends take silence for the end."""
+_PRECEDENCE: Final = 1.0
+"""Seconds that what is urgent has the uplink to itself: an endpoint that hangs holds up nothing but its own."""
 
 _MANY: Final = 500
 _NO_ENDPOINT: Final = "no_endpoint"
@@ -157,11 +159,14 @@ class RecordLine(Line):
         super().__init__(dispatch.signal, courier, machine)
         self._dispatch = dispatch
         self._settlement: Settlement | None = None
+        self._handed = 0.0
 
     @property
     def urgent(self) -> bool:
-        """Whether something that a person may be waiting for is in the courier's hands."""
-        return self.busy and self._settlement is not None and self._settlement.urgent
+        """Whether something that a person may be waiting for went into the courier's hands just now."""
+        if not self.busy or self._settlement is None or not self._settlement.urgent:
+            return False
+        return time.monotonic() - self._handed < _PRECEDENCE
 
     def _is_due(self, runs: Iterable[RunTail], now: float, *, eager: bool) -> bool:
         found = list(runs)
@@ -175,6 +180,7 @@ class RecordLine(Line):
 
     def _next(self, runs: Iterable[RunTail]) -> Batch | None:
         self._settlement = self._dispatch.next(runs)
+        self._handed = time.monotonic()
         return self._settlement.batch if self._settlement else None
 
     def _settle(self, outcome: Outcome) -> list[RunTail]:

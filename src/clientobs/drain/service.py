@@ -240,7 +240,7 @@ class Service:
     def _send(self, *, eager: bool) -> None:
         runs = list(self._registry.runs.values())
         for line in self._lines:
-            # What a person waits for has the uplink to itself, unless its endpoint is the one that hangs.
+            # What a person waits for has the uplink to itself, but not for as long as its endpoint hangs.
             if line is not self._logs and self._logs.urgent and not eager:
                 continue
             self._acknowledge(line.send(runs, eager=eager))

@@ -88,8 +88,10 @@ class RunDirectory:
     def keep(self) -> None:
         """Take the lock, or take it again: hosts close descriptors that aren't theirs, people delete folders.
 
-        Raises OSError or JournalError.
+        Raises OSError or JournalError, the latter too once the run is closed.
         """
+        if self._ended:
+            raise JournalError(f"The run in {self.path} is closed; nothing can be added to it.")
         if not self.is_sound():
             self._establish()
 

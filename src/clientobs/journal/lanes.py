@@ -156,6 +156,16 @@ class Lanes:
                 segment.abandon()
         self._drop()  # not `leave`: another thread of the parent may have held the lock when it forked
 
+    def close(self) -> None:
+        """Drop all segments and let go of the run; a keeper that is about to take its lock again comes first."""
+        waits = self._opener != threading.get_ident() and self._opening.acquire(timeout=_WAIT)
+        try:
+            self.leave()
+            self.directory.close()
+        finally:
+            if waits:
+                self._opening.release()
+
     def leave(self) -> None:
         """Drop all segments, for good: each is sealed when its last user lets go of it."""
         self._left = True  # for a thread that opens one at this moment

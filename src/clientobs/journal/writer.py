@@ -15,7 +15,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults, guarded
@@ -46,6 +46,20 @@ _LAST: Final = -1000  # finalizers with a priority below 0 run after the workers
 _NO_CONTEXTS: Final[tuple[int, ...]] = ()
 
 
+@dataclass(slots=True)
+class InChild:
+    """What else a forked child needs, from whoever composes the parts; each is called at most once there.
+
+    describe    returns the resource attributes of the child's run, from its id and its parent's attributes
+    begin       the child has begun to record
+    end         the child is about to end; it is told how
+    """
+
+    describe: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = lambda _run, resource: resource
+    begin: Callable[[], object] = lambda: None
+    end: Callable[[str], object] = lambda _how: None
+
+
 class Journal:
     """The write side of one run; nothing is on disk before the first append.
 
@@ -72,6 +86,7 @@ class Journal:
         self._mono: Callable[[], int] = clock.mono
         self._loss = loss
         self._contexts = ContextTable(pinned=self._contexts_in_use)
+        self.in_child = InChild()
         self._begin()
 
     def _begin(self) -> None:
@@ -81,6 +96,7 @@ class Journal:
         self._next = self._sequence.__next__
         self._pid = os.getpid()
         self._closed = False
+        self._told_begin = False
         self._too_deep = 0
         self._told_losses: dict[str, int] = {}
         self._synced_mono = self._mono()
@@ -217,8 +233,7 @@ class Journal:
             self._tell_losses()
             self.note("closed", {"status": status, "detail": detail}, "vital")
         self._closed = True
-        self._lanes.leave()
-        self._lanes.directory.close()
+        self._lanes.close()
 
     @guarded("journal.reopen", default=None)
     def reopen(self) -> None:
@@ -233,9 +248,11 @@ class Journal:
         self._lanes.abandon()
         self._lanes.directory.abandon()
         # Not from _ids: a handler that runs before ours may record while that generator still is a copy.
-        self.identity = replace(self.identity, run=os.urandom(16).hex(), role="child")
+        run = os.urandom(16).hex()
+        resource = self.in_child.describe(run, self.identity.resource)
+        self.identity = replace(self.identity, run=run, role="child", resource=resource)
         self._begin()
-        _close_with_multiprocessing(self)
+        _end_with_multiprocessing(self)
 
     def stats(self) -> dict[str, Any]:
         """Return how this journal stands, for `doctor`."""
@@ -304,6 +321,9 @@ class Journal:
                 segment.append(Kind.SPAN_STARTED, payload, self._next(), self._mono())
             segment.size = before
         segment.records = 0
+        if self.identity.role == "child" and not self._told_begin:
+            self._told_begin = True
+            self.in_child.begin()
 
     def _contexts_in_use(self) -> set[int]:
         used = {number for _, contexts in list(self._open_spans.values()) for number in contexts}
@@ -338,7 +358,7 @@ class Journal:
         return False
 
 
-def _close_with_multiprocessing(journal: Journal) -> None:
+def _end_with_multiprocessing(journal: Journal) -> None:
     """Let a multiprocessing child write its clean close: it leaves by os._exit and runs no atexit.
 
     Its finalizers are the way, and they are emptied after the fork: so this is asked for in two steps.
@@ -350,4 +370,9 @@ def _close_with_multiprocessing(journal: Journal) -> None:
 
 def _finalize_in_worker(journal: Journal) -> None:
     util = sys.modules["multiprocessing.util"]
-    util.Finalize(None, journal.close, args=("exited", "multiprocessing"), exitpriority=_LAST)
+    util.Finalize(None, _end_in_worker, args=(journal,), exitpriority=_LAST)
+
+
+def _end_in_worker(journal: Journal) -> None:
+    journal.in_child.end("multiprocessing")
+    journal.close("exited", "multiprocessing")

@@ -122,7 +122,7 @@ class Pipeline:
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""
         self._spans.forget_open()
-        self._meters.renew_locks()
+        self._meters.after_fork_in_child()
 
 
 def _all_of(*calls: Callable[[], None]) -> Callable[[], None]:

@@ -83,6 +83,11 @@ class Delivery:
         self.ensure()
         return flush(journal.path, timeout)
 
+    def after_fork_in_child(self) -> None:
+        """Leave the parent's thread, and the look that it may be at, to the parent."""
+        self.thread = None
+        self._seen_to = threading.Event()
+
     def at_exit(self, journal: Journal, timeout: float | None) -> None:
         """Wait for delivery where the configuration, or the caller of shutdown(), wants it."""
         seconds = self.exit_flush if timeout is None else timeout

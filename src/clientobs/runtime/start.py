@@ -190,7 +190,7 @@ class _Builder:
 
     def _chores(self, pipeline: Any, journal: Journal, delivery: Delivery) -> list[Chore]:
         return [
-            Chore("drain", _DRAIN_EVERY, delivery.ensure),
+            Chore("drain", _DRAIN_EVERY, delivery.ensure, anyway=True),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
             Chore("metrics", _METRICS_EVERY, pipeline.collect_metrics),
@@ -226,6 +226,9 @@ class _Builder:
         atexit.register(at_exit)
         in_child = _InChild(self, parts, pipeline)
         _fork.in_child(in_child)
+        parts.journal.in_child.describe = _describe_child
+        parts.journal.in_child.begin = parts.keeper.start_anew
+        parts.journal.in_child.end = runtime.leave
         _recorder.install(parts.recorder)
 
         def release() -> None:
@@ -262,8 +265,13 @@ class _InChild:
         ids.reseed()
         faults.reset()
         self._builder.loss.reset()
+        self._parts.delivery.after_fork_in_child()
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
+
+
+def _describe_child(run: str, resource: Mapping[str, Any]) -> dict[str, Any]:
+    return {**resource, semconv.SERVICE_INSTANCE_ID: run, semconv.PROCESS_PID: os.getpid()}
 
 
 def _set_origin(pipeline: Any, incoming: Incoming, kind: str) -> None:
