@@ -51,7 +51,11 @@ def test_each_starts_a_command_that_exists(manager: str) -> None:
     assert Path(program).name in {"clientobs", "pythonw.exe"}
     entry = [] if arguments[0] == "-m" else ["-m", "clientobs.cli.main"]
     done = subprocess.run(
-        [sys.executable, *entry, *arguments, "--help"], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, *entry, *arguments, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "clientobs drain" in done.stdout
@@ -99,7 +103,12 @@ open(sys.argv[1], "w").write(str(main(["drain", "--once", "--timeout", "1"])))
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", program, str(result)], env=environ, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", program, str(result)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     assert done.stderr == ""
     assert result.read_text() == "0"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+
 try:
     from _blake2 import blake2b  # hashlib would load OpenSSL into the host
 except ImportError:

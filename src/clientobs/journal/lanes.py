@@ -62,6 +62,7 @@ class Lanes:
         self._mono = mono
         self._opened = opened
         self._opening = threading.Lock()
+        self._left = False
         self._opener = 0
         self._leaving: deque[Segment] = deque(maxlen=_UNSYNCED)
         self._pauses: dict[Lane, tuple[int, str]] = {}
@@ -153,10 +154,24 @@ class Lanes:
         for segment in [*self.current.values(), *self._leaving]:
             if segment is not None:
                 segment.abandon()
-        self.leave()
+        self._drop()  # not `leave`: another thread of the parent may have held the lock when it forked
 
     def leave(self) -> None:
-        """Drop all segments: each is sealed when its last user lets go of it."""
+        """Drop all segments, for good: each is sealed when its last user lets go of it.
+
+        A thread that opens one at this moment is waited for: it would take the run's lock again after it was
+        let go of, and the run would look alive until the host ends.
+        """
+        self._left = True
+        mine = self._opener == threading.get_ident()
+        held = not mine and self._opening.acquire(timeout=_WAIT)
+        try:
+            self._drop()
+        finally:
+            if held:
+                self._opening.release()
+
+    def _drop(self) -> None:
         self.current = dict.fromkeys(LANES)
         self._leaving.clear()
 
@@ -179,6 +194,8 @@ class Lanes:
         return self._open(lane)
 
     def _open(self, lane: Lane) -> Segment | str:
+        if self._left:
+            return "closed"
         share = self._shares[lane]
         if share.size < min(self.hard_bytes[lane], LEAST_SEGMENT):
             self.starved = True

@@ -49,9 +49,12 @@ _NO_CONTEXTS: Final[tuple[int, ...]] = ()
 class Journal:
     """The write side of one run; nothing is on disk before the first append.
 
-    >>> import tempfile, os
+    >>> import tempfile
+    >>> from clientobs._clock import Clock
+    >>> from clientobs._loss import LossLedger
+    >>> from clientobs.config.model import JournalConfig
     >>> from clientobs.journal.home import prepare
-    >>> home = prepare(os.path.join(tempfile.mkdtemp(), "home"), uid=os.getuid())
+    >>> home = prepare(os.path.join(tempfile.mkdtemp(), "home"), uid=None)
     >>> journal = Journal(home, RunIdentity(run="0" * 32, session="1" * 32),
     ...                   config=JournalConfig(), clock=Clock(), loss=LossLedger())
     >>> journal.note("example", {"answer": 42})
@@ -328,8 +331,8 @@ class Journal:
 
     def _failed(self, kind: int, error: Exception) -> bool:
         try:
-            self._landed(kind, "fault")
             faults.record("journal.append", error)
+            self._landed(kind, "fault")  # last, so that it is counted once
         except RecursionError:
             self._too_deep += 1  # at the recursion limit even counting fails: no call here
         return False
