@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -185,16 +186,30 @@ class _Builder:
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
         parts.collect_metrics = pipeline.collect_metrics
-        parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))
+        parts.keeper = Keeper(self._chores(pipeline, journal, parts))
         return parts
 
-    def _chores(self, pipeline: Any, journal: Journal, delivery: Delivery) -> list[Chore]:
+    def _chores(self, pipeline: Any, journal: Journal, parts: Parts) -> list[Chore]:
         return [
-            Chore("drain", _DRAIN_EVERY, delivery.ensure, anyway=True),
+            Chore("drain", _DRAIN_EVERY, parts.delivery.ensure, anyway=True),
+            Chore("environment", math.inf, lambda: self._tell_environment(parts)),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
             Chore("metrics", _METRICS_EVERY, pipeline.collect_metrics),
         ]
+
+    def _tell_environment(self, parts: Parts) -> None:
+        if parts.journal.identity.role != "main":
+            return  # a forked child has its parent's session
+        from clientobs.runtime.environment import SessionEnvironment  # noqa: PLC0415  # the keeper's, not init()'s
+
+        SessionEnvironment(
+            environ=self.environ,
+            policy=self.config.privacy,
+            redactor=self.redactor,
+            events=parts.events,
+            folder=os.path.join(self.home.path, "environments"),
+        ).tell()
 
     def _renew_clock(self, journal: Journal) -> None:
         if self.clock.renew():
