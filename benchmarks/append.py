@@ -174,9 +174,12 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for beside, surroundings in BESIDE.items():
         for name, way in WAYS.items():
-            with tempfile.TemporaryDirectory(dir=options.disk) as folder, way(folder) as append:
-                with surroundings(folder, options.write_gb):
-                    found = measure(append, options.seconds)
+            with (
+                tempfile.TemporaryDirectory(dir=options.disk) as folder,
+                way(folder) as append,
+                surroundings(folder, options.write_gb),
+            ):
+                found = measure(append, options.seconds)
             print(row(name, beside, found), flush=True)
 
 

@@ -82,6 +82,14 @@ def test_a_dead_run_holds_nothing_in_an_up_down_counter(machine: Aggregator) -> 
     assert values(exports) == {"open": [3]}
 
 
+def test_runs_that_died_unseen_are_taken_out_by_the_next_drain(machine: Aggregator) -> None:
+    for run in ("alive", "dead", "dead too"):
+        machine.add(run, RESOURCE, (counter("open", 1, monotonic=False), counter("frames", 1)), {})
+    machine.forget_all_but(["alive"])
+    exports, _ = machine.collect(100)
+    assert values(exports) == {"open": [1], "frames": [3]}
+
+
 def test_the_newest_gauge_wins_whatever_the_order_of_arrival(machine: Aggregator) -> None:
     machine.add("a", RESOURCE, (gauge("load", 7, 20),), {})
     machine.add("b", RESOURCE, (gauge("load", 3, 10),), {})

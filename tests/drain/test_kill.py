@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from support.drain_process import run_drain
-from support.otlp_receiver import OtlpReceiver
 from support.recorder import Recorder
 
+if TYPE_CHECKING:
+    from support.otlp_receiver import OtlpReceiver
+
 BATCH = 1000
-
-
-@pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as found:
-        yield found
 
 
 @pytest.mark.parametrize("step", ["taken", "sent", "acked"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import signal
@@ -45,7 +46,7 @@ def start(place: Home) -> subprocess.Popen[bytes]:
 
 def kill_and_ask(process: subprocess.Popen[bytes]) -> tuple[str, int]:
     """Kill a worker; return its run and how many appends had returned."""
-    assert process.stdout is not None
+    assert isinstance(process.stdout, io.BufferedReader)
     run = process.stdout.read(32)
     told = 0
     deadline = time.monotonic() + random.uniform(0.0, 0.15)
@@ -68,12 +69,12 @@ def check_kills(place: Home, *, rounds: int, workers: int) -> None:
         run, _, number = payload.split(b" ", 1)[0].partition(b"/")
         found[run.decode()].append(int(number))
     assert read.damaged == 0
-    for run, returned in told.items():
-        landed = sorted(found[run])
+    for name, returned in told.items():
+        landed = sorted(found[name])
         # One more may have landed without having been told.
         assert landed == list(range(len(landed)))
         assert returned <= len(landed) <= returned + 1
-        torn = [reading.torn for name, reading in read.readings.items() if name.startswith(run)]
+        torn = [reading.torn for place_of, reading in read.readings.items() if place_of.startswith(name)]
         assert sum(torn) <= 1
     assert {run.state for run in list_runs(place)} == {"dead"}
 

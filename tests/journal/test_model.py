@@ -10,7 +10,9 @@ import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
@@ -24,8 +26,10 @@ from clientobs.journal.losses import read_losses
 from clientobs.journal.reader import read_segment
 from clientobs.journal.retention import enforce
 from clientobs.journal.runs import list_runs
-from clientobs.journal.writer import Journal
 from support.journals import FakeTime, make_home, make_journal
+
+if TYPE_CHECKING:
+    from clientobs.journal.writer import Journal
 
 LANES = st.sampled_from(["bulk", "vital"])
 
@@ -46,11 +50,12 @@ class JournalModel(RuleBasedStateMachine):
         self.torn_runs: set[str] = set()
         self.journal: Journal
         # All runs are of this process: without the lock they must count as dead here.
-        self._process_start, runs.process_start = runs.process_start, lambda pid: ""
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(runs, "process_start", lambda pid: "")
 
     def teardown(self) -> None:
         self.journal.close("exited", "")
-        runs.process_start = self._process_start
+        self._patch.undo()
         shutil.rmtree(self.folder)
 
     @initialize()

@@ -11,7 +11,7 @@ import pytest
 from clientobs.config.model import JournalConfig
 from clientobs.journal import retention
 from clientobs.journal.acks import ALL, append_acks
-from clientobs.journal.format import Kind
+from clientobs.journal.format import Kind, Lane
 from clientobs.journal.lock import RunLock
 from clientobs.journal.losses import add_loss, read_losses
 from clientobs.journal.retention import enforce
@@ -33,16 +33,15 @@ def limits(**changes: float) -> JournalConfig:
     return JournalConfig(**{"free_floor_bytes": 0, **changes})  # type: ignore[arg-type]  # numbers by name
 
 
-def ended_run(home: Home, *, segments: int = 4, lane: str = "bulk", age_days: float = 0) -> RunFolder:
+def ended_run(home: Home, *, segments: int = 4, lane: Lane = "bulk", age_days: float = 0) -> RunFolder:
     """Return a closed run of so many full segments, last written so long before NOW."""
     journal = make_journal(home, segment_bytes=32 * KIB, bulk_bytes=1 << 30, vital_bytes=1 << 30)
     number = 0
     while True:
-        (run,) = [run for run in list_runs(home) if run.run == journal.run] or [None]
-        if run is not None and len(run.lane(lane)) == segments:  # type: ignore[arg-type]
+        if sum(len(run.lane(lane)) for run in list_runs(home) if run.run == journal.run) == segments:
             break
         for _ in range(50):
-            assert journal.append(Kind.LOG, b"%d " % number + bytes(300), lane)  # type: ignore[arg-type]
+            assert journal.append(Kind.LOG, b"%d " % number + bytes(300), lane)
             number += 1
         journal.tend()
     journal.close("exited", "")
@@ -169,7 +168,7 @@ def test_an_eviction_that_was_cut_short_is_counted_once(place: Home, monkeypatch
     run = ended_run(place, segments=2)
     expected = records(run, first=99)
     with monkeypatch.context() as patch:
-        patch.setattr(retention.os, "unlink", _Killed())
+        patch.setattr(os, "unlink", _Killed())
         with pytest.raises(KeyboardInterrupt):
             enforce(place, limits(bulk_bytes=1), now_ns=NOW)
     enforce(place, limits(bulk_bytes=1), now_ns=NOW)
@@ -209,7 +208,7 @@ def test_a_burst_beyond_the_share_takes_another_and_is_not_lost(place: Home, los
 WRITER = """
 import sys, time
 from pathlib import Path
-from clientobs.journal.format import Kind
+from clientobs.journal.format import Kind, Lane
 from support.journals import LossLedger, make_home, make_journal
 loss = LossLedger()
 quota, count, size = map(int, sys.argv[2:5])

@@ -47,8 +47,15 @@ def test_every_name_that_stands_for_a_person_is_recorded_by_policy() -> None:
 
 
 def test_a_name_that_nobody_listed_is_found_out() -> None:
-    emitted = {"tool.name", "production.client", "process.environment_variable.OCIO", "invented", "tool.nmae"}
-    assert unlisted(emitted) == ["invented", "tool.nmae"]
+    emitted = {
+        "tool.name",
+        "tool.names",
+        "production.client",
+        "process.environment_variable.OCIO",
+        "invented",
+        "tool.title",
+    }
+    assert unlisted(emitted) == ["invented", "tool.names", "tool.title"]
     assert unlisted({"clientobs.records.lost", "tool.name"}, "metric") == ["tool.name"]
 
 

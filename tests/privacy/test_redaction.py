@@ -359,10 +359,13 @@ def test_the_caches_are_bounded_and_hold_no_secret() -> None:
         redactor.attributes(
             {f"key{number}": f"value{number}", "note": f"password=hunter{number}", "token": "hunter"}
         )
+        redactor.name(f"span {number}")
+        redactor.value("PWD", f"/mnt/{number}")
     redactor.value("note", "y" * 300)
-    assert len(redactor._ordinary) <= 4096
+    tables = [*redactor._tables.values(), redactor._names]
+    assert max(map(len, tables)) <= 4096
     assert len(redactor._keys) <= 4096
-    held = [*redactor._ordinary, *(key for table in redactor._tables.values() for key in table)]
+    held = [text for table in tables for text in table]
     assert not [text for text in held if "hunter" in text or len(text) > 256]
 
 

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def drain_environment() -> dict[str, str]:
+    """Return an environment in which a child finds this project and its test support."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
+
+
 class DrainProcess:
     """A drain that stays until it is stopped."""
 
@@ -48,7 +53,7 @@ class DrainProcess:
                 *adopting,
             ],
             stdin=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])},
+            env=drain_environment(),
         )
 
     def stop(self) -> None:
@@ -62,7 +67,7 @@ def run_drain(home: Path, base: str, *arguments: str, timeout: float = 30) -> in
     """Run the program below, and return how it ended (negative: by a signal)."""
     return subprocess.run(
         [sys.executable, "-m", "support.drain_process", str(home), base, *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])},
+        env=drain_environment(),
         timeout=timeout,
         check=False,
     ).returncode

@@ -22,7 +22,9 @@ DESTINATION = "d" * 32
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def config_for(base: str, *, token: str = "", signals: str = "traces logs metrics") -> Config:
+def config_for(
+    base: str, *, token: str = "", signals: str = "traces logs metrics", bulk_bytes: int = 256 << 20
+) -> Config:
     """Return a configuration that delivers to a receiver, and is not moved by a nearly full disk."""
     headers = (("authorization", token),) if token else ()
     traces, logs, metrics = (
@@ -33,7 +35,7 @@ def config_for(base: str, *, token: str = "", signals: str = "traces logs metric
     )
     return Config(
         delivery=DeliveryConfig(traces=traces, logs=logs, metrics=metrics),
-        journal=JournalConfig(free_floor_bytes=0),
+        journal=JournalConfig(free_floor_bytes=0, bulk_bytes=bulk_bytes),
     )
 
 
@@ -68,10 +70,12 @@ def running(service: Service) -> Iterator[Service]:
         assert not thread.is_alive()
 
 
-def drain_once(home: Path, config: Config, destination: str = DESTINATION, **options: Any) -> bool:
+def drain_once(
+    home: Path, config: Config, destination: str = DESTINATION, *, timeout: float = 20, **options: Any
+) -> bool:
     """Deliver what is there, and leave."""
     service = make_service(home, config, destination, **options)
     try:
-        return service.once(timeout=20)
+        return service.once(timeout)
     finally:
         service.close()

@@ -79,6 +79,13 @@ class OddText(str):
         raise ValueError("no comparison")
 
 
+class SaysOddly:
+    """Its text is a str, but no plain one."""
+
+    def __str__(self) -> str:
+        return OddText("odd")
+
+
 class OddNumber(int):
     """An int whose every conversion raises."""
 
@@ -174,6 +181,7 @@ ODD_VALUES: tuple[Any, ...] = (
         NoClass(),
         Recurses(),
         NotText(),
+        SaysOddly(),
         NumpyLike(),
         Vector(),
         Nameless(),

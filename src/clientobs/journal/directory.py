@@ -11,15 +11,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._libc import Libc
 from clientobs.errors import JournalError, UnsafeHomeError
-from clientobs.journal.format import Lane
 from clientobs.journal.home import Home, make_private, prepare
 from clientobs.journal.lock import RunLock
 from clientobs.journal.process import boot_id, process_start
 from clientobs.journal.segment import Segment, open_segment
+
+if TYPE_CHECKING:
+    from clientobs._libc import Libc
+    from clientobs.journal.format import Lane
 
 __all__ = ["RunDirectory", "RunIdentity"]
 
@@ -63,8 +65,8 @@ class RunDirectory:
         self._wall = wall
         self.has_begun = False
         """Whether this run has anything on disk yet."""
-        self._closed = False
         self._lock: RunLock | None = None
+        self._ended = False
         self._numbers = {"bulk": itertools.count(1), "vital": itertools.count(1)}
         pid = os.getpid()
         self._process = {"pid": pid, "pid_start": process_start(pid), "boot_id": boot_id()}
@@ -88,7 +90,7 @@ class RunDirectory:
 
         Raises OSError or JournalError, the latter too once the run is closed.
         """
-        if self._closed:
+        if self._ended:
             raise JournalError(f"The run in {self.path} is closed; nothing can be added to it.")
         if not self.is_sound():
             self._establish()
@@ -97,7 +99,7 @@ class RunDirectory:
         """Let go of the lock and leave the mark of a clean close. Raises as `keep`."""
         if self.has_begun:
             self.keep()
-        self._closed = True
+        self._ended = True
         self._release(closed=True)
 
     def abandon(self) -> None:
@@ -154,3 +156,8 @@ class RunDirectory:
                 if not tries:
                     raise
                 time.sleep(_LOCK_PAUSE)
+        if self._ended:
+            # The keeper was looking after the lock while the run was closed: kept by it, the run would seem to
+            # live until its host ends.
+            self._release(closed=True)
+            raise JournalError(f"{self.path} is closed.")

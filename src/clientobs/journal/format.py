@@ -35,6 +35,7 @@ __all__ = [
     "HEADER_SEED",
     "MARSHAL_VERSION",
     "MAX_PAYLOAD",
+    "NO_CONTEXT",
     "Kind",
     "Lane",
     "crc32_under_gil",
@@ -53,6 +54,9 @@ FRAME: Final = struct.Struct("<2sBBIQQI")
 MARSHAL_VERSION: Final = 2
 MAX_PAYLOAD: Final = 1 << 20
 """Bytes. A writer bounds its payloads below this; a reader takes a larger length for damage."""
+
+NO_CONTEXT: Final = 0
+"""The number of no CONTEXT record."""
 
 HEADER_SEED: Final = zlib.crc32(b"clientobs segment header")
 Lane = Literal["bulk", "vital"]

@@ -10,15 +10,17 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from clientobs._loss import LossLedger
-from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
-from clientobs.journal.directory import RunDirectory
-from clientobs.journal.format import Lane
-from clientobs.journal.retention import LEAST_SEGMENT, Share, first_share
 from clientobs.journal.segment import NO_ROOM, Segment
+from clientobs.journal.shares import LEAST_SEGMENT, Share, first_share
+
+if TYPE_CHECKING:
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import JournalConfig
+    from clientobs.journal.directory import RunDirectory
+    from clientobs.journal.format import Lane
 
 __all__ = ["LANES", "Lanes"]
 
@@ -60,6 +62,7 @@ class Lanes:
         self._mono = mono
         self._opened = opened
         self._opening = threading.Lock()
+        self._left = False
         self._opener = 0
         self._leaving: deque[Segment] = deque(maxlen=_UNSYNCED)
         self._pauses: dict[Lane, tuple[int, str]] = {}
@@ -151,7 +154,7 @@ class Lanes:
         for segment in [*self.current.values(), *self._leaving]:
             if segment is not None:
                 segment.abandon()
-        self.leave()
+        self._drop()  # not `leave`: another thread of the parent may have held the lock when it forked
 
     def close(self) -> None:
         """Drop all segments and let go of the run; a keeper that is about to take its lock again comes first."""
@@ -164,7 +167,11 @@ class Lanes:
                 self._opening.release()
 
     def leave(self) -> None:
-        """Drop all segments: each is sealed when its last user lets go of it."""
+        """Drop all segments, for good: each is sealed when its last user lets go of it."""
+        self._left = True  # for a thread that opens one at this moment
+        self._drop()
+
+    def _drop(self) -> None:
         self.current = dict.fromkeys(LANES)
         self._leaving.clear()
 
@@ -197,6 +204,8 @@ class Lanes:
             return self.pause(lane, "disk-full" if error.errno in NO_ROOM else "io")
         except JournalError:
             return self.pause(lane, "home")
+        if self._left:
+            return "closed"
         left = share.size - self.hard_bytes[lane]
         self.starved = self.starved or left < self.hard_bytes[lane]
         self._shares[lane] = replace(share, size=left)

@@ -22,39 +22,30 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
-from clientobs.journal.format import Lane
-from clientobs.journal.home import Home
 from clientobs.journal.lock import RunLock
 from clientobs.journal.losses import add_loss
 from clientobs.journal.runs import RunFolder, list_runs
+from clientobs.journal.shares import LEAST_SEGMENT, Share, quota_of
 from clientobs.journal.stock import Stored, count_records, take_stock
 
-__all__ = ["LEAST_SEGMENT", "Round", "Share", "enforce", "first_share"]
+if TYPE_CHECKING:
+    from clientobs.config.model import JournalConfig
+    from clientobs.journal.format import Lane
+    from clientobs.journal.home import Home
 
-LEAST_SEGMENT: Final = 32 << 10
-"""Bytes: a segment is never smaller by plan; below, it would hold little but its header."""
+__all__ = ["Round", "enforce"]
 
 _LOCK_FILE: Final = "retention.lock"
 _LANES: Final[tuple[Lane, ...]] = ("bulk", "vital")
 _HANDED_OUT: Final = 4  # a quarter
-_FIRST_SHARES: Final = 128  # so many writers may start at once before the first round and stay within quota
 _GRACE_NS: Final = 24 * 3600 * 10**9
 _SMALL_ROOM: Final = 50  # and the room above the floor at most a fiftieth for each share
 _SMALL_DISK: Final = 10  # the floor is at most a tenth of the disk, else a small volume would take nothing
 
 _one_round = threading.Lock()  # the lock file keeps processes apart, not the threads of one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """Bytes that one writer may add to a lane until the next round, and what limits them."""
-
-    size: int
-    reason: str = "quota"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +60,6 @@ class Round:
     shares: Mapping[Lane, Share]
     free_bytes: int
     lost: Mapping[str, int]
-
-
-def first_share(config: JournalConfig, lane: Lane) -> Share:
-    """Return what a writer may add before it has seen a round."""
-    return Share(size=_quota(config, lane) // _FIRST_SHARES)
 
 
 def enforce(home: Home, config: JournalConfig, *, now_ns: int | None = None) -> Round:
@@ -150,7 +136,7 @@ def _make_room(stock: _Stock, config: JournalConfig, writers: int, now_ns: int) 
         if now_ns - one.file.mtime_ns > config.max_age * 1e9 + _GRACE_NS:
             stock.remove(one, "age")
     for lane in _LANES:
-        bound = _quota(config, lane) * (_HANDED_OUT - 1) // _HANDED_OUT
+        bound = quota_of(config, lane) * (_HANDED_OUT - 1) // _HANDED_OUT
         for one in stock.removable(lane, delivered=False):
             if stock.used(lane) <= bound:
                 break
@@ -160,7 +146,7 @@ def _make_room(stock: _Stock, config: JournalConfig, writers: int, now_ns: int) 
 
 def _keep_floor(stock: _Stock, config: JournalConfig, writers: int) -> None:
     """Delete until there is the floor of free space, and some room above it for what comes next."""
-    by_quota = _quota(config, "bulk") // _HANDED_OUT // (2 * writers)
+    by_quota = quota_of(config, "bulk") // _HANDED_OUT // (2 * writers)
     room = 2 * writers * max(2 * LEAST_SEGMENT, min(by_quota, stock.total // _SMALL_ROOM))
     in_turn: Iterable[Stored] = [
         *stock.removable(*_LANES, delivered=True),
@@ -174,17 +160,13 @@ def _keep_floor(stock: _Stock, config: JournalConfig, writers: int) -> None:
 
 
 def _share(stock: _Stock, config: JournalConfig, lane: Lane, writers: int) -> Share:
-    quota = _quota(config, lane)
+    quota = quota_of(config, lane)
     # Half of it for what the writer adds, half for the segment that it has open already.
     by_quota = min(quota // _HANDED_OUT // (2 * writers), (quota - stock.used(lane)) // (2 * writers))
     by_disk = (stock.free - _floor(stock, config)) // (2 * writers)
     if by_disk < by_quota:
         return Share(size=max(0, by_disk), reason="disk-floor")
     return Share(size=max(0, by_quota))
-
-
-def _quota(config: JournalConfig, lane: Lane) -> int:
-    return config.bulk_bytes if lane == "bulk" else config.vital_bytes
 
 
 def _floor(stock: _Stock, config: JournalConfig) -> int:

@@ -10,17 +10,28 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from clientobs.errors import JournalError
 from clientobs.journal.format import Lane, split_segment_name
-from clientobs.journal.home import Home
 from clientobs.journal.lock import lock_state
 from clientobs.journal.process import boot_id, process_start
 from clientobs.journal.reader import read_header
-from clientobs.journal.records import Header
 
-__all__ = ["RunFolder", "RunState", "SegmentFile", "header_of", "list_runs", "read_run", "run_names", "run_state"]
+if TYPE_CHECKING:
+    from clientobs.journal.home import Home
+    from clientobs.journal.records import Header
+
+__all__ = [
+    "RunFolder",
+    "RunState",
+    "SegmentFile",
+    "header_of",
+    "list_runs",
+    "read_run",
+    "run_names",
+    "run_state",
+]
 
 RunState: TypeAlias = Literal["alive", "closed", "dead"]
 """closed: ended in good order (the clean close is among its records); dead: ended somehow."""

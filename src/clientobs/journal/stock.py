@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from clientobs.errors import JournalError
 from clientobs.journal.acks import ALL, Marks, read_acks
 from clientobs.journal.format import DELIVERABLE
 from clientobs.journal.reader import read_segment
-from clientobs.journal.runs import RunFolder, SegmentFile
+
+if TYPE_CHECKING:
+    from clientobs.journal.runs import RunFolder, SegmentFile
 
 __all__ = ["Stored", "count_records", "take_stock"]
 

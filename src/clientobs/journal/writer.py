@@ -16,22 +16,23 @@ import os
 import sys
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._clock import Clock
 from clientobs._guarded import faults, guarded
 from clientobs._libc import libc
-from clientobs._loss import LossLedger
-from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
-from clientobs.journal import retention
 from clientobs.journal.contexts import ContextTable
 from clientobs.journal.directory import RunDirectory, RunIdentity
-from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, Kind, Lane, encode_payload
-from clientobs.journal.home import Home
+from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, NO_CONTEXT, Kind, Lane, encode_payload
 from clientobs.journal.lanes import LANES, Lanes
-from clientobs.journal.records import NO_CONTEXT
 from clientobs.journal.segment import Segment
+from clientobs.journal.shares import first_share
+
+if TYPE_CHECKING:
+    from clientobs._clock import Clock
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import JournalConfig
+    from clientobs.journal.home import Home
 
 __all__ = ["Journal", "RunIdentity"]
 
@@ -62,9 +63,12 @@ class InChild:
 class Journal:
     """The write side of one run; nothing is on disk before the first append.
 
-    >>> import tempfile, os
+    >>> import tempfile
+    >>> from clientobs._clock import Clock
+    >>> from clientobs._loss import LossLedger
+    >>> from clientobs.config.model import JournalConfig
     >>> from clientobs.journal.home import prepare
-    >>> home = prepare(os.path.join(tempfile.mkdtemp(), "home"), uid=os.getuid())
+    >>> home = prepare(os.path.join(tempfile.mkdtemp(), "home"), uid=None)
     >>> journal = Journal(home, RunIdentity(run="0" * 32, session="1" * 32),
     ...                   config=JournalConfig(), clock=Clock(), loss=LossLedger())
     >>> journal.note("example", {"answer": 42})
@@ -207,13 +211,15 @@ class Journal:
     @guarded("journal.quota", default=None)
     def enforce_quota(self) -> None:
         """Make a round of retention, and take this writer's share of what is free."""
+        from clientobs.journal import retention  # noqa: PLC0415  # the reading half: not before it is needed
+
         self._quota_mono = self._mono()
         try:
             shares = retention.enforce(self.home, self._config).shares
         except (JournalError, OSError):
             # The home is gone or unreadable: what comes goes by the first share again, and the next append
             # that needs a segment finds out what can be done.
-            shares = {lane: retention.first_share(self._config, lane) for lane in LANES}
+            shares = {lane: first_share(self._config, lane) for lane in LANES}
         self._lanes.grant(shares)
 
     # The end -------------------------------------------------------------------------------------
@@ -346,8 +352,8 @@ class Journal:
 
     def _failed(self, kind: int, error: Exception) -> bool:
         try:
-            self._landed(kind, "fault")
             faults.record("journal.append", error)
+            self._landed(kind, "fault")  # last, so that it is counted once
         except RecursionError:
             self._too_deep += 1  # at the recursion limit even counting fails: no call here
         return False

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TextRules", "may_hold_secret"]
 
-_PASSES: Final = 3
 _MAX_LEFT: Final = 80
 _ESCAPE: Final = 2
 _NAME: Final = re.compile(r"[\w.\-]*")
@@ -102,15 +101,6 @@ class TextRules:
 
     def scrub(self, text: str) -> str:
         """Return the text without the secrets in it; the same object where there are none."""
-        for _ in range(_PASSES):
-            # What one rule takes away may bring together what another one knows: until nothing changes.
-            clean = self._pass(text)
-            if clean == text:
-                break
-            text = clean
-        return text
-
-    def _pass(self, text: str) -> str:
         if may_hold_token(text):
             text = scrub_tokens(text)
         if "//" in text and "@" in text:
