@@ -36,10 +36,11 @@ _SCOPE: Final = "clientobs"
 class Voice:
     """The tracer, logger and meter that clientobs itself records with, of the providers of now."""
 
-    __slots__ = ("_meters", "logger", "tracer")
+    __slots__ = ("_meter", "_meters", "logger", "tracer")
 
     def __init__(self, traces: GlobalProvider, logs: GlobalProvider, meters: LazyMeterProvider) -> None:
         self._meters = meters
+        self._meter: Any = None
         self._hear_traces(traces.current)
         self._hear_logs(logs.current)
         traces.on_change = self._hear_traces
@@ -53,7 +54,10 @@ class Voice:
 
     def meter(self) -> Any:
         """Return the meter; the first call imports the SDK's metrics."""
-        return self._meters.get_meter(_SCOPE, __version__)
+        if self._meter is None:
+            # Kept: the SDK takes a lock for each look-up, which a signal handler's measurement must not wait for.
+            self._meter = self._meters.get_meter(_SCOPE, __version__)
+        return self._meter
 
 
 class Pipeline:

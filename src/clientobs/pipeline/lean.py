@@ -65,7 +65,9 @@ _CONTEXT_IS_A_TUPLE: Final = isinstance(_EXAMPLE, tuple) and tuple(_EXAMPLE) == 
 
 _new = object.__new__  # __init__ is what this module is there to avoid
 _new_tuple = tuple.__new__
-_new_lock = threading.Lock
+# Not Lock, as the SDK: a signal handler or a __del__ that sets an attribute of the span that is being changed on
+# this very thread would wait for itself, and the host with it.
+_new_lock = threading.RLock
 
 
 class LeanSpan(Span):
@@ -84,7 +86,7 @@ class LeanSpan(Span):
     def _events(self) -> Any:
         events = self.__dict__.get("events_made")
         if events is None:
-            events = self.__dict__["events_made"] = BoundedList(self._limits.max_events)
+            events = self.__dict__["events_made"] = _bounded_list(self._limits.max_events)
         return events
 
     @_events.setter
@@ -95,7 +97,7 @@ class LeanSpan(Span):
     def _links(self) -> Any:
         links = self.__dict__.get("links_made")
         if links is None:
-            links = self.__dict__["links_made"] = BoundedList(self._limits.max_links)
+            links = self.__dict__["links_made"] = _bounded_list(self._limits.max_links)
         return links
 
     @_links.setter
@@ -122,17 +124,22 @@ class LeanSpan(Span):
         if len(processors) != 1 or self._end_time is not None:
             super().end(end_time)
             return
-        with self._lock:
-            if self._end_time is not None:  # another thread ended it between the two looks
-                return
-            self._end_time = end_time
-            self._attributes._immutable = True  # type: ignore[union-attr]
-        after = self.__dict__.get("_record_end_metrics")
-        if after is not None:
-            after()
         processor = processors[0]
-        processor._on_ending(self)
-        processor.on_end(self)
+        try:
+            with self._lock:
+                if self._end_time is not None:  # another thread ended it between the two looks
+                    return
+                self._end_time = end_time
+                self._attributes._immutable = True  # type: ignore[union-attr]
+            after = self.__dict__.get("_record_end_metrics")
+            if after is not None:
+                after()
+            processor._on_ending(self)
+            processor.on_end(self)
+        except BaseException:  # Ctrl-C at this very moment: what has an end is written all the same
+            if self._end_time is not None:
+                processor.on_end(self)
+            raise
 
 
 class LeanFactory:
@@ -193,8 +200,12 @@ class LeanFactory:
         clock = self._clock
         mono = fields["start_mono"] = clock.mono()
         fields["_start_time"] = mono + clock.offset if start_time is None else start_time
-        for processor in self._processor._span_processors:  # fits has checked
-            processor.on_start(span, within)
+        try:
+            for processor in self._processor._span_processors:  # fits has checked
+                processor.on_start(span, within)
+        except BaseException:  # Ctrl-C at this very moment: nobody else will ever hold this span to end it
+            span.end()
+            raise
         return span
 
     def _bounded(self, attributes: Mapping[str, Any] | None) -> BoundedAttributes:
@@ -211,6 +222,12 @@ class LeanFactory:
             for key, value in attributes.items():
                 bounded[key] = value  # the SDK cleans, bounds and counts
         return bounded
+
+
+def _bounded_list(limit: int | None) -> Any:
+    made = BoundedList(limit)
+    made._lock = _new_lock()
+    return made
 
 
 def _context_below(parent: SpanContext | None) -> SpanContext:

@@ -17,6 +17,7 @@ from opentelemetry import metrics
 from clientobs._guarded import faults, quiet
 from clientobs._ids import ids
 from clientobs.journal.format import Kind, Lane, encode_payload
+from clientobs.pipeline.turns import OwnTurns
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
@@ -98,6 +99,7 @@ class LazyMeterProvider(metrics.MeterProvider):
         self._lock = threading.RLock()
         self._provider: Any = None
         self._reader: Any = None
+        self._turns = OwnTurns()
 
     def get_meter(
         self,
@@ -110,6 +112,7 @@ class LazyMeterProvider(metrics.MeterProvider):
         with self._lock:
             if self._provider is None:
                 self._provider, self._reader = _build(self._sink, self._resource)
+                self._turns.watch(self._provider._measurement_consumer, self._reader)  # noqa: SLF001
         meter: metrics.Meter = self._provider.get_meter(name, version, schema_url, attributes)
         return meter
 
@@ -122,6 +125,7 @@ class LazyMeterProvider(metrics.MeterProvider):
     def after_fork_in_child(self) -> None:
         """Begin to measure at zero: what the parent has measured and not yet written, it writes itself."""
         self._lock = threading.RLock()
+        self._turns.reset()
         if self._provider is not None:
             # The instruments stay, the application's own too; where they lead is made anew, with its locks, which a
             # thread may have held that doesn't exist here. The names are the SDK's private ones.
