@@ -124,9 +124,9 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
     def _abandon(self) -> None:
         """Bring to an end what an exception of the host's, a signal handler's, has interrupted in here."""
         started = self._span
+        if self._token is not None:
+            _detach(self._token)
         if started is not None:
-            if self._token is not None:
-                _detach(self._token)
             if started.is_recording():
                 started.end()
             self._span = self._context = self._recorder = None  # type: ignore[assignment]  # as in _end
