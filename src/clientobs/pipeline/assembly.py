@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 
 from clientobs._version import __version__
 from clientobs.pipeline.context import ContextNumbers, Tool
+from clientobs.pipeline.forks import QuietLoggerProvider
 from clientobs.pipeline.ids import PrivateIdGenerator
 from clientobs.pipeline.logs import JournalLogProcessor
 from clientobs.pipeline.metrics import LazyMeterProvider, MetricsSink
@@ -84,9 +85,9 @@ class Pipeline:
             journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length
         )
         self._meters = LazyMeterProvider(MetricsSink(journal.append, redactor, clock.now, scopes), described)
-        traces = self._tracer_provider(config, clock, loss, described)
+        traces = self._tracer_provider(config, clock, loss, described, redactor)
         traces.add_span_processor(self._spans)
-        logs = LoggerProvider(resource=described, shutdown_on_exit=False, **_no_self_metrics(LoggerProvider))
+        logs = QuietLoggerProvider(resource=described, shutdown_on_exit=False, **_no_self_metrics(LoggerProvider))
         logs.add_log_record_processor(self._logs)
         self._global_traces = GlobalProvider(SLOTS["traces"], traces, self._spans)
         self._global_logs = GlobalProvider(SLOTS["logs"], logs, self._logs)
@@ -94,12 +95,13 @@ class Pipeline:
         self.voice = Voice(self._global_traces, self._global_logs, self._meters)
 
     def _tracer_provider(
-        self, config: Config, clock: Clock, loss: LossLedger, described: Resource
+        self, config: Config, clock: Clock, loss: LossLedger, described: Resource, redactor: Redacts
     ) -> JournalTracerProvider:
         budget = NameBudget(config.limits.storm_per_minute)
         return JournalTracerProvider(
             origin=self.origin,
             clock=clock,
+            plain=redactor.value,
             resource=described,
             sampler=StormSampler(configured_sampler(config.traces), budget, loss),
             id_generator=PrivateIdGenerator(),

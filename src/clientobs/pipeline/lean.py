@@ -21,10 +21,11 @@ from opentelemetry.sdk.trace import Span
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import DEFAULT_TRACE_STATE, SpanContext, TraceFlags, TraceState
 
+from clientobs._guarded import quiet
 from clientobs._ids import ids
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import Tracer
@@ -73,11 +74,14 @@ _new_lock = threading.RLock
 class LeanSpan(Span):
     """An SDK span whose lists of events and links are made at first use, and whose clock is the run's.
 
-    `start_mono` is the start on that clock; `head` and `clean` belong to the processor that writes the span
+    `plain` makes a host's value one that the SDK can
+    take: the SDK itself follows cycles until the stack ends, iterates a `range(10**12)`, and lets what `__str__`
+    raises through to the host. `start_mono` is the start on that clock; `head` and `clean` belong to the processor that writes the span
     down: its first fields, and its attributes at the start as long as nobody touched them.
     """
 
     clock: Clock
+    plain: Callable[[str, object], Any]
     start_mono: int
     head: tuple[Any, ...] | None
     clean: dict[str, Any] | None
@@ -105,14 +109,25 @@ class LeanSpan(Span):
         self.__dict__["links_made"] = links
 
     def set_attribute(self, key: str, value: Any) -> None:
-        """Set one attribute."""
+        """Set one attribute; a value of an odd type is made plain, as all attributes are in the end."""
         self.clean = None
-        super().set_attribute(key, value)
+        with quiet("spans.set_attribute"):
+            super().set_attribute(key, value if type(value) in _SIMPLE else self.plain(key, value))
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        """Set several attributes."""
-        self.clean = None
-        super().set_attributes(attributes)
+        """Set several attributes, each as `set_attribute` does."""
+        with quiet("spans.set_attributes"):
+            for key, value in attributes.items():
+                self.set_attribute(key, value)
+
+    def add_event(
+        self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None
+    ) -> None:
+        """Add an event, with attributes as `set_attribute` takes them."""
+        with quiet("spans.add_event"):
+            if attributes and not _all_simple(attributes):
+                attributes = {key: self.plain(key, value) for key, value in attributes.items()}
+            super().add_event(name, attributes, timestamp)
 
     def end(self, end_time: int | None = None) -> None:
         """End the span; a single processor gets the span itself instead of a copy."""
@@ -145,9 +160,11 @@ class LeanSpan(Span):
 class LeanFactory:
     """Makes the spans of one tracer."""
 
-    __slots__ = ("_attribute_fields", "_clock", "_fields", "_processor", "_room", "fits")
+    __slots__ = ("_attribute_fields", "_clock", "_fields", "_plain", "_processor", "_room", "fits")
 
-    def __init__(self, tracer: Tracer, prototype: Span, clock: Clock) -> None:
+    def __init__(
+        self, tracer: Tracer, prototype: Span, clock: Clock, plain: Callable[[str, object], Any]
+    ) -> None:
         fields, attributes = vars(prototype), getattr(prototype, "_attributes", None)
         known = set(fields) - _SINCE_1_41 == _PER_SPAN | _SHARED
         bounded = type(attributes) is BoundedAttributes
@@ -158,7 +175,8 @@ class LeanFactory:
         if not self.fits:
             return
         self._fields = {name: value for name, value in fields.items() if name not in _PER_SPAN}
-        self._fields.update(_end_time=None, _status=prototype.status, clock=clock, head=None)
+        self._fields.update(_end_time=None, _status=prototype.status, clock=clock, plain=plain, head=None)
+        self._plain = plain
         self._clock = clock
         self._attribute_fields = dict(vars(attributes))
         self._attribute_fields.update(dropped=0, _immutable=False)
@@ -220,7 +238,8 @@ class LeanFactory:
         else:
             fields["_dict"] = {}
             for key, value in attributes.items():
-                bounded[key] = value  # the SDK cleans, bounds and counts
+                with quiet("spans.attributes"):  # the SDK bounds and counts
+                    bounded[key] = value if type(value) in _SIMPLE else self._plain(key, value)
         return bounded
 
 

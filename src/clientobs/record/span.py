@@ -99,7 +99,8 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
             overlay = current.get(OVERLAY_KEY, EMPTY)
             if overlay.tool is not tool:
                 current = _Context({**current, OVERLAY_KEY: overlay.for_tool(tool)})
-        started = recorder.voice.tracer.start_span(self._name, current, attributes=self._attributes)
+        name = self._name if type(self._name) is str else recorder.redactor.name(self._name)
+        started = recorder.voice.tracer.start_span(name, current, attributes=self._attributes)
         self._context: Context = _Context({**current, _SPAN_KEY: started})
         self._recorder = recorder
         self._token: Token[Context] | None = None
@@ -114,12 +115,18 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
         started = self._span
         try:
             if self._token is not None:
-                _detach(self._token)
+                self._leave_context(self._token)
             if error is not None and started.is_recording():
                 self._tell(started, error)
         finally:
             started.end()
             self._span = self._context = self._recorder = None  # type: ignore[assignment]  # keeps no user object alive
+
+    def _leave_context(self, token: Token[Context]) -> None:
+        is_current = _get_current() is self._context
+        _detach(token)
+        if not is_current:
+            _leave_ended()
 
     def _abandon(self) -> None:
         """Bring to an end what an exception of the host's, a signal handler's, has interrupted in here."""
@@ -189,6 +196,17 @@ def _detach(token: Any) -> None:
         _reset(token)
     except (ValueError, RuntimeError):  # another context's, or used already
         return
+
+
+def _leave_ended() -> None:
+    """Take a span off the context that has ended: two spans were left in the order in which they were entered.
+
+    What runs on this thread afterwards would be its child for ever.
+    """
+    current = _get_current()
+    left = current.get(_SPAN_KEY)
+    if getattr(left, "end_time", None) is not None:
+        _attach(_Context({key: value for key, value in current.items() if key != _SPAN_KEY}))
 
 
 def bind() -> None:
