@@ -22,7 +22,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Candidates", "Surroundings", "find_candidates", "judge", "proven", "remember"]
+__all__ = [
+    "Candidates",
+    "Surroundings",
+    "find_candidates",
+    "judge",
+    "named_like_python",
+    "proven",
+    "remember",
+]
 
 _PYTHON: Final = re.compile(r"pythonw?(\d+(\.\d+)?)?t?(\.exe)?", re.IGNORECASE)
 _HOSTS: Final = re.compile(
@@ -121,6 +129,16 @@ def _places(configured: str | None, surroundings: Surroundings) -> Iterator[str]
         folders += ["/usr/local/bin", "/opt/homebrew/bin", "/usr/bin"]
     for name in names:
         yield from (found for folder in folders if os.path.lexists(found := os.path.join(folder, name)))
+
+
+def named_like_python(path: str) -> bool:
+    """Say whether a program and what it links to are called like a plain interpreter.
+
+    >>> named_like_python("/opt/hfs20.5/bin/hython")
+    False
+    """
+    names = (os.path.basename(path), os.path.basename(os.path.realpath(path)))
+    return all(_PYTHON.fullmatch(name) for name in names)
 
 
 def judge(path: str, *, configured: bool = False, platform: str = sys.platform) -> str | None:
