@@ -53,7 +53,10 @@ def state_words(span: Span) -> Line:
         return [("running" if state == "open" else "interrupted", state)]
     if state == "failed":
         kind = str(attributes.get(semconv.ERROR_TYPE, "")).rpartition(".")[2]
-        return [(value(kind or span.record.status_message or "failed", 60), "error")]
+        message = span.record.status_message
+        if kind == "SystemExit" and message:  # the exit code, and what sys.exit() said
+            return [(value(message, 120), "error")]
+        return [(value(kind or message or "failed", 60), "error")]
     outcome = attributes.get(semconv.TOOL_OUTCOME)
     return [(value(outcome, 20), "warn")] if outcome not in {None, "ok"} else []
 

@@ -40,13 +40,21 @@ NO_SPAN_VARIABLE: Final = "_CLIENTOBS_RUN_NO_SPAN"
 PARENT_VARIABLE: Final = "_CLIENTOBS_RUN_PROGRAM"
 """The name that workers without one of their own (`python -c`) record under."""
 
-_NO_PROGRAMS: Final = frozenset(
-    # Installers and build steps, which other programs start by the dozen.
-    "pip ensurepip venv virtualenv compileall py_compile pyproject_hooks _in_process build"
-    # Prompts and kernels: a trace as long as a working day helps nobody.
-    " asyncio code idlelib idle ipython ipykernel ipykernel_launcher jupyter jupyter_client notebook ptpython bpython"
-    " multiprocessing clientobs".split()
-)
+_INSTALLERS: Final = frozenset(
+    {
+        "_in_process", "build", "compileall", "ensurepip", "pip", "py_compile", "pyproject_hooks", "venv",
+        "virtualenv",
+    }
+)  # fmt: skip
+"""Other programs start them by the dozen."""
+_PROMPTS: Final = frozenset(
+    {
+        "asyncio", "bpython", "code", "idle", "idlelib", "ipykernel", "ipykernel_launcher", "ipython", "jupyter",
+        "jupyter_client", "notebook", "ptpython",
+    }
+)  # fmt: skip
+"""Prompts and kernels: a trace as long as a working day helps nobody."""
+_NO_PROGRAMS: Final = _INSTALLERS | _PROMPTS | {"", "clientobs", "multiprocessing"}
 _ENDING: Final = re.compile(r"(-script)?(\.pyw?|\.exe)?$", re.IGNORECASE)
 _VERSION: Final = re.compile(r"[\d.]+$")
 _WITH_VALUE: Final = "WX"
@@ -86,13 +94,13 @@ def program_name(argv: Sequence[str], original: Sequence[str]) -> str | None:
     first = argv[0] if argv else ""
     if first == "-m":
         module = _module_of(original)
-        return None if module.partition(".")[0].lower() in {*_NO_PROGRAMS, ""} else module
+        return None if module.partition(".")[0].lower() in _NO_PROGRAMS else module
     if first in ("", "-", "-c"):
         return None
     script = os.path.basename(first.rstrip("/\\"))
     if script == "__main__.py":
         script = os.path.basename(os.path.dirname(os.path.abspath(first)))
-    return None if _VERSION.sub("", _ENDING.sub("", script)).lower() in {*_NO_PROGRAMS, ""} else script
+    return None if _VERSION.sub("", _ENDING.sub("", script)).lower() in _NO_PROGRAMS else script
 
 
 def _module_of(original: Sequence[str]) -> str:
@@ -129,15 +137,12 @@ class Program:
 
     def begin(self, runtime: Runtime) -> None:
         """Open the span, make it the parent of all that follows here and below, and watch for the end."""
-        attributes = {
-            semconv.PROCESS_EXECUTABLE_NAME: os.path.basename(sys.executable),
-            semconv.PROCESS_COMMAND_ARGS: list(sys.orig_argv),
-        }
-        self._span = span(self.name, **attributes)
-        self._recorded: Any = self._span.__enter__()
+        self._span = span(self.name, **{semconv.PROCESS_COMMAND_ARGS: list(sys.orig_argv)})
+        recorded: Any = self._span.__enter__()
+        self._recorded = recorded
         recorder = _recorder.active()
         if recorder is not None:  # spans of other threads have no context of ours
-            recorder.origin.parent, recorder.origin.link = self._recorded.get_span_context(), None
+            recorder.origin.parent, recorder.origin.link = recorded.get_span_context(), None
         carried = clientobs.carrier()
         os.environ.update({key: carried[key] for key in ("TRACEPARENT", "TRACESTATE") if key in carried})
         os.environ[PARENT_VARIABLE] = _service_of(self.name)
@@ -166,7 +171,8 @@ class Program:
     def _watch_module(self) -> None:
         import runpy  # noqa: PLC0415  # what `-m` imports next
 
-        original: Any = runpy._run_module_as_main  # type: ignore[attr-defined]  # noqa: SLF001  # no other place sees it
+        # No other place sees how a module ends; the price is one more line in its tracebacks.
+        original: Any = runpy._run_module_as_main  # type: ignore[attr-defined]  # noqa: SLF001
 
         @functools.wraps(original)
         def run(*arguments: Any, **options: Any) -> Any:
@@ -191,12 +197,12 @@ class Program:
         code, told = self._how(evidence, error)
         if code is not None:
             self._recorded.set_attribute(semconv.PROCESS_EXIT_CODE, code)
-        if error is None or not told:
+        if error is not None and told:
+            self._span.__exit__(type(error), error, error.__traceback__)
+        else:
             if code:
                 self._failed(code)
             self._span.__exit__(None, None, None)
-        else:
-            self._span.__exit__(type(error), error, error.__traceback__)
         self._status = None
 
     def _how(self, evidence: str, error: BaseException | None) -> tuple[int | None, bool]:
@@ -217,10 +223,10 @@ class Program:
     def _failed(self, code: int) -> None:
         from opentelemetry.trace import StatusCode  # noqa: PLC0415  # loaded with the SDK
 
-        message = self._status if isinstance(self._status, str) else ""
+        message = f": {self._status}" if isinstance(self._status, str) else ""
         self._recorded.set_attribute(semconv.TOOL_OUTCOME, "failed")
         self._recorded.set_attribute(semconv.ERROR_TYPE, "SystemExit")
-        self._recorded.set_status(StatusCode.ERROR, message or f"exit code {code}")
+        self._recorded.set_status(StatusCode.ERROR, f"exit code {code}{message}")
 
 
 def _exit_code(status: object) -> int:

@@ -11,7 +11,7 @@ from clientobs.cli.details import run_words
 from clientobs.cli.documents import iso_time, run_document
 from clientobs.cli.main import DONE, WRONG
 from clientobs.cli.screen import Line, open_screen, pad
-from clientobs.cli.text import age, date_time, duration, number, shorten, size, visible
+from clientobs.cli.text import age, date_time, description, duration, number, shorten, size, visible
 from clientobs.config.resolve import resolve
 from clientobs.viewer.homes import existing_home
 from clientobs.viewer.overview import DrainView, Overview, RunView, overview
@@ -46,7 +46,7 @@ _VERDICTS = {
 
 def run(invocation: Invocation) -> int:
     """Print how things stand; 1 where the endpoint refuses until a person does something."""
-    parser = argparse.ArgumentParser(prog="clientobs status", description=__doc__)
+    parser = argparse.ArgumentParser(prog="clientobs status", description=description(__doc__))
     parser.add_argument("--home", metavar="FOLDER", help="another journal than the one in use")
     parser.add_argument("--all", "-a", action="store_true", help="all runs, not only the last 10")
     parser.add_argument("--json", action="store_true", help="one JSON document")

@@ -2,7 +2,7 @@
 
 Every Python below the command imports this file, also the 2.7 or 3.7 of a locked show: it must parse there
 and leave quietly. It hands over to the sitecustomize that would have been imported without it, takes its own
-folder out of sys.path, and calls clientobs.init() and opens the program's span (cli/program.py). Nothing that goes wrong here reaches the program.
+folder out of sys.path, and starts clientobs (cli/program.py). Nothing that goes wrong here reaches the program.
 """
 
 import os
