@@ -14,6 +14,7 @@ from clientobs.cli.screen import Line, open_screen, pad
 from clientobs.cli.text import age, date_time, description, duration, number, shorten, size, visible
 from clientobs.config.resolve import resolve
 from clientobs.viewer.homes import existing_home
+from clientobs.viewer.losses import MEANINGS
 from clientobs.viewer.overview import DrainView, Overview, RunView, overview
 
 if TYPE_CHECKING:
@@ -137,8 +138,11 @@ def _loss_lines(found: Overview) -> Iterator[Line]:
     if not found.lost:
         yield [*_label("Lost"), ("nothing", "ok")]
         return
+    width = max(map(len, found.lost)) + 2
     for index, (reason, count) in enumerate(found.lost.items()):
-        yield [*_label("Lost" if index == 0 else ""), (f"{count:>9,}  ", "warn"), (visible(reason), "")]
+        lead: Line = [*_label("Lost" if index == 0 else ""), (f"{count:>9,}  ", "warn")]
+        meaning = MEANINGS.get(reason)
+        yield [*lead, (f"{visible(reason):<{width}}", ""), (meaning.gone if meaning else "", "dim")]
 
 
 def _run_lines(found: Overview, shown: tuple[RunView, ...], now_ns: int) -> Iterator[Line]:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Final
 
 __all__ = [
+    "MEMORY",
     "Candidates",
     "Surroundings",
     "find_candidates",
@@ -37,7 +38,7 @@ _HOSTS: Final = re.compile(
     r"(hython|mayapy|maya|nuke|houdini|hbatch|blender|3dsmax|unreal|katana|clarisse|motionbuilder|mobu|gaffer)",
     re.IGNORECASE,
 )
-_MEMORY: Final = "interpreter.known"
+MEMORY: Final = "interpreter.known"
 _MAX_CANDIDATES: Final = 8
 _MAX_BYTES: Final = 8192
 
@@ -182,7 +183,7 @@ def _judge_file(target: str, *, configured: bool) -> str | None:
 def proven(home: str, version: str) -> str | None:
     """Return the interpreter that ran this version's drain before, if it is still the same file."""
     try:
-        with open(os.path.join(home, "drain", _MEMORY), "rb") as file:
+        with open(os.path.join(home, "drain", MEMORY), "rb") as file:
             facts = json.loads(file.read(_MAX_BYTES))
         path = str(facts["path"])
         same = facts["version"] == version and facts["identity"] == _identity(path)
@@ -199,7 +200,7 @@ def remember(home: str, version: str, path: str, refused: Sequence[tuple[str, st
         "identity": _identity(path),
         "unfit": [list(each) for each in refused],
     }
-    target = os.path.join(home, "drain", _MEMORY)
+    target = os.path.join(home, "drain", MEMORY)
     draft = f"{target}.{os.getpid()}"
     with open(draft, "w", encoding="ascii") as file:
         json.dump(facts, file)
