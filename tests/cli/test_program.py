@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clientobs import semconv
+from clientobs.cli.main import main
 from clientobs.cli.program import program_name
 from clientobs.cli.run import environment_for
 from clientobs.journal.format import Kind
@@ -117,9 +118,22 @@ def test_an_exit_that_did_not_happen_fails_nothing(desk: Desk, source: str) -> N
     assert (span.status, span.attributes[semconv.PROCESS_EXIT_CODE]) == (0, 0)
 
 
-def test_a_bare_system_exit_has_no_code_rather_than_a_wrong_one(desk: Desk) -> None:
+def test_a_bare_system_exit_has_no_code_rather_than_a_wrong_one(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
     span = desk.span_of("raise SystemExit(3)")
     assert semconv.PROCESS_EXIT_CODE not in span.attributes
+    assert span.attributes[semconv.EXIT_WAY] == "SystemExit"
+    assert main(["show"]) == 0
+    assert "exit code unknown" in capsys.readouterr().out
+
+
+@posix_only
+def test_an_exec_ends_the_span_and_the_next_program_is_below_it(desk: Desk) -> None:
+    desk.write("child.py", "pass")
+    span = desk.span_of("import os, sys; os.execv(sys.executable, [sys.executable, 'child.py'])")
+    assert (span.status, span.attributes[semconv.EXIT_WAY]) == (0, "exec")
+    assert seen(desk.home).span("child.py").parent_id == span.span_id
 
 
 def test_a_module_tells_any_exit_code(desk: Desk) -> None:

@@ -175,7 +175,11 @@ def test_the_tools_own_line_is_told_before_the_librarys_that_raised() -> None:
     )
     story = Story()
     span = story.span("convert", status=2)
-    attributes = {"exception.type": "FileNotFoundError", "exception.message": "x", "exception.stacktrace": stack}
+    attributes = {
+        "exception.type": "FileNotFoundError",
+        "exception.message": "x",
+        "exception.stacktrace": stack,
+    }
     story.log("failed", span=span, severity=17, attributes=attributes)
     told = "at /pipe/convert.py:7 in convert, raised in pathlib.py:1044 in open"
     assert any(told in line for line in _tree(story.book))

@@ -61,6 +61,8 @@ def state_words(span: Span) -> Line:
         if kind == "SystemExit" and message:  # the exit code, and what sys.exit() said
             return [(value(message, 120), "error")]
         return [(value(kind or message or "failed", 60), "error")]
+    if attributes.get(semconv.EXIT_WAY) == "SystemExit" and semconv.PROCESS_EXIT_CODE not in attributes:
+        return [("exit code unknown", "warn")]  # not a failure that we know of, nor a success
     outcome = attributes.get(semconv.TOOL_OUTCOME)
     return [(value(outcome, 20), "warn")] if outcome not in {None, "ok"} else []
 

@@ -194,31 +194,32 @@ class Program:
         if self._undo is not None:
             self._undo()
         error: BaseException | None = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-        code, told = self._how(evidence, error)
+        way, code = self._how(evidence, error)
+        self._recorded.set_attribute(semconv.EXIT_WAY, way)
         if code is not None:
             self._recorded.set_attribute(semconv.PROCESS_EXIT_CODE, code)
-        if error is not None and told:
+        if error is not None and (way == "exception" or (way == "os._exit" and code)):
             self._span.__exit__(type(error), error, error.__traceback__)
         else:
             if code:
                 self._failed(code)
             self._span.__exit__(None, None, None)
-        self._status = None
+        self._status = None  # may be an object of the program's
 
-    def _how(self, evidence: str, error: BaseException | None) -> tuple[int | None, bool]:
-        """Return the exit code where it is known, and whether the uncaught exception is what ended the program."""
+    def _how(self, evidence: str, error: BaseException | None) -> tuple[str, int | None]:
+        """Return how the program ends, and its exit code where that is known."""
         way, _, detail = evidence.partition(" ")
         if way == "os._exit":
-            code = int(detail) if detail.lstrip("-").isdigit() else None
-            return code, bool(code)
+            return way, int(detail) if detail.lstrip("-").isdigit() else None
         if way != "atexit":
-            return None, False
+            return way.removesuffix("()"), None
         ran_out = self._ran_out if self._ran_out is not None else "__file__" not in self._main
         if not ran_out:
-            return (_exit_code(self._status) if self._exit_called else None), False
+            return ("sys.exit", _exit_code(self._status)) if self._exit_called else ("SystemExit", None)
         if error is None:
-            return 0, False
-        return (_INTERRUPTED if isinstance(error, KeyboardInterrupt) and os.name == "posix" else 1), True
+            return "ran_out", 0
+        interrupted = isinstance(error, KeyboardInterrupt) and os.name == "posix"
+        return "exception", _INTERRUPTED if interrupted else 1
 
     def _failed(self, code: int) -> None:
         from opentelemetry.trace import StatusCode  # noqa: PLC0415  # loaded with the SDK
