@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -113,8 +114,11 @@ class _Builder:
         parts = self._parts(pipeline, journal, destination, kind)
         runtime = self._runtime(parts)
         self._install(runtime, parts, pipeline)
-        parts.events.started(self.config.service.name, self.config.service.version)
-        parts.events.problems(self.resolved.problems)
+        with quiet("session.start"):
+            # Older SDKs read a limit from the environment for each log record, and raise where it isn't valid:
+            # logs are lost then, as they are to every other user of such an SDK, but not spans and metrics.
+            parts.events.started(self.config.service.name, self.config.service.version)
+            parts.events.problems(self.resolved.problems)
         parts.keeper.start()
         return runtime
 
@@ -174,16 +178,30 @@ class _Builder:
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
         parts.collect_metrics = pipeline.collect_metrics
-        parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))
+        parts.keeper = Keeper(self._chores(pipeline, journal, parts))
         return parts
 
-    def _chores(self, pipeline: Any, journal: Journal, delivery: Delivery) -> list[Chore]:
+    def _chores(self, pipeline: Any, journal: Journal, parts: Parts) -> list[Chore]:
         return [
-            Chore("drain", _DRAIN_EVERY, delivery.ensure, anyway=True),
+            Chore("drain", _DRAIN_EVERY, parts.delivery.ensure, anyway=True),
+            Chore("environment", math.inf, lambda: self._tell_environment(parts)),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
             Chore("metrics", _METRICS_EVERY, pipeline.collect_metrics),
         ]
+
+    def _tell_environment(self, parts: Parts) -> None:
+        if parts.journal.identity.role != "main":
+            return  # a forked child has its parent's session
+        from clientobs.runtime.environment import SessionEnvironment  # noqa: PLC0415  # the keeper's, not init()'s
+
+        SessionEnvironment(
+            environ=self.environ,
+            policy=self.config.privacy,
+            redactor=self.redactor,
+            events=parts.events,
+            folder=os.path.join(self.home.path, "environments"),
+        ).tell()
 
     def _renew_clock(self, journal: Journal) -> None:
         if self.clock.renew():
