@@ -118,10 +118,14 @@ def test_an_exit_that_did_not_happen_fails_nothing(desk: Desk, source: str) -> N
     assert (span.status, span.attributes[semconv.PROCESS_EXIT_CODE]) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["", "import sys, threading\nt = threading.Thread(target=sys.exit, args=(7,)); t.start(); t.join()"],
+)
 def test_a_bare_system_exit_has_no_code_rather_than_a_wrong_one(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+    desk: Desk, capsys: pytest.CaptureFixture[str], before: str
 ) -> None:
-    span = desk.span_of("raise SystemExit(3)")
+    span = desk.span_of(f"{before}\nraise SystemExit(3)")
     assert semconv.PROCESS_EXIT_CODE not in span.attributes
     assert span.attributes[semconv.EXIT_WAY] == "SystemExit"
     assert main(["show"]) == 0

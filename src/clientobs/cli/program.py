@@ -7,8 +7,8 @@ tools start their workers, not for a prompt, and not for the programs in `_NO_PR
 
 How the program ended is told by what CPython leaves behind: `sys.last_value` after an uncaught exception, and
 `__main__.__file__`, which it takes away when a script has run to its end and leaves there when SystemExit
-ended it. The code of that SystemExit is known where `sys.exit()` raised it; for a bare `raise SystemExit(3)` in
-a script no code is recorded, rather than a wrong one.
+ended it. The code of that SystemExit is that of the last `sys.exit()` on the main thread; where there was none, as
+with a bare `raise SystemExit(3)` in a script, no code is recorded, rather than a wrong one.
 """
 
 from __future__ import annotations
