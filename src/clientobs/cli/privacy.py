@@ -84,6 +84,8 @@ def _lines(
     yield []
     yield [("Environment variables that may be recorded", "title")]
     yield from _wrapped(told.variables, width)
+    yield [("  but never, whatever the list says", "dim")]
+    yield from _wrapped(told.refused_variables, width)
     yield []
     where = visible(home) if home is not None else "nothing is recorded yet"
     yield [("Records on this machine: ", "dim"), (where, "")]
