@@ -18,6 +18,7 @@ from clientobs.config.model import (
     MIB,
     Compression,
     DrainMode,
+    PathPolicy,
     Profile,
     Protocol,
     Sampler,
@@ -111,6 +112,13 @@ def _plain() -> tuple[Option, ...]:
         Option("limits.storm_per_minute", values.count(1)),
         Option("traces.sampler", values.choice(*get_args(Sampler)), ("OTEL_TRACES_SAMPLER",)),
         Option("traces.sampler_argument", values.ratio, ("OTEL_TRACES_SAMPLER_ARG",)),
+        Option("files.paths", values.choice(*get_args(PathPolicy))),
+        Option("files.ignore", values.texts),
+        Option("files.network", values.texts),
+        Option("files.slow_local", values.seconds(0.001, HOUR)),
+        Option("files.slow_network", values.seconds(0.001, HOUR)),
+        Option("files.slow_main_thread", values.seconds(0.001, HOUR)),
+        Option("files.spans_per_trace", values.count(0)),
         Option("traces.propagators", values.subset(*PROPAGATORS), ("OTEL_PROPAGATORS",)),
     )
 

@@ -18,6 +18,7 @@ from clientobs.config.destination import destination_key
 from clientobs.config.resolve import Resolved, resolve
 from clientobs.errors import JournalError
 from clientobs.guard.exits import ExitWatch
+from clientobs.instruments import registry
 from clientobs.journal.home import Home, prepare
 from clientobs.journal.writer import Journal, RunIdentity
 from clientobs.paths.folders import choose_home, home_candidates
@@ -181,9 +182,10 @@ class _Builder:
             tools=self.tools,
             redactor=self.redactor,
             origin=pipeline.origin,
+            add_distribution=pipeline.add_distribution,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
-        parts.collect_metrics = pipeline.collect_metrics
+        parts.collect_metrics = lambda: self._collect(pipeline)
         parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))
         return parts
 
@@ -192,8 +194,12 @@ class _Builder:
             Chore("drain", _DRAIN_EVERY, delivery.ensure),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
-            Chore("metrics", _METRICS_EVERY, pipeline.collect_metrics),
+            Chore("metrics", _METRICS_EVERY, lambda: self._collect(pipeline)),
         ]
+
+    def _collect(self, pipeline: Any) -> None:
+        registry.tick()
+        pipeline.collect_metrics()
 
     def _renew_clock(self, journal: Journal) -> None:
         if self.clock.renew():
@@ -226,8 +232,11 @@ class _Builder:
         in_child = _InChild(self, parts, pipeline)
         _fork.in_child(in_child)
         _recorder.install(parts.recorder)
+        if patches:
+            self._instrument()
 
         def release() -> None:
+            registry.uninstrument()
             _recorder.install(None)
             if parts.exits is not None:
                 parts.exits.uninstall()
@@ -236,6 +245,21 @@ class _Builder:
             pipeline.release()
 
         parts.release = release
+
+    def _instrument(self) -> None:
+        """Switch on what the configuration names, or the profile's own set."""
+        registry.work_for(
+            registry.Surroundings(
+                config=self.config,
+                home=self.home.path,
+                mounts=self.mounts,
+                pseudonym=maker(self.home.secret),
+            )
+        )
+        wanted = self.config.instruments
+        names = registry.STANDARD if wanted is None else [n for n in wanted if n in registry.INSTRUMENTS]
+        if names:
+            registry.instrument(*names)
 
 
 class _AtExit:
@@ -263,6 +287,7 @@ class _InChild:
         self._builder.loss.reset()
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
+        registry.after_fork_in_child()
 
 
 def _set_origin(pipeline: Any, incoming: Incoming, kind: str) -> None:
