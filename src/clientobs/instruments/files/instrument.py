@@ -23,6 +23,7 @@ from clientobs.instruments.files.measures import Measures
 from clientobs.instruments.files.opens import wrap_open
 from clientobs.instruments.files.pathtext import PathText
 from clientobs.instruments.files.places import Places
+from clientobs.instruments.files.roots import missing_roots, tell_missing
 from clientobs.instruments.files.telling import Teller
 from clientobs.instruments.files.trees import TREES, wrap_copyfile, wrap_tree
 from clientobs.instruments.meter import Meter
@@ -54,6 +55,9 @@ class FilesInstrument:
         self._switch = Switch()
         self._measures = Measures()
         self._desk: Desk | None = None
+        self._mounts = surroundings.mounts or MountTable.of_this_machine()
+        self._list_folder = os.scandir
+        self._compared = False
 
     @property
     def patched(self) -> tuple[str, ...]:
@@ -102,6 +106,9 @@ class FilesInstrument:
         if self._desk is not None and self._switch.on:
             self._desk.settle()
             self._measures.write()
+            if not self._compared:
+                self._compared = True
+                tell_missing(missing_roots(self._config.roots, self._mounts, self._list_folder))
 
     def _make_desk(self) -> Desk:
         from opentelemetry import trace  # noqa: PLC0415  # loaded with the runtime
@@ -116,7 +123,7 @@ class FilesInstrument:
             switch=self._switch,
             meter=Meter("files", too_much=self.turn_off),
             places=Places(
-                around.mounts or MountTable.of_this_machine(),
+                self._mounts,
                 ignore=config.files.ignore,
                 network=config.files.network,
                 home=around.home,

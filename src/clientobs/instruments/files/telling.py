@@ -36,6 +36,7 @@ PROBING: Final = frozenset(
 
 _FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _REFUSED: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
+_ASKING: Final = {"stat", "lstat", "access"}
 _GUI: Final = ("PySide6.QtWidgets", "PySide2.QtWidgets", "PyQt6.QtWidgets", "PyQt5.QtWidgets")
 
 
@@ -92,7 +93,7 @@ class Teller:
         if error.errno in _FULL:
             facts.update(self._room(place, failure.path))
         elif error.errno in _REFUSED and spent < 1_000_000_000:
-            facts.update(self._owner(failure.path))
+            facts.update(self._owner(failure.path, asked=failure.operation in _ASKING))
         self._write(failure.operation, {**facts, **more}, spent, f"{failure.code}: {error.strerror}")
 
     def _within_budget(self, book: Book) -> bool:
@@ -122,11 +123,16 @@ class Teller:
             semconv.STORAGE_FREE: room.f_bavail * room.f_frsize,
         }
 
-    def _owner(self, path: Any) -> dict[str, Any]:
-        """Return who owns what refused access, and who was refused: the file, or the folder that it is in."""
+    def _owner(self, path: Any, *, asked: bool) -> dict[str, Any]:
+        """Return who owns what refused access, and who was refused: the file, or the folder that it is in.
+
+        Where the file was `asked` for just this, in vain, it is the folder.
+        """
         if not path or not hasattr(os, "geteuid"):
             return {}
         refused = os.path.abspath(path)
+        if asked:
+            refused = os.path.dirname(refused)
         for _ in range(2):
             try:
                 found = self._stat(refused)
