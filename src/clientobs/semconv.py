@@ -157,7 +157,9 @@ _begin("Tool")
 TOOL_NAME: Final = _attribute("tool.name", OWN, "Which pipeline tool.")
 TOOL_VERSION: Final = _attribute("tool.version", OWN, "Its version.")
 TOOL_OUTCOME: Final = _attribute(
-    "tool.outcome", OWN, "One of ok, rejected (validation said no), cancelled, failed; only failed is a failure."
+    "tool.outcome",
+    OWN,
+    "One of ok, rejected (validation said no), cancelled, failed; only failed is a failure.",
 )
 
 _begin("Farm")
@@ -210,7 +212,9 @@ FILE_IO_WRITTEN: Final = _attribute("file.io.written", OWN, "Bytes written under
 FILE_IO_READ_ESTIMATED: Final = _attribute(
     "file.io.read.estimated", OWN, "True where many small files were read and one in sixteen was measured."
 )
-FILE_IO_SLOWEST_PATH: Final = _attribute("file.io.slowest.path", OWN, "File of the slowest operation.", INDIRECT)
+FILE_IO_SLOWEST_PATH: Final = _attribute(
+    "file.io.slowest.path", OWN, "File of the slowest operation.", INDIRECT
+)
 FILE_IO_SLOWEST_TIME: Final = _attribute("file.io.slowest.time", OWN, "Seconds that it took.")
 FILE_IO_SLOWEST_OPERATION: Final = _attribute("file.io.slowest.operation", OWN, "What it did: open, read ...")
 FILE_IO_MOUNTS: Final = _attribute("file.io.mounts", OWN, "Mounts used, the one that took longest first.")
@@ -223,7 +227,9 @@ FILE_IO_FAILED: Final = _attribute("file.io.failed", OWN, "File operations that 
 FILE_IO_FAILURES: Final = _attribute(
     "file.io.failures", OWN, "The failures, equal ones folded: code, operation, path, count.", INDIRECT
 )
-FILE_IO_MISSING: Final = _attribute("file.io.missing", OWN, "Files that were asked for and not there.", INDIRECT)
+FILE_IO_MISSING: Final = _attribute(
+    "file.io.missing", OWN, "Files that were asked for and not there.", INDIRECT
+)
 FILE_IO_EMPTY: Final = _attribute("file.io.empty", OWN, "Files that were written and are empty.", INDIRECT)
 FILE_IO_SHORT: Final = _attribute(
     "file.io.short", OWN, "Files that are shorter than what was written to them.", INDIRECT
@@ -296,7 +302,9 @@ METRIC_OVERFLOW: Final = _attribute(
 CONFIG_PROBLEM: Final = _event(
     "clientobs.config.problem", OWN, "A configuration value was left out as broken."
 )
-INIT_REPEATED: Final = _event("clientobs.init.repeated", OWN, "A second init() was called; the first one holds.")
+INIT_REPEATED: Final = _event(
+    "clientobs.init.repeated", OWN, "A second init() was called; the first one holds."
+)
 STORM: Final = _event("clientobs.storm", OWN, "Records of one name came too fast and were thinned.")
 PATCH_DISABLED: Final = _event(
     "clientobs.patch.disabled", OWN, "A patch cost too much and turned itself off."

@@ -112,7 +112,9 @@ def test_names_and_docstrings_are_the_original_s(name: str) -> None:
 
 def test_a_wrapper_goes_to_a_pool_of_processes_by_its_name(name: str) -> None:
     clientobs.instrument(name)
-    for owner, attribute in [(owner_of(d.rpartition(".")[0]), d.rpartition(".")[2]) for d in registry.active()[name].patched]:
+    for owner, attribute in [
+        (owner_of(d.rpartition(".")[0]), d.rpartition(".")[2]) for d in registry.active()[name].patched
+    ]:
         wrapper = getattr(owner, attribute)
         assert pickle.loads(pickle.dumps(wrapper)) == wrapper or attribute.startswith("_"), attribute
 
@@ -121,7 +123,9 @@ def test_a_wrapper_kept_in_a_class_is_called_as_the_original_is(name: str) -> No
     for owner, attribute in patched_by(name):
         original = getattr(owner, attribute)
         clientobs.instrument(name)
-        binds = type("Keeper", (), {"kept": getattr(owner, attribute)})().kept is not getattr(owner, attribute)
+        binds = type("Keeper", (), {"kept": getattr(owner, attribute)})().kept is not getattr(
+            owner, attribute
+        )
         clientobs.uninstrument(name)
         assert binds == (type("Keeper", (), {"kept": original})().kept is not original), attribute
 

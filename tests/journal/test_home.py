@@ -57,7 +57,9 @@ def test_a_symlink_is_refused_and_its_target_untouched(tmp_path: Path, which: st
     assert target.read_bytes() == b"somebody's key" if target.is_file() else not list(target.iterdir())
 
 
-@pytest.mark.parametrize(("which", "bits"), [("home", 0o720), ("home", 0o702), ("home/v1", 0o750), ("home/secret", 0o640)])
+@pytest.mark.parametrize(
+    ("which", "bits"), [("home", 0o720), ("home", 0o702), ("home/v1", 0o750), ("home/secret", 0o640)]
+)
 def test_what_is_open_to_others_is_refused_with_the_remedy(tmp_path: Path, which: str, bits: int) -> None:
     make_home(tmp_path / "home")
     (tmp_path / which).chmod(bits)

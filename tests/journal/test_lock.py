@@ -82,7 +82,9 @@ def test_looking_at_ones_own_lock_does_not_free_it(
     lock.release(closed=False)
 
 
-def test_a_live_run_is_alive_a_closed_one_closed(place: Home, host: tuple[subprocess.Popen[bytes], str]) -> None:
+def test_a_live_run_is_alive_a_closed_one_closed(
+    place: Home, host: tuple[subprocess.Popen[bytes], str]
+) -> None:
     process, path = host
     assert run_state(path) == "alive"
     process.communicate(b"\n", timeout=30)
@@ -159,7 +161,9 @@ def test_a_pid_that_was_used_again_is_another_process(
     def other(segment: str) -> Header | None:
         header = read_header(segment)
         assert header is not None
-        return replace(header, pid_start="7") if changed == "pid_start" else replace(header, boot_id="another")
+        return (
+            replace(header, pid_start="7") if changed == "pid_start" else replace(header, boot_id="another")
+        )
 
     monkeypatch.setattr(runs, "read_header", other)
     assert run_state(path) == "dead"

@@ -85,7 +85,9 @@ def test_a_command_ends_where_the_shell_ends_it(text: str, clean: str) -> None:
     assert scrub_commands(text, text.lower()) == clean
 
 
-@given(st.lists(st.text(), max_size=6), st.sampled_from(SECRET), plain_secrets(), st.lists(st.text(), max_size=6))
+@given(
+    st.lists(st.text(), max_size=6), st.sampled_from(SECRET), plain_secrets(), st.lists(st.text(), max_size=6)
+)
 def test_no_words_around_it_hide_a_secret(
     before: list[str], words: list[str], secret: str, after: list[str]
 ) -> None:

@@ -72,7 +72,9 @@ def test_no_listed_name_is_one_of_a_secret() -> None:
     assert [name for name in ALLOWED if rules.verdict(name) != "open"] == []
 
 
-@pytest.mark.parametrize("name", ["USER", "LOGNAME", "USERNAME", "HOME", "AYON_USERNAME", "PRISM_USER", "CUE_USER"])
+@pytest.mark.parametrize(
+    "name", ["USER", "LOGNAME", "USERNAME", "HOME", "AYON_USERNAME", "PRISM_USER", "CUE_USER"]
+)
 def test_a_variable_that_names_a_person_is_not_recorded_unless_a_studio_says_so(name: str) -> None:
     assert recorded({name: "anna"}) == {}
 

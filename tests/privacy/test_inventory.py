@@ -25,7 +25,9 @@ def test_no_name_is_listed_twice() -> None:
 def test_every_constant_of_semconv_is_listed_and_every_listed_name_has_a_constant() -> None:
     known = {"STABLE", "RC", "DEV", "OWN", "INDIRECT", "PERSON"}
     constants = {
-        value for name, value in vars(semconv).items() if name.isupper() and type(value) is str and name not in known
+        value
+        for name, value in vars(semconv).items()
+        if name.isupper() and type(value) is str and name not in known
     }
     assert constants == {entry.name for entry in entries()}
 
@@ -84,6 +86,8 @@ def test_an_artist_is_told_of_the_variables_that_the_studio_added() -> None:
 
 
 def test_the_reference_page_is_up_to_date() -> None:
-    check = subprocess.run([sys.executable, GENERATOR, "--check"], capture_output=True, text=True, check=False)
+    check = subprocess.run(
+        [sys.executable, GENERATOR, "--check"], capture_output=True, text=True, check=False
+    )
     assert check.stderr == ""
     assert check.returncode == 0

@@ -65,7 +65,14 @@ def test_ordinary_attributes_pass_unchanged_into_a_new_dict() -> None:
 
 def test_the_values_of_secret_names_are_replaced_whatever_their_type() -> None:
     clean = REDACTOR.attributes(
-        {"password": "x", "api_key": 12345678, "token": b"x", "auth": ["a", "b"], "secret": {"a": 1}, "jwt": 0.5}
+        {
+            "password": "x",
+            "api_key": 12345678,
+            "token": b"x",
+            "auth": ["a", "b"],
+            "secret": {"a": 1},
+            "jwt": 0.5,
+        }
     )
     assert set(clean.values()) == {MARKER}
 
@@ -106,7 +113,9 @@ def test_the_working_folder_is_kept_and_a_password_called_pwd_is_not() -> None:
     secret=plain_secrets(),
     form=st.sampled_from(FORMS),
     key=st.sampled_from(("note", "file.path", "log", "process.command_args")),
-    shape=st.sampled_from(("text", "list", "tuple", "dict", "deep", "bytes", "key", "body", "name", "url", "argv")),
+    shape=st.sampled_from(
+        ("text", "list", "tuple", "dict", "deep", "bytes", "key", "body", "name", "url", "argv")
+    ),
     around=innocent_texts(),
 )
 def test_a_planted_secret_survives_nowhere_in_a_record(
@@ -180,7 +189,11 @@ def test_every_entry_takes_anything(number: int) -> None:
     assert_any_encoder_takes(results)
 
 
-@given(st.dictionaries(st.text(), st.one_of(st.text(), innocent_texts(), st.integers(), st.floats(allow_nan=False))))
+@given(
+    st.dictionaries(
+        st.text(), st.one_of(st.text(), innocent_texts(), st.integers(), st.floats(allow_nan=False))
+    )
+)
 def test_what_was_cleaned_once_is_clean(mapping: dict[str, Any]) -> None:
     once = REDACTOR.attributes(mapping)
     assert REDACTOR.attributes(once) == once
@@ -337,7 +350,9 @@ def test_a_url_without_a_scheme_loses_its_user_info_too() -> None:
 def test_the_caches_are_bounded_and_hold_no_secret() -> None:
     redactor, _ = make()
     for number in range(10_000):
-        redactor.attributes({f"key{number}": f"value{number}", "note": f"password=hunter{number}", "token": "hunter"})
+        redactor.attributes(
+            {f"key{number}": f"value{number}", "note": f"password=hunter{number}", "token": "hunter"}
+        )
     redactor.value("note", "y" * 300)
     assert len(redactor._ordinary) <= 4096
     assert len(redactor._keys) <= 4096
@@ -364,7 +379,9 @@ def test_a_studios_own_rules_are_applied() -> None:
     redactor, _ = make(
         PrivacyConfig(redact_keys=("client.*",), redact_values=(r"NDA-\d+",), allow_keys=("usd.token",))
     )
-    assert redactor.attributes({"client.name": "x", "note": "NDA-7", "usd.token": "xformOp", "token": "y"}) == {
+    assert redactor.attributes(
+        {"client.name": "x", "note": "NDA-7", "usd.token": "xformOp", "token": "y"}
+    ) == {
         "client.name": MARKER,
         "note": MARKER,
         "usd.token": "xformOp",

@@ -160,11 +160,40 @@ ODD_VALUES: tuple[Any, ...] = (
     *("", "\0", "\ud800", "\udcff\0", "x" * 1_000_000, OddText("odd"), OddNumber(7)),
     *(b"", b"\0\xff", bytearray(b"x"), memoryview(b"xyz"), memoryview(array.array("d", [1.0])), range(3)),
     *(memoryview(b"abcdef")[::2], array.array("i", [1])),
-    *(Raises(), NoClass(), Recurses(), NotText(), NumpyLike(), Vector(), Nameless(), Endless(), EndlessDict()),
+    *(
+        Raises(),
+        NoClass(),
+        Recurses(),
+        NotText(),
+        NumpyLike(),
+        Vector(),
+        Nameless(),
+        Endless(),
+        EndlessDict(),
+    ),
     *(OddList([1, 2]), _cycle, _dict_cycle, {1: 2, None: 3, (1, 2): [{}]}, {Raises(): Raises()}),
-    *(decimal.Decimal("1.5"), datetime.date(2026, 11, 21), pathlib.PurePosixPath("/a"), ValueError("x"), object()),
-    *((number for number in range(3)), iter(()), threading.Lock(), int, len, collections.deque([1]), {}.keys()),
-    *(collections.namedtuple("Pair", "a b")(1, "x"), frozenset({1}), collections.UserDict(a=1), NotImplemented),
+    *(
+        decimal.Decimal("1.5"),
+        datetime.date(2026, 11, 21),
+        pathlib.PurePosixPath("/a"),
+        ValueError("x"),
+        object(),
+    ),
+    *(
+        (number for number in range(3)),
+        iter(()),
+        threading.Lock(),
+        int,
+        len,
+        collections.deque([1]),
+        {}.keys(),
+    ),
+    *(
+        collections.namedtuple("Pair", "a b")(1, "x"),
+        frozenset({1}),
+        collections.UserDict(a=1),
+        NotImplemented,
+    ),
 )
 
 _HASHABLE: tuple[Any, ...] = (Raises(), Recurses(), Nameless())
@@ -178,7 +207,11 @@ def odd_values(*, hashable: bool = False) -> st.SearchStrategy[Any]:
         st.text(alphabet=st.characters(categories=["Cs", "Cc", "Ll"])),
     )  # fmt: skip
     if hashable:
-        return st.one_of(scalars, st.tuples(scalars, scalars), st.sampled_from(range(3)).map(lambda number: _HASHABLE[number]))
+        return st.one_of(
+            scalars,
+            st.tuples(scalars, scalars),
+            st.sampled_from(range(3)).map(lambda number: _HASHABLE[number]),
+        )
     return st.recursive(
         st.one_of(scalars, st.sampled_from(range(len(odd))).map(lambda number: odd[number])),
         lambda inner: st.one_of(st.lists(inner), st.tuples(inner, inner), st.dictionaries(scalars, inner)),

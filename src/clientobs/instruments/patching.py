@@ -13,12 +13,9 @@ import importlib
 import inspect
 import sys
 import types
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from clientobs._guarded import quiet
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["Patches", "Switch", "dressed", "in_place_of", "loaded"]
 

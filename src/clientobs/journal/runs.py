@@ -20,7 +20,16 @@ from clientobs.journal.process import boot_id, process_start
 from clientobs.journal.reader import read_header
 from clientobs.journal.records import Header
 
-__all__ = ["RunFolder", "RunState", "SegmentFile", "header_of", "list_runs", "read_run", "run_names", "run_state"]
+__all__ = [
+    "RunFolder",
+    "RunState",
+    "SegmentFile",
+    "header_of",
+    "list_runs",
+    "read_run",
+    "run_names",
+    "run_state",
+]
 
 RunState: TypeAlias = Literal["alive", "closed", "dead"]
 """closed: ended in good order (the clean close is among its records); dead: ended somehow."""

@@ -229,6 +229,7 @@ class Books:
         """Put a fresh book in place of the one for what is outside every span; return the old one."""
         old, self.outside = self.outside, self._new(0, 0, "")
         self.outside.budget[0] = self._spans_per_trace
+        old.ended = True
         return old
 
     def close_all(self) -> None:

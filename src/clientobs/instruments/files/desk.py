@@ -157,17 +157,28 @@ class Desk:
             return
         self.teller.failed(book, place, failure, error, spent, **more)
 
+    def live(self, account: Account) -> Account:
+        """Return the account, or one of now where its span has ended while the file was open."""
+        if not account.book.ended:
+            return account
+        return self.part().account(
+            f"\0{account.place.point}{'!' if account.place.ignored else ''}", account.place
+        )
+
     def read_and_closed(self, account: Account, size: int, weight: int) -> None:
         """Take the bytes that were read from a file by its close; `weight` files stand behind a sampled one."""
+        account = self.live(account)
         account.read += size * weight
         account.sampled = account.sampled or weight == SAMPLE
         account.add_size("read", size)
 
-    def written_and_closed(self, account: Account, path: str, size: int, position: int, created: bool) -> None:
+    def written_and_closed(
+        self, account: Account, path: str, size: int, position: int, created: bool
+    ) -> None:
         """Take what a file that was written is at its close."""
-        book = account.book
-        if account.place.ignored or book.ended:
+        if account.place.ignored:
             return
+        book = account.book
         account.add_size("write", size)
         book.remember_written(path, size)
         if created and size == 0:
@@ -347,4 +358,3 @@ def _is_machinery() -> bool:
             return False
         frame = frame.f_back
     return False
-

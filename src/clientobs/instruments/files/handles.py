@@ -5,9 +5,9 @@ fast paths of the io module look at exact types. But the buffered layer above a 
 (`raw.readinto`, `raw.write`, `raw.close`), and a `FileIO` has a `__dict__` that such a call looks into before the
 class. So the functions below stand in the `__dict__` of the innermost object alone, and nothing else changes.
 
-They must not keep that object alive, or files would no longer be closed when the last name for them goes. They
-hold it weakly; and since the cyclic garbage collector clears weak references before it finalizes (until Python
-3.14), what a finalizer still has to write is written by the descriptor then.
+They must not keep that object alive, or files would no longer be closed when the last name for them goes: they
+hold it weakly. The cyclic garbage collector clears weak references before it finalizes, so there they have the
+descriptor alone. It is closed when the last of the three objects is gone, in whichever order they are finalized.
 
 A file without a buffer is handed out as its `FileIO`, whose methods callers may keep apart from it: left alone.
 """
@@ -34,7 +34,6 @@ _readall: Final = FileIO.readall
 _read: Final = FileIO.read
 _write: Final = FileIO.write
 _tell: Final = FileIO.tell
-_os_close: Final = os.close
 _os_write: Final = os.write
 _os_fstat: Final = os.fstat
 
@@ -49,18 +48,19 @@ def raw_of(handle: Any) -> FileIO | None:
 class Reading(weakref.ref[FileIO]):
     """Hears of the close of a file on local storage that was opened to be read."""
 
-    __slots__ = ("account", "desk", "fd", "weight")
+    __slots__ = ("account", "desk", "fd", "last", "weight")
 
     account: Account | None
     desk: Desk
     fd: int
+    last: _LastOne | None
     weight: int
 
     def close(self) -> None:
         """Close the file as FileIO does; before that, see how far it was read."""
         raw = self()
         if raw is None:
-            _close_orphan(self)
+            _close_later(self)
             return
         account, self.account = self.account, None
         if account is not None and not raw.closed:
@@ -77,17 +77,19 @@ def watch_reading(desk: Desk, raw: FileIO, account: Account, weight: int) -> Non
     """Have the bytes read from a local file counted when it is closed."""
     reading = Reading(raw)
     reading.account, reading.desk, reading.weight, reading.fd = account, desk, weight, raw.fileno()
+    reading.last = None
     raw.__dict__["close"] = reading.close
 
 
 class Writing(weakref.ref[FileIO]):
     """Hears of the writes, the close, and on network storage the reads, of one file."""
 
-    __slots__ = ("account", "base", "created", "desk", "fd", "moved", "path", "read_bytes", "writes")
+    __slots__ = ("account", "base", "created", "desk", "fd", "last", "moved", "path", "read_bytes", "writes")
 
     account: Account | None
     desk: Desk
     fd: int
+    last: _LastOne | None
     path: str
     writes: bool
     """Whether the file was opened to be written."""
@@ -102,7 +104,7 @@ class Writing(weakref.ref[FileIO]):
         """Write as FileIO does."""
         raw = self()
         if raw is None:
-            return _os_write(self.fd, data) if self.account is not None else _refuse()
+            return _os_write(self.fd, data) if self.account is not None or self.last else _refuse()
         began = perf_counter_ns()
         try:
             done = _write(raw, data)
@@ -145,7 +147,7 @@ class Writing(weakref.ref[FileIO]):
         """Close the file as FileIO does, and take down what has become of it."""
         raw = self()
         if raw is None:
-            _close_orphan(self)
+            _close_later(self)
             return
         account, self.account = self.account, None
         if account is None or raw.closed:
@@ -184,6 +186,7 @@ class Writing(weakref.ref[FileIO]):
         try:
             if account.place.network or spent > 1_000_000:
                 self.desk.done("close", self.path, spent)
+            account = self.desk.live(account)
             account.written += self.moved
             account.read += self.read_bytes
             if self.read_bytes:
@@ -200,6 +203,7 @@ def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: st
     writing = Writing(raw)
     writing.account, writing.desk, writing.path, writing.fd = account, desk, path, raw.fileno()
     writing.moved = writing.read_bytes = 0
+    writing.last = None
     writing.created = "w" in mode or "x" in mode
     writing.writes = writing.created or "a" in mode or "+" in mode
     # Positions add up where a file grows from its start or its end alone; "r+" writes over what is there.
@@ -212,11 +216,24 @@ def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: st
         hooks["readinto"], hooks["readall"], hooks["read"] = writing.readinto, writing.readall, writing.read
 
 
-def _close_orphan(hook: Reading | Writing) -> None:
-    """Close the descriptor of a file that the garbage collector is taking apart."""
+class _LastOne:
+    """Closes a descriptor when the last object that needs it is gone."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __del__(self, close: Any = os.close) -> None:
+        close(self._fd)
+
+
+def _close_later(hook: Reading | Writing) -> None:
+    """Let the descriptor go with `hook`: a buffer above it may still be about to write."""
     if hook.account is not None:
         hook.account = None
-        _os_close(hook.fd)
+        # Made now, so the collection under way doesn't finalize it: it goes when the hook is cleared.
+        hook.last = _LastOne(hook.fd)
 
 
 def _refuse() -> Any:

@@ -76,7 +76,7 @@ class _Entries:
         self._entries.__enter__()
         return self
 
-    def __exit__(self, *raised: Any) -> Any:
+    def __exit__(self, *raised: object) -> Any:
         self._finish()
         return self._entries.__exit__(*raised)
 

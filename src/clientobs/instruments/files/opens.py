@@ -39,7 +39,7 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
     here, get_current, clock, separator = desk.here, desk.get_current, perf_counter_ns, os.sep
     opened = _Opened(desk)
 
-    def open(  # noqa: A001, PLR0917  # the signature of the original, see patching.in_place_of
+    def open(  # noqa: A001  # the signature of the original, see patching.in_place_of
         _module: Any,
         /,
         file: Any = _NOT_GIVEN,
@@ -53,10 +53,14 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
         *more: Any,
         **unknown: Any,
     ) -> Any:
-        if more or unknown or file is _NOT_GIVEN:  # the original says what is wrong with that, in its own words
-            if file is _NOT_GIVEN:
-                return original(**unknown)
-            return original(file, mode, buffering, encoding, errors, newline, closefd, opener, *more, **unknown)
+        if (
+            more or unknown or file is _NOT_GIVEN
+        ):  # the original says what is wrong with that, in its own words
+            if not more:
+                return original(**unknown) if file is _NOT_GIVEN else original(file, **unknown)
+            return original(
+                file, mode, buffering, encoding, errors, newline, closefd, opener, *more, **unknown
+            )
         if buffering == 1 or (encoding is None and _warns_of_encoding):
             buffering, encoding = _warn_in_place(mode, buffering, encoding)
         began = clock()

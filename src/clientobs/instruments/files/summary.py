@@ -81,7 +81,8 @@ def _add_failures(summary: dict[str, Any], book: Book, text: PathText) -> None:
         summary[semconv.FILE_IO_FAILED] = failed
     if book.failures:
         summary[semconv.FILE_IO_FAILURES] = [
-            f"{one.code} {one.operation} {text.short(one.path)}" + (f" ({one.count}x)" if one.count > 1 else "")
+            f"{one.code} {one.operation} {text.short(one.path)}"
+            + (f" ({one.count}x)" if one.count > 1 else "")
             for one in list(book.failures.values())[:_MOST_LISTED]
         ]
     if book.wanted:

@@ -124,7 +124,9 @@ def _tell_failure(
     tree: Tree,
 ) -> None:
     try:
-        if error.errno is None and tree.files:  # shutil.Error: some of the files of a tree could not be copied
+        if (
+            error.errno is None and tree.files
+        ):  # shutil.Error: some of the files of a tree could not be copied
             desk.tell_slow(operation, _two(args, kwargs)[0], spent, **_facts(desk, args, kwargs, tree))
     except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
         faults.record("files.tree", fault)
