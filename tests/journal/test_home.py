@@ -157,7 +157,7 @@ def test_a_home_that_was_taken_over_while_running_gets_no_record(
 
 
 READ_ONLY = """
-import os, sys
+import ctypes, fcntl, os, resource, sys  # all of it: the next user may not read this interpreter
 from pathlib import Path
 from clientobs.errors import JournalError
 from clientobs.journal.format import Kind

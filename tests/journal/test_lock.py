@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clientobs.errors import JournalError
-from clientobs.journal import runs
+from clientobs.journal import reader, runs
 from clientobs.journal.format import Kind
 from clientobs.journal.lock import RunLock, lock_state
 from clientobs.journal.process import boot_id, process_start
@@ -156,10 +156,9 @@ def test_a_pid_that_was_used_again_is_another_process(
     _, path = host
     os.unlink(f"{path}.lock")
     assert run_state(path) == "alive"
-    read_header = runs.read_header
 
     def other(segment: str) -> Header | None:
-        header = read_header(segment)
+        header = reader.read_header(segment)
         assert header is not None
         return (
             replace(header, pid_start="7") if changed == "pid_start" else replace(header, boot_id="another")

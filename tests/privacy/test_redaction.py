@@ -8,19 +8,21 @@ import math
 import pathlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.odd_values import ODD_VALUES, odd_values
-from support.planted import FORMS, innocent_texts, leaks, plain_secrets, tokens
 
-from clientobs._guarded import Faults
 from clientobs._loss import LossLedger
 from clientobs.config.model import LimitsConfig, PrivacyConfig
 from clientobs.privacy.keys import MARKER
 from clientobs.privacy.redaction import Redactor
+from support.odd_values import ODD_VALUES, odd_values
+from support.planted import FORMS, innocent_texts, leaks, plain_secrets, tokens
+
+if TYPE_CHECKING:
+    from clientobs._guarded import Faults
 
 
 def make(policy: PrivacyConfig | None = None, **limits: Any) -> tuple[Redactor, LossLedger]:
@@ -46,7 +48,7 @@ def flatten(value: object) -> Iterator[object]:
         yield value
 
 
-def assert_any_encoder_takes(value: object) -> None:
+def assert_any_encoder_takes(value: Any) -> None:
     assert marshal.loads(marshal.dumps(value, 2)) is not None
     for scalar in flatten(value):
         if type(scalar) is str:
@@ -216,8 +218,12 @@ def test_a_secret_that_a_limit_would_cut_in_two_is_seen_whole() -> None:
 def test_a_secret_at_the_end_of_what_is_looked_at_is_not_half_seen() -> None:
     redactor, _ = make(text_length=4096)
     token = "ghp_" + "a1B2" * 10
+    long_secret = (
+        "password=" + "s" * 3000 + "&a=1&"
+    )  # its marker is shorter: what follows moves into the limit
     for shift in range(0, 200, 7):
-        clean = redactor.text("x" * (4096 + 1900 + shift) + token + "x" * 4096)
+        filling = "x" * (4096 + 1900 + shift - len(long_secret))
+        clean = redactor.text(long_secret + filling + token + "x" * 4096)
         assert not leaks(token, clean, size=5)
 
 
@@ -353,10 +359,13 @@ def test_the_caches_are_bounded_and_hold_no_secret() -> None:
         redactor.attributes(
             {f"key{number}": f"value{number}", "note": f"password=hunter{number}", "token": "hunter"}
         )
+        redactor.name(f"span {number}")
+        redactor.value("PWD", f"/mnt/{number}")
     redactor.value("note", "y" * 300)
-    assert len(redactor._ordinary) <= 4096
+    tables = [*redactor._tables.values(), redactor._names]
+    assert max(map(len, tables)) <= 4096
     assert len(redactor._keys) <= 4096
-    held = [*redactor._ordinary, *(key for table in redactor._tables.values() for key in table)]
+    held = [text for table in tables for text in table]
     assert not [text for text in held if "hunter" in text or len(text) > 256]
 
 

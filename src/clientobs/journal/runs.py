@@ -10,15 +10,17 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from clientobs.errors import JournalError
 from clientobs.journal.format import Lane, split_segment_name
-from clientobs.journal.home import Home
 from clientobs.journal.lock import lock_state
 from clientobs.journal.process import boot_id, process_start
 from clientobs.journal.reader import read_header
-from clientobs.journal.records import Header
+
+if TYPE_CHECKING:
+    from clientobs.journal.home import Home
+    from clientobs.journal.records import Header
 
 __all__ = [
     "RunFolder",
