@@ -7,14 +7,16 @@ import importlib
 import inspect
 import pickle
 import sys
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import clientobs
 from clientobs.errors import ConfigError
 from clientobs.instruments import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MARK = "/nonexistent/asked-for-by-the-contract"
 
@@ -193,7 +195,7 @@ def test_a_patch_on_top_of_ours_lives_on_after_undo(name: str, monkeypatch: pyte
 
 
 def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(ConfigError, match="no instrument 'file'; known: .*files"):
+    with pytest.raises(ConfigError, match=r"no instrument 'file'; known: .*files"):
         clientobs.instrument("file")
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import clientobs
 from clientobs.instruments import registry
 from clientobs.instruments.files.instrument import FilesInstrument
 from clientobs.instruments.meter import Meter
-from clientobs.runtime.runtime import Runtime
 from support.readback import seen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clientobs.runtime.runtime import Runtime
 
 
 class Hands:
@@ -56,7 +60,12 @@ def test_too_much_for_too_long_turns_the_instrument_off_once_and_says_so(
     assert isinstance(made, FilesInstrument)
     calls: list[int] = []
     hands = Hands()
-    meter = Meter("files", too_much=lambda: (calls.append(1), made.turn_off())[0], now=hands)
+
+    def turn_off() -> None:
+        calls.append(1)
+        made.turn_off()
+
+    meter = Meter("files", too_much=turn_off, now=hands)
     work(meter, hands, own=10_000_000, host=10_000_000, rounds=500)
     assert calls == [1]
     assert not made.on

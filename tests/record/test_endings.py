@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import gc
 import weakref
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import INVALID_SPAN
 
 import clientobs
-from clientobs._guarded import Faults
 from clientobs.record.endings import before_end
-from clientobs.runtime.runtime import Runtime
 from support.readback import seen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clientobs._guarded import Faults
+    from clientobs.runtime.runtime import Runtime
 
 
 @pytest.fixture
@@ -28,8 +31,13 @@ def test_attributes_can_still_be_set_and_callbacks_come_once_in_order(
     quiet_runtime: Runtime, home: Path
 ) -> None:
     calls: list[str] = []
+
+    def first(ending: Any) -> None:
+        calls.append("one")
+        ending.set_attribute("sum", 3)
+
     with clientobs.span("work") as span:
-        assert before_end(span, lambda ending: (calls.append("one"), ending.set_attribute("sum", 3))[0])
+        assert before_end(span, first)
         assert before_end(span, lambda _: calls.append("two"))
     span.end()
     assert calls == ["one", "two"]
@@ -57,9 +65,13 @@ def test_a_span_that_is_not_recorded_says_no() -> None:
     assert not before_end(INVALID_SPAN, lambda _: None)
 
 
+def fail(ending: Any) -> None:
+    raise RuntimeError(ending)
+
+
 def test_a_fault_in_a_callback_ends_no_less(quiet_runtime: Runtime, lenient_faults: Faults) -> None:
     with clientobs.span("work") as span:
-        before_end(span, lambda _: 1 / 0)
+        before_end(span, fail)
     assert span.end_time is not None  # type: ignore[union-attr]
     assert lenient_faults.counts() == {"span.before_end": 1}
 

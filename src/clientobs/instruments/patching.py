@@ -45,7 +45,7 @@ class Patches:
         self._made: list[_Patch] = []
         self._sets: list[tuple[set[Any], Any]] = []
 
-    def set(self, owner: Any, name: str, original: Any, wrapper: Any) -> None:
+    def replace(self, owner: Any, name: str, original: Any, wrapper: Any) -> None:
         """Replace `owner.name`, which is `original`, by a wrapper that is made already."""
         self._made.append(_Patch(owner, name, original, wrapper))
         setattr(owner, name, wrapper)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import clientobs
-from instruments.files.conftest import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from instruments.files.conftest import Studio
 
 
 def test_a_file_put_in_place_by_a_rename_is_an_atomic_write(studio: Studio) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import builtins
 import errno
+import io
+import linecache
 import os
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import clientobs
-from instruments.files.conftest import Studio
-from support.readback import Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from instruments.files.conftest import Studio
+    from support.readback import Seen
 
 STATUS_ERROR = 2
 
@@ -43,7 +50,7 @@ def test_a_texture_that_is_missing_is_named_though_the_tool_swallowed_the_error(
             try:
                 open(path, "rb")  # noqa: SIM115
             except OSError:
-                print("failed")
+                continue
     found = studio.recorded()
     summary = found.span("load textures").attributes
     assert summary["file.io.missing"] == [path]
@@ -117,9 +124,6 @@ def test_a_refused_folder_tells_owner_mode_and_who_asked(
 
 def refuse(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Let the system refuse what is named refused: tests may run as root, whom nothing is refused."""
-    import builtins
-    import io
-
     original = open
 
     def refusing(file: object, *args: object, **kwargs: object) -> object:
@@ -153,8 +157,6 @@ def test_a_full_disk_tells_its_room_and_how_much_was_written(
     start: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A real ENOSPC: the file is /dev/full under another name."""
-    import resource  # noqa: F401  # POSIX alone has it
-
     studio = start()
     link = studio.nas / "cache.vdb"
     link.symlink_to("/dev/full")
@@ -180,8 +182,6 @@ def test_a_failure_outside_every_span_is_told_too(studio: Studio, monkeypatch: p
 
 
 def test_python_s_own_look_for_sources_is_left_alone(studio: Studio) -> None:
-    import linecache
-
     with clientobs.span("trace"):
         linecache.getlines(str(Path("/nonexistent/module.py")))
         linecache.checkcache()

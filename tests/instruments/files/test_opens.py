@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import _io
 import builtins
+import bz2
+import codecs
 import gc
+import gzip
 import io
+import lzma
 import os
 import pathlib
 import pickle
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import warnings
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import clientobs
-from instruments.files.conftest import Studio
 from support.programs import answer_of
+from support.readback import seen
+
+if TYPE_CHECKING:
+    from instruments.files.conftest import Studio
 
 MODES = ["r", "rb", "w", "wb", "a", "ab", "r+", "r+b", "w+", "w+b", "xb"]
 
@@ -174,13 +183,6 @@ def test_the_warning_about_encodings_points_at_the_program(home: Path) -> None:
 
 
 def test_what_stands_on_open_comes_through_here(studio: Studio) -> None:
-    import bz2
-    import codecs
-    import gzip
-    import lzma
-    import tarfile
-    import zipfile
-
     disk = studio.disk
     with clientobs.span("all"):
         (disk / "1").write_bytes(b"x")
@@ -202,7 +204,7 @@ def test_what_stands_on_open_comes_through_here(studio: Studio) -> None:
 def test_extracted_methods_of_a_file_without_a_buffer_keep_it_open(studio: Studio) -> None:
     path = studio.nas / "a.bin"
     path.write_bytes(b"12345")
-    read = open(path, "rb", 0).read  # noqa: SIM115
+    read: Any = open(path, "rb", 0).read  # noqa: SIM115
     assert read(2) == b"12"
     assert read() == b"345"
     read.__self__.close()
@@ -242,8 +244,6 @@ def test_a_forked_child_opens_files_as_ever(home: Path, tmp_path: Path) -> None:
             print(json.dumps(os.waitpid(child, 0)[1]))
     """
     assert answer_of(program, str(tmp_path / "x")) == 0
-    from support.readback import seen
-
     found = seen(home)
     assert found.span("child").attributes["file.io.opened"] == 1
     assert found.span("parent").attributes["file.io.opened"] == 1

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +18,11 @@ from clientobs.instruments.files.places import Places
 from clientobs.paths.mounts import MountTable
 from clientobs.paths.portable import Roots
 from clientobs.paths.storage import storage
-from instruments.files.conftest import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from instruments.files.conftest import Studio
 
 KOREAN = "레이아웃_v001.ma"
 
@@ -85,10 +88,14 @@ def test_a_path_in_any_form_works_and_is_recorded_as_it_was_written(
 
 @pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "", b"\0", -1, 10**9, 1.5, None, object(), ["a"]])
 def test_a_path_that_is_none_fails_as_it_does_without_us(studio: Studio, path: Any) -> None:
-    calls: list[Callable[[Any], Any]] = [open, os.stat, os.listdir, os.remove, os.mkdir]
-    ours = [outcome(call, path) for call in calls]
+    ours = outcomes(path)
     clientobs.shutdown()
-    assert ours == [outcome(call, path) for call in [open, os.stat, os.listdir, os.remove, os.mkdir]]
+    assert ours == outcomes(path)
+
+
+def outcomes(path: Any) -> list[Any]:
+    calls: list[Callable[[Any], Any]] = [open, os.stat, os.listdir, os.remove, os.mkdir]
+    return [outcome(call, path) for call in calls]
 
 
 def outcome(call: Callable[[Any], Any], path: Any) -> Any:
@@ -145,9 +152,7 @@ def test_no_text_upsets_what_judges_paths(path: str, folder: str) -> None:
 
 
 def places_of(*mounts: tuple[str, str, str], platform: str = "linux", **settings: Any) -> Places:
-    table = MountTable(
-        lambda: tuple(storage(*mount) for mount in mounts), platform, readlink=lambda path: no_link(path)
-    )
+    table = MountTable(lambda: tuple(storage(*mount) for mount in mounts), platform, readlink=no_link)
     return Places(table, platform=platform, **settings)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import clientobs
 from clientobs.config.model import RootConfig
@@ -12,7 +11,12 @@ from clientobs.instruments import registry
 from clientobs.instruments.files.roots import missing_roots
 from clientobs.paths.mounts import MountTable
 from clientobs.paths.storage import storage
-from instruments.files.conftest import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from instruments.files.conftest import Studio
 
 
 def never(path: str) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import builtins
+import io
 import os
+import sys
 import threading
-from collections.abc import Callable
-from typing import Any
-
-import pytest
+import types
+from typing import TYPE_CHECKING, Any
 
 import clientobs
-from instruments.files.conftest import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from instruments.files.conftest import Studio
 
 
 def test_a_quick_success_is_no_span(studio: Studio) -> None:
@@ -84,9 +91,6 @@ def test_a_slow_operation_has_a_span_with_its_own_times(
 
 def slow_down(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Put a NAS that takes its time below everything: before the instrument, so that it is what is measured."""
-    import builtins
-    import io
-
     original, pause = open, threading.Event()
 
     def slow(file: Any, *args: Any, **kwargs: Any) -> Any:
@@ -175,11 +179,8 @@ def test_the_budget_of_a_trace_bounds_its_spans_and_says_so(start: Callable[...,
 def test_an_application_with_windows_is_told_of_long_operations_on_its_main_thread(
     start: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-    import types
-
     widgets = types.ModuleType("PySide6.QtWidgets")
-    widgets.QApplication = types.SimpleNamespace(instance=lambda: object())  # type: ignore[attr-defined]
+    widgets.QApplication = types.SimpleNamespace(instance=object)  # type: ignore[attr-defined]
     slow_down(monkeypatch, 0.03)
     studio = start()
     for name in ("a-nas", "b-nas"):

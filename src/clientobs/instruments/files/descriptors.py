@@ -69,7 +69,7 @@ class Descriptors:
     def _follow(self) -> None:
         for name, wrap in (("read", self._timed), ("write", self._timed), ("close", self._closing)):
             original = getattr(os, name)
-            self._patches.set(os, name, original, in_place_of(wrap(original, name), original, "os"))
+            self._patches.replace(os, name, original, in_place_of(wrap(original, name), original, "os"))
 
     def _timed(self, original: Callable[..., Any], operation: str) -> Callable[..., Any]:
         paths, desk, clock = self._paths, self._desk, perf_counter_ns

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading", "Writing", "raw_of", "watch_reading", "watch_writing"]
 
+_NOTABLE: Final = 1_000_000
+"""Nanoseconds: a read or write of a local file that took longer is an operation of its own."""
 _close: Final = FileIO.close
 _readinto: Final = FileIO.readinto
 _readall: Final = FileIO.readall
@@ -171,7 +173,7 @@ class Writing(weakref.ref[FileIO]):
     def _count(self, operation: str, spent: int) -> None:
         account = self.account
         if account is not None:
-            if account.place.network or spent > 1_000_000:
+            if account.place.network or spent > _NOTABLE:
                 self.desk.done(operation, self.path, spent)
             else:
                 account.spent += spent
@@ -184,7 +186,7 @@ class Writing(weakref.ref[FileIO]):
 
     def _take(self, account: Account, state: tuple[int, int] | None, spent: int) -> None:
         try:
-            if account.place.network or spent > 1_000_000:
+            if account.place.network or spent > _NOTABLE:
                 self.desk.done("close", self.path, spent)
             account = self.desk.live(account)
             account.written += self.moved

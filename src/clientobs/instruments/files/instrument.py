@@ -13,7 +13,6 @@ import io
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from clientobs.config.model import Config
 from clientobs.instruments.files import metadata
 from clientobs.instruments.files.books import Books
 from clientobs.instruments.files.descriptors import Descriptors
@@ -34,6 +33,7 @@ from clientobs.paths.portable import Roots
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from clientobs.config.model import Config
     from clientobs.instruments.registry import Surroundings
 
 __all__ = ["FilesInstrument"]
@@ -145,7 +145,7 @@ class FilesInstrument:
         owners += [(loaded(module), name) for module, name in _KEEP_OPEN]
         for owner, name in owners:
             if owner is not None and getattr(owner, name, None) is original:
-                self._patches.set(owner, name, original, wrapper)
+                self._patches.replace(owner, name, original, wrapper)
 
     def _patch_names(self, desk: Desk) -> None:
         descriptors = Descriptors(desk, self._patches)
@@ -167,12 +167,12 @@ class FilesInstrument:
     def _patch_name(self, name: str, make: Callable[[Any], Any]) -> None:
         original = getattr(os, name)
         wrapper = in_place_of(make(original), original, "os")
-        self._patches.set(os, name, original, wrapper)
+        self._patches.replace(os, name, original, wrapper)
         for members in _SUPPORTS:
             self._patches.join(getattr(os, members, set()), original, wrapper)
         accessor = getattr(loaded("pathlib"), "_NormalAccessor", None)
         if accessor is not None and accessor.__dict__.get(name) is original:  # Python 3.10
-            self._patches.set(accessor, name, original, wrapper)
+            self._patches.replace(accessor, name, original, wrapper)
 
     def _patch_trees(self, desk: Desk) -> None:
         # shutil decides at its import, by os.supports_*, how rmtree defends itself: the sets are right by now.
@@ -180,9 +180,9 @@ class FilesInstrument:
 
         for name in TREES:
             original = getattr(shutil, name)
-            self._patches.set(shutil, name, original, dressed(wrap_tree(original, name, desk), original))
+            self._patches.replace(shutil, name, original, dressed(wrap_tree(original, name, desk), original))
         copyfile = shutil.copyfile
-        self._patches.set(shutil, "copyfile", copyfile, dressed(wrap_copyfile(copyfile, desk), copyfile))
+        self._patches.replace(shutil, "copyfile", copyfile, dressed(wrap_copyfile(copyfile, desk), copyfile))
 
 
 def _apply(wrap: Callable[..., Any], name: str, desk: Desk, original: Any) -> Any:

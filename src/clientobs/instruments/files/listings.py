@@ -72,7 +72,7 @@ class _Entries:
         finally:
             self._spent += perf_counter_ns() - began
 
-    def __enter__(self) -> _Entries:
+    def __enter__(self) -> _Entries:  # noqa: PYI034  # Self is in typing from 3.11 on
         self._entries.__enter__()
         return self
 

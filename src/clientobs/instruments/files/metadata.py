@@ -91,10 +91,7 @@ def wrap_removal(original: Callable[..., Any], operation: str, desk: Desk) -> Ca
 
 
 def _path_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if args:
-        path = args[0]
-    else:
-        path = kwargs.get("path", kwargs.get("src", "."))
+    path = args[0] if args else kwargs.get("path", kwargs.get("src", "."))
     # Below an open folder (dir_fd) the name says nothing of the mount; a descriptor has no name.
     below_descriptor = kwargs.get("dir_fd") is not None or kwargs.get("src_dir_fd") is not None
     return "" if type(path) is int or (below_descriptor and not _absolute(path)) else path

@@ -46,11 +46,11 @@ def _why_missing(
 ) -> str | None:
     mount = mounts.locate(path)
     if mount is None:
-        if platform == "win32":
-            return f"drive {path[:2]} is not mapped"
-        return None
-    if mount.network:
-        return None
+        return f"drive {path[:2]} is not mapped" if platform == "win32" else None
+    return None if mount.network else _why_unmounted(path, list_folder)
+
+
+def _why_unmounted(path: str, list_folder: Callable[[str], Any]) -> str | None:
     try:
         with list_folder(path) as entries:
             if next(entries, None) is not None:

@@ -5,12 +5,15 @@ Importing the base class takes 90 ms, so nothing else imports this module.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+# mypy: not in the __all__ of every release
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
 from clientobs.instruments import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = ["FileIOInstrumentor"]
 

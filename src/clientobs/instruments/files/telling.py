@@ -36,6 +36,8 @@ PROBING: Final = frozenset(
 
 _FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _REFUSED: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
+_SURELY_ANSWERS: Final = 1_000_000_000
+"""Nanoseconds: who took longer to refuse is not asked again."""
 _ASKING: Final = {"stat", "lstat", "access"}
 _GUI: Final = ("PySide6.QtWidgets", "PySide2.QtWidgets", "PyQt6.QtWidgets", "PyQt5.QtWidgets")
 
@@ -92,7 +94,7 @@ class Teller:
             facts[semconv.FILE_TARGET] = self._text.full(second)
         if error.errno in _FULL:
             facts.update(self._room(place, failure.path))
-        elif error.errno in _REFUSED and spent < 1_000_000_000:
+        elif error.errno in _REFUSED and spent < _SURELY_ANSWERS:
             facts.update(self._owner(failure.path, asked=failure.operation in _ASKING))
         self._write(failure.operation, {**facts, **more}, spent, f"{failure.code}: {error.strerror}")
 
