@@ -130,7 +130,8 @@ def environment(endpoint: str) -> Iterator[dict[str, str]]:
             **kept,
             "CLIENTOBS_HOME": str(Path(home, "home")),
             "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
-            "OTEL_METRICS_EXPORTER": "none",
+            # A workstation's setting: in a container, where this may run, exit waits for delivery on purpose.
+            "CLIENTOBS_EXIT_FLUSH": "0",
         }
 
 

@@ -53,16 +53,31 @@ class BareSdk(Contender):
 
 
 class BatchSdk(BareSdk):
-    """The SDK as its documentation sets it up: batch processor and OTLP/HTTP exporter."""
+    """The SDK as its documentation sets it up: three signals, batch processors, OTLP/HTTP exporters."""
 
     def start(self, endpoint: str) -> OpenSpan:
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.sdk._logs import LoggerProvider  # noqa: PLC0415
+        from opentelemetry.sdk._logs.export import BatchLogRecordProcessor  # noqa: PLC0415
+        from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
         opened = super().start(endpoint)
         exporter = OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")
         self.provider.add_span_processor(BatchSpanProcessor(exporter))
+        self.logs = LoggerProvider()
+        self.logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(f"{endpoint}/v1/logs")))
+        self.meters = MeterProvider(
+            [PeriodicExportingMetricReader(OTLPMetricExporter(f"{endpoint}/v1/metrics"))]
+        )
         return opened
+
+    def stop(self) -> None:
+        for provider in (self.provider, self.logs, self.meters):
+            provider.shutdown()
 
 
 class Sentry(Contender):

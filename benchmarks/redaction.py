@@ -8,6 +8,7 @@ length, divided by four times the time. 1.0 is linear, 4.0 quadratic; the progra
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import sys
 import timeit
@@ -126,12 +127,10 @@ def cost_of_fresh(redactor: Redactor, form: str, numbers: Iterator[int], count: 
 
 def growth_of(piece: str) -> tuple[float, float]:
     """Return the microseconds for one length of a repeated piece, and how the time grows with the length."""
-    rules = TextRules(KeyRules())
-    short, long = ((piece * length)[:length] + OPENS_EVERY_RULE for length in (LENGTH, 4 * LENGTH))
-    before, after = (
-        min(timeit.repeat(lambda text=text: rules.scrub(text), number=1, repeat=7)) for text in (short, long)
-    )
-    return before * 1e6, after / (4 * before)
+    scrub = TextRules(KeyRules()).scrub
+    texts = [(piece * length)[:length] + OPENS_EVERY_RULE for length in (LENGTH, 4 * LENGTH)]
+    before, after = (best(functools.partial(scrub, text), 7, 1) / 1e3 for text in texts)
+    return before, after / (4 * before)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def signature(name: str, value: Any) -> str:
     if name == "Runtime":
         return "class Runtime: ...  # returned by init()"
     if isinstance(value, type):
-        return f"class {name}:\n    {declaration('__init__', value.__init__)}"
+        return f"class {name}:\n    {declaration('__init__', vars(value)['__init__'])}"
     return declaration(name, value)
 
 

@@ -1,4 +1,4 @@
-"""Two system calls that keep the GIL, and descriptors that live high.
+"""System calls that keep the GIL, and descriptors that live high.
 
 `os.write` lets go of the GIL and then waits up to a switch interval (5 ms) to get it back from a busy
 thread; the same call through `ctypes.PyDLL` keeps it and takes 1.4 us. What that costs when the disk itself
@@ -17,24 +17,58 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+from functools import partial
 
-__all__ = ["HIGH_DESCRIPTOR", "STAT_BUFFER", "Libc", "identity_length", "libc", "move_high"]
+__all__ = ["HIGH_DESCRIPTOR", "Libc", "Watch", "libc", "move_high"]
 
 HIGH_DESCRIPTOR: Final = 900
 """Ours live at or above this number: hosts close the low ones that they think theirs (os.closerange)."""
 
-STAT_BUFFER: Final = 256
-"""Bytes; struct stat has 144 on Linux and macOS."""
+_STAT_BUFFER: Final = 512
+"""Bytes; struct stat has 144 on Linux and macOS, struct statx 256."""
+
+_AT_EMPTY_PATH: Final = 0x1000
+_STATX_NLINK_INO: Final = 0x104
 
 _libc: Libc | None = None
 _looked = False
 
 
+class Watch(NamedTuple):
+    """A cheap look at whether a descriptor still means the file that it was opened for.
+
+    `look()` returns 0 and fills `buffer`; the file is the same, and not deleted, while `buffer[inode_at]` and
+    `buffer[device_at]` have the bytes `inode` and `device`.
+    """
+
+    look: Callable[[], int]
+    buffer: Any
+    inode_at: slice
+    inode: bytes
+    device_at: slice
+    device: bytes
+
+
 class Libc(NamedTuple):
-    """`write(fd, data, count) -> written or -1` and `fstat(fd, buffer) -> 0 or -1`, both under the GIL."""
+    """`write(fd, data, count) -> written or -1` under the GIL, and what looks at descriptors."""
 
     write: Callable[[int, bytes, int], int]
-    fstat: Callable[[int, Any], int]
+    library: Any
+
+    def watch(self, fd: int, found: os.stat_result) -> Watch | None:
+        """Return a watch over `fd`, which is the file `found`; None where no struct is understood."""
+        from ctypes import create_string_buffer  # noqa: PLC0415  # loaded with the library
+
+        for layout in (_statx_layout, _fstat_layout):
+            buffer = create_string_buffer(_STAT_BUFFER)
+            looking = layout(self.library, fd, buffer)
+            if looking is None or looking.look() != 0:
+                continue
+            raw = buffer.raw
+            watch = looking._replace(inode=raw[looking.inode_at], device=raw[looking.device_at])
+            if _is_understood(watch, found):
+                return watch
+        return None
 
 
 def libc() -> Libc | None:
@@ -54,9 +88,34 @@ def _load() -> Libc | None:
 
         # An instance of our own: others may set argtypes on ctypes.pythonapi's functions.
         library = ctypes.PyDLL(None)
-        return Libc(library.write, _fstat_of(library))
+        return Libc(library.write, library)
     except (ImportError, OSError, AttributeError):
         return None
+
+
+def _statx_layout(library: Any, fd: int, buffer: Any) -> Watch | None:
+    """Look by statx without the times: since Linux 6.13 a write after somebody saw them costs 1 us more.
+
+    struct statx: links at 16, owner, group, mode, inode at 32; device at 136.
+    """
+    if sys.platform != "linux" or not hasattr(library, "statx"):
+        return None
+    look = partial(library.statx, fd, b"", _AT_EMPTY_PATH, _STATX_NLINK_INO, buffer)
+    return Watch(look, buffer, slice(16, 40), b"", slice(136, 144), b"")
+
+
+def _fstat_layout(library: Any, fd: int, buffer: Any) -> Watch | None:
+    """Look by fstat: device and inode first in struct stat on 64-bit Linux, then links (or mode and links).
+
+    macOS: device, mode, links, inode in 16 bytes.
+    """
+    inode_at = slice(4, 16) if sys.platform == "darwin" else slice(8, 24)
+    device_at = slice(0, 4) if sys.platform == "darwin" else slice(0, 8)
+    try:
+        look = partial(_fstat_of(library), fd, buffer)
+    except AttributeError:
+        return None
+    return Watch(look, buffer, inode_at, b"", device_at, b"")
 
 
 def _fstat_of(library: Any) -> Callable[[int, Any], int]:
@@ -65,24 +124,26 @@ def _fstat_of(library: Any) -> Callable[[int, Any], int]:
     if hasattr(library, "fstat"):
         return library.fstat  # type: ignore[no-any-return]  # a ctypes function pointer
     # glibc before 2.33 (CentOS 7, Rocky 8) has fstat inline only, over this versioned function.
-    versioned = library["__fxstat"]
-    version = 1 if os.uname().machine == "x86_64" else 0
-    return lambda fd, buffer: versioned(version, fd, buffer)
+    return partial(library["__fxstat"], 1 if os.uname().machine == "x86_64" else 0)
 
 
-def identity_length(raw: bytes, known: os.stat_result) -> int:
-    """Return how many leading bytes of a raw struct stat tell a file and its link count; 0 for none.
-
-    They are device and inode, and where the layout is known also the number of links (and the mode): that
-    a file was deleted then shows in the same comparison as that the descriptor is another's.
-    """
-    device, inode, links, mode = known.st_dev, known.st_ino, known.st_nlink, known.st_mode
+def _is_understood(watch: Watch, found: os.stat_result) -> bool:
+    """Check that the bytes taken for inode, links and device are those that os.fstat tells."""
+    inode, links, device = found.st_ino, found.st_nlink, found.st_dev
     if sys.platform == "darwin":
-        return 16 if raw[:16] == struct.pack("=iHHQ", device, mode, links, inode) else 0
-    if raw[:16] != struct.pack("=QQ", device, inode):
-        return 0
-    with_links = (struct.pack("=Q", links), struct.pack("=II", mode, links))  # x86-64, other 64-bit Linux
-    return 24 if raw[16:24] in with_links else 16
+        expected = [(struct.pack("=HHQ", found.st_mode, links, inode), struct.pack("=I", device))]
+    else:
+        head = struct.pack("=IIIHxxQ", links, found.st_uid, found.st_gid, found.st_mode, inode)
+        numbers = struct.pack("=II", os.major(device), os.minor(device))
+        expected = [
+            (head, numbers),
+            (struct.pack("=QQ", inode, links), struct.pack("=Q", device)),  # x86-64
+            (
+                struct.pack("=QII", inode, found.st_mode, links),
+                struct.pack("=Q", device),
+            ),  # other 64-bit Linux
+        ]
+    return (watch.inode, watch.device) in expected
 
 
 def move_high(fd: int) -> int:

@@ -119,6 +119,15 @@ SESSION_STATUS: Final = _attribute(
 )
 SESSION_EVIDENCE: Final = _attribute("session.evidence", OWN, "What the status rests on, in a few words.")
 SESSION_DURATION: Final = _attribute("session.duration", OWN, "How long it ran, in seconds.")
+SESSION_ENVIRONMENT_ID: Final = _attribute(
+    "session.environment.id", OWN, "Content of the recorded environment: the same id, the same variables."
+)
+SESSION_ENVIRONMENT: Final = _event(
+    "session.environment",
+    OWN,
+    "The allow-listed environment, or the id under which it was sent before.",
+    INDIRECT,
+)
 SESSION_START: Final = _event("session.start", DEV, "A host started.")
 SESSION_END: Final = _event("session.end", DEV, "A host ended; session.status says how.")
 

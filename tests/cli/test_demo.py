@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from clientobs.journal.format import Kind
+from support.otlp_receiver import OtlpReceiver
 from support.readback import seen
 
 
@@ -90,3 +91,19 @@ def test_switched_off_it_says_so() -> None:
     done = demo(CLIENTOBS_DISABLED="1")
     assert done.returncode == 2
     assert "CLIENTOBS_DISABLED" in done.stderr
+
+
+def test_with_an_endpoint_the_same_traces_arrive_there(drains: Path) -> None:
+    with OtlpReceiver() as receiver:
+        done = demo("--json", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.base)
+        document = json.loads(done.stdout)
+        assert document["delivered"] is True, done.stderr
+        spans, logs = receiver.spans(), receiver.logs()
+    arrived = {span.record.span_id.hex() for span in spans}
+    assert arrived == {f"{span.span_id:016x}" for span in seen(drains).spans}
+    assert {span.record.trace_id.hex() for span in spans} == {
+        publish["trace_id"] for publish in document["publishes"]
+    }
+    shots = {span.attributes["production.shot"] for span in spans}
+    assert shots == {"sh0040", "sh0050"}
+    assert any("libfdk_aac" in str(log.attributes.get("exception.message")) for log in logs)

@@ -209,6 +209,7 @@ def test_following_on_a_pipe_prints_a_line_a_trace(home: Path) -> None:
 
 @terminal_only
 def test_following_on_a_terminal_draws_what_is_open(home: Path) -> None:
+    # The terminal has no size, as one has that nobody looks at: 0 rows must not crop everything away.
     run = Recorder(home)
     run.start(span_record(1, "rendering now", took=None))
     import pty  # noqa: PLC0415  # POSIX only

@@ -142,6 +142,7 @@ def test_escape_sequences_in_names_values_and_bodies_do_not_reach_the_terminal()
     story.context = {"production.shot": evil}
     span = story.span(evil, attributes={evil: evil, "error.type": evil}, status=2, message=evil)
     story.log(evil + "\nline", span=span, attributes={"exception.type": evil, "exception.stacktrace": evil})
+    story.span("short", parent=span, attributes={evil: evil})
     trace = story.book.trace(TRACE)
     for everything in (False, True):
         view = View(now_ns=NOW, everything=everything)

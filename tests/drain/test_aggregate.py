@@ -22,7 +22,7 @@ def gauge(name: str, value: float, time_ns: int) -> tuple[Any, ...]:
 
 
 def histogram(counts: tuple[int, ...], bounds: tuple[float, ...] = (1.0, 2.0)) -> tuple[Any, ...]:
-    point = ({}, (sum(counts), 3.5, 0.5, 4.0, bounds, counts), 5, 9, ())
+    point: tuple[Any, ...] = ({}, (sum(counts), 3.5, 0.5, 4.0, bounds, counts), 5, 9, ())
     return (0, "seconds", "s", "", "histogram", False, (point,))
 
 
@@ -54,7 +54,7 @@ def test_deltas_of_all_runs_become_one_running_total(machine: Aggregator) -> Non
 
 def test_one_tool_and_one_scope_do_not_add_to_another(machine: Aggregator) -> None:
     scope = ContextRecord(1, "scope", {"name": "clientobs.files", "version": "1"})
-    entry = (1, "frames", "1", "", "sum", True, (({}, 1, 5, 9, ()),))
+    entry: tuple[Any, ...] = (1, "frames", "1", "", "sum", True, (({}, 1, 5, 9, ()),))
     machine.add("a", RESOURCE, (counter("frames", 1), entry), {1: scope})
     machine.add("a", {"service.name": "publish"}, (counter("frames", 1),), {})
     exports, _ = machine.collect(100)
@@ -80,6 +80,14 @@ def test_a_dead_run_holds_nothing_in_an_up_down_counter(machine: Aggregator) -> 
     machine.forget("a")
     exports, _ = machine.collect(100)
     assert values(exports) == {"open": [3]}
+
+
+def test_runs_that_died_unseen_are_taken_out_by_the_next_drain(machine: Aggregator) -> None:
+    for run in ("alive", "dead", "dead too"):
+        machine.add(run, RESOURCE, (counter("open", 1, monotonic=False), counter("frames", 1)), {})
+    machine.forget_all_but(["alive"])
+    exports, _ = machine.collect(100)
+    assert values(exports) == {"open": [1], "frames": [3]}
 
 
 def test_the_newest_gauge_wins_whatever_the_order_of_arrival(machine: Aggregator) -> None:

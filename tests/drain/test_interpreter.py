@@ -55,7 +55,7 @@ def accepted(
 def test_a_host_application_is_refused_by_name_even_when_configured(tmp_path: Path, name: str) -> None:
     path = interpreter(tmp_path / name)
     assert judge(path) is not None
-    assert judge(path, configured=True) is not None or name == "UnrealEditor"
+    assert judge(path, configured=True) is not None
     assert path not in accepted(tmp_path, here(tmp_path, path))
 
 
@@ -64,6 +64,16 @@ def test_a_host_application_is_refused_by_name_even_when_configured(tmp_path: Pa
 )
 def test_what_is_called_like_an_interpreter_may_be_tried(tmp_path: Path, name: str) -> None:
     assert judge(interpreter(tmp_path / name)) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["modo", "studio-launcher", "python-config", "ipython3", "python3.11.exe.bak"]
+)
+def test_what_is_called_otherwise_is_refused_unless_configured(tmp_path: Path, name: str) -> None:
+    path = interpreter(tmp_path / name)
+    assert "not called like" in (judge(path) or "")
+    assert path not in accepted(tmp_path, here(tmp_path, path))
+    assert judge(path, configured=True) is None
 
 
 def test_a_link_to_a_host_application_is_refused_whatever_its_name(tmp_path: Path) -> None:

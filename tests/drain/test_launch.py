@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 from clientobs._guarded import faults
 from clientobs.config.model import Config, DeliveryConfig, DrainConfig, EndpointConfig
+from clientobs.drain import launch_linux
 from clientobs.drain.interpreter import Surroundings
 from clientobs.drain.launch import (
     AlreadyRunning,
@@ -62,11 +64,16 @@ def test_captured_output_ends_with_the_host_though_the_drain_lives_on(site: Site
     assert is_alive(site.drain()["pid"])
 
 
-def test_the_drain_inherits_no_descriptor_terminal_signal_or_folder(site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["libc chain", "shell"])
+def test_the_drain_inherits_no_descriptor_terminal_signal_or_folder(
+    site: Site, tmp_path: Path, way: str
+) -> None:
     secret = tmp_path / "scene.ma"
     secret.write_text("scene")
     site.run(f"""
 import signal
+from clientobs.drain import launch_linux
+launch_linux.available = lambda: {way == "libc chain"} and {launch_linux.available()}
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGTERM])
@@ -267,14 +274,15 @@ def test_an_interpreter_that_says_nothing_is_not_the_first_of_the_next_launch(tm
     silent.chmod(0o755)
     config = Config(delivery=CONFIG.delivery, drain=DrainConfig(python=str(silent)))
     recorder = Recorder()
-    for minute in range(2):
+    minutes = iter((1e9, 1e9 + 60.0))
+    for _ in range(2):
         ensure_drain(
             config,
             home_at(tmp_path),
             "d1",
             {"PATH": ""},
             launcher=recorder,
-            now=lambda minute=minute: 1e9 + 60 * minute,
+            now=functools.partial(next, minutes),
         )
     first, second = (path for path, *_ in recorder.calls)
     assert first == str(silent)

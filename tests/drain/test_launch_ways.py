@@ -101,6 +101,22 @@ os.rename('got.part', 'got')
 
 
 @linux
+def test_the_program_has_no_descriptor_of_the_host_from_its_first_instruction(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    try:
+        launch_linux.launch(
+            "/bin/sh", ["sh", "-c", "ls -l /proc/$$/fd > list; mv list fds"], [], str(tmp_path)
+        )
+    finally:
+        os.close(read)
+        os.close(write)
+    until((tmp_path / "fds").exists)
+    assert "pipe" not in (tmp_path / "fds").read_text()
+    assert (tmp_path / "fds").read_text().count("/dev/null") >= 2
+
+
+@linux
 def test_a_program_that_cannot_be_executed_is_an_error_in_the_host(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="could not be executed"):
         launch_linux.launch(str(tmp_path / "missing"), ["missing"], [], "/")

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clientobs.drain.batch import Item
 from clientobs.drain.evidence import Evidence
 from clientobs.drain.recover import RunEnd
 from clientobs.journal.format import Kind, encode_payload
 from clientobs.journal.reader import Frame
 from clientobs.journal.records import Header, LogRecord, SpanRecord
+
+if TYPE_CHECKING:
+    from clientobs.drain.batch import Item
 
 SECOND = 10**9
 WALL = 1_700_000_000 * SECOND
@@ -43,7 +45,7 @@ class Run:
 
     def finish(self, span: int, mono_s: float) -> None:
         tail = (WALL, 0, "", (), (0, 0, 0))
-        head = (1, span, 0, f"span-{span}", 0, 1, "", 0, 0, WALL, 0, {}, ())
+        head: tuple[Any, ...] = (1, span, 0, f"span-{span}", 0, 1, "", 0, 0, WALL, 0, {}, ())
         self.frame(Kind.SPAN_ENDED, (*head, *tail), mono_s)
 
     def log(self, mono_s: float, event: str = "") -> None:

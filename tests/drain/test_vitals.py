@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from clientobs._guarded import Faults
 from clientobs._loss import LossLedger
 from clientobs.drain.aggregate import Aggregator
 from clientobs.drain.vitals import MACHINE, Vitals
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+    from clientobs._guarded import Faults
 
 
 def totals(machine: Aggregator) -> dict[str, dict[str, Any]]:

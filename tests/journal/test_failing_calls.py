@@ -30,7 +30,7 @@ class FaultyCalls:
     def __init__(self, fault: int | str, nth: int, length: int) -> None:
         self.fault = fault
         self._failing = range(nth, nth + length)
-        self._count = 0
+        self.count = 0
         self.on = True
 
     def __getattr__(self, name: str) -> Any:
@@ -40,8 +40,8 @@ class FaultyCalls:
         return lambda *arguments, **options: self.call(name, real, *arguments, **options)
 
     def call(self, name: str, real: Any, *arguments: Any, **options: Any) -> Any:
-        self._count += 1
-        if not self.on or self._count not in self._failing:
+        self.count += 1
+        if not self.on or self.count not in self._failing:
             return real(*arguments, **options)
         if self.fault != SHORT:
             assert isinstance(self.fault, int)
@@ -74,7 +74,7 @@ def test_a_failing_call_loses_at_most_what_is_counted(
             for module in (directory, home, lock, segment):
                 patch.setattr(module, "os", calls)
             if libc is not None:
-                patch.setattr(_libc, "_libc", _libc.Libc(calls.write, libc.fstat))
+                patch.setattr(_libc, "_libc", _libc.Libc(calls.write, libc.library))
             before = sum(loss.totals().values())
             journal = make_journal(place, loss=loss, mono=time, segment_bytes=16 << 10)
             payloads = [b"%d-%d " % (nth, number) + bytes(4000) for number in range(RECORDS)]
@@ -90,3 +90,26 @@ def test_a_failing_call_loses_at_most_what_is_counted(
         assert sorted(found) == sorted([*landed, after])
         assert lost == len(payloads) - len(landed)
     assert {run.state for run in list_runs(place)} == {"closed"}
+
+
+@pytest.mark.parametrize(("fault", "reason"), [(errno.ENOSPC, "disk-full"), (errno.EIO, "io")])
+def test_a_lane_that_has_no_room_rests_for_half_a_minute_and_the_other_goes_on(
+    place: Home, loss: LossLedger, monkeypatch: pytest.MonkeyPatch, fault: int, reason: str
+) -> None:
+    """A thousand records a second against a full disk must not be a thousand attempts."""
+    time = FakeTime()
+    journal = make_journal(place, loss=loss, mono=time)
+    assert journal.append(Kind.LOG, b"vital", "vital")
+    calls = FaultyCalls(fault, 1, 10**6)
+    with monkeypatch.context() as patch:
+        patch.setattr(segment, "os", calls)
+        assert not any(journal.append(Kind.LOG, b"bulk") for _ in range(500))
+        assert calls.count < 5
+        time.forward(29)
+        assert not journal.append(Kind.LOG, b"bulk")
+    assert journal.stats()["paused"] == {"bulk": reason}
+    assert not journal.append(Kind.LOG, b"bulk")
+    assert journal.append(Kind.LOG, b"vital", "vital")
+    time.forward(2)
+    assert journal.append(Kind.LOG, b"bulk")
+    assert loss.totals() == {reason: 502}

@@ -97,7 +97,7 @@ def test_without_the_identity_check_the_scene_would_be_hit(
     with (tmp_path / "scene").open("wb") as scene:
         os.dup2(scene.fileno(), segment._fd)
     if way == "under the GIL":
-        segment._fstat = lambda fd, buffer: 0  # type: ignore[attr-defined]
+        segment._look = lambda: 0  # type: ignore[attr-defined]
     else:
         monkeypatch.setattr(Segment, "_is_ours", lambda self: True)
     journal.append(Kind.LOG, b"after")

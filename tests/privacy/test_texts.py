@@ -7,10 +7,10 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.planted import FORMS, INNOCENT_WORDS, innocent_texts, leaks, plain_secrets, secrets, tokens
 
 from clientobs.privacy.keys import HINTS, MARKER, KeyRules
 from clientobs.privacy.texts import TextRules, may_hold_secret
+from support.planted import FORMS, INNOCENT_WORDS, innocent_texts, leaks, plain_secrets, secrets, tokens
 
 RULES = TextRules(KeyRules())
 
@@ -76,6 +76,8 @@ def test_any_mixture_of_signs_is_cleaned_to_something_stable(text: str) -> None:
         ("Cookie: a=b; c=d\nnext line", "Cookie: [redacted]\nnext line"),
         ("tool --password x --frames 1-10", "tool --password [redacted] --frames 1-10"),
         ("<password>two words</password>", "<password>[redacted]</password>"),
+        ("password='abc'defghij ok", "password='[redacted] ok"),
+        ('password=abc"defghij ok', "password=[redacted] ok"),
         ("password: it's fine", "password: [redacted] fine"),
     ],
 )

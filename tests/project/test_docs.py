@@ -142,6 +142,6 @@ def test_every_page_is_reached_from_the_index() -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="argparse and inspect word their output anew in 3.13")
 def test_the_reference_is_up_to_date() -> None:
-    command = [sys.executable, ROOT / "docs" / "generate.py", "--check"]
+    command = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"run python docs/generate.py with Python 3.13: {done.stdout}{done.stderr}"

@@ -68,6 +68,24 @@ def test_one_context_is_written_once_a_segment(runtime: Runtime, home: Path) -> 
     assert text.count(b"production.shot") == 1
 
 
+def test_a_context_that_comes_back_after_thousands_of_others_is_still_known(
+    runtime: Runtime, home: Path
+) -> None:
+    with clientobs.span("first"):
+        pass
+    assert runtime.journal is not None
+    for frame in range(5000):
+        with clientobs.context(frame=frame):
+            clientobs.event("rendered")
+        if frame % 1000 == 999:
+            runtime.journal._lanes.current.update({"bulk": None, "vital": None})  # as after a rotation
+            runtime.journal.enforce_quota()
+    with clientobs.span("last"):
+        pass
+    assert seen(home).context_of("last") == seen(home).context_of("first")
+    assert "context" not in runtime.loss.totals()
+
+
 def test_the_carrier_names_trace_and_production_and_nothing_goes_into_otel_baggage(
     runtime: Runtime, home: Path
 ) -> None:

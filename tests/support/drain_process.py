@@ -15,19 +15,31 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clientobs.drain import machine, run_tail
 from clientobs.drain.courier import Courier
 from support.drains import DESTINATION, config_for, drain_once, make_service, running
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def drain_environment() -> dict[str, str]:
+    """Return an environment in which a child finds this project and its test support."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
 
 
 class DrainProcess:
     """A drain that stays until it is stopped."""
 
-    def __init__(self, home: Path, base: str, destination: str = DESTINATION) -> None:
+    def __init__(
+        self, home: Path, base: str, destination: str = DESTINATION, adopt: str | None = None
+    ) -> None:
+        adopting = [] if adopt is None else ["--adopt", adopt]
         self.process = subprocess.Popen(
             [
                 sys.executable,
@@ -38,9 +50,10 @@ class DrainProcess:
                 "--stay",
                 "--destination",
                 destination,
+                *adopting,
             ],
             stdin=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])},
+            env=drain_environment(),
         )
 
     def stop(self) -> None:
@@ -54,7 +67,7 @@ def run_drain(home: Path, base: str, *arguments: str, timeout: float = 30) -> in
     """Run the program below, and return how it ended (negative: by a signal)."""
     return subprocess.run(
         [sys.executable, "-m", "support.drain_process", str(home), base, *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])},
+        env=drain_environment(),
         timeout=timeout,
         check=False,
     ).returncode
@@ -70,19 +83,19 @@ def _die_at(step: str, at_batch: int, only: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     _around_send(die_if, only)
-    append, write = run_tail.append_acks, machine.write_books
+    _before_dying(run_tail, "append_acks", lambda *_: die_if("acked"))
+    _before_dying(machine, "write_books", lambda _, books: die_if("booked") if books.marks else None)
 
-    def append_acks(*arguments: Any) -> None:
-        append(*arguments)
-        die_if("acked")
 
-    def write_books(path: str, books: Any) -> None:
-        write(path, books)
-        if books.marks:
-            die_if("booked")
+def _before_dying(module: ModuleType, name: str, then: Callable[..., object]) -> None:
+    """Let `then` follow each call of a module's function, with the same arguments."""
+    function = getattr(module, name)
 
-    run_tail.append_acks = append_acks
-    machine.write_books = write_books
+    def call(*arguments: Any) -> None:
+        function(*arguments)
+        then(*arguments)
+
+    setattr(module, name, call)
 
 
 def _around_send(die_if: Any, only: str) -> None:
@@ -105,6 +118,7 @@ def main() -> int:
     parser.add_argument("home", type=Path)
     parser.add_argument("base")
     parser.add_argument("--destination", default=DESTINATION)
+    parser.add_argument("--adopt", action="append", default=[])
     parser.add_argument("--kill-at", default="")
     parser.add_argument("--at-batch", type=int, default=1)
     parser.add_argument("--only", default="", help="count batches of this signal alone")
@@ -114,7 +128,7 @@ def main() -> int:
         _die_at(options.kill_at, options.at_batch, options.only)
     config = config_for(options.base)
     if options.stay:
-        with running(make_service(options.home, config, options.destination)):
+        with running(make_service(options.home, config, options.destination, adopt=options.adopt)):
             sys.stdin.read()
         return 0
     return 0 if drain_once(options.home, config, options.destination) else 1

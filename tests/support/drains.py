@@ -1,4 +1,4 @@
-"""Drains for tests: in this process, where a test steps through, or as a process of their own, to be killed."""
+"""Drains for tests, in this process; drain_process.py has those that are killed."""
 
 from __future__ import annotations
 
@@ -22,14 +22,21 @@ DESTINATION = "d" * 32
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def config_for(base: str, *, token: str = "", signals: str = "traces logs metrics") -> Config:
+def config_for(
+    base: str, *, token: str = "", signals: str = "traces logs metrics", bulk_bytes: int = 256 << 20
+) -> Config:
     """Return a configuration that delivers to a receiver, and is not moved by a nearly full disk."""
     headers = (("authorization", token),) if token else ()
-    endpoints = {
-        signal: EndpointConfig(url=f"{base}/v1/{signal}", headers=headers, timeout=2.0)
-        for signal in signals.split()
-    }
-    return Config(delivery=DeliveryConfig(**endpoints), journal=JournalConfig(free_floor_bytes=0))
+    traces, logs, metrics = (
+        EndpointConfig(url=f"{base}/v1/{signal}", headers=headers, timeout=2.0)
+        if signal in signals.split()
+        else None
+        for signal in ("traces", "logs", "metrics")
+    )
+    return Config(
+        delivery=DeliveryConfig(traces=traces, logs=logs, metrics=metrics),
+        journal=JournalConfig(free_floor_bytes=0, bulk_bytes=bulk_bytes),
+    )
 
 
 def make_service(home: Path, config: Config, destination: str = DESTINATION, **options: Any) -> Service:
@@ -63,10 +70,12 @@ def running(service: Service) -> Iterator[Service]:
         assert not thread.is_alive()
 
 
-def drain_once(home: Path, config: Config, destination: str = DESTINATION, **options: Any) -> bool:
+def drain_once(
+    home: Path, config: Config, destination: str = DESTINATION, *, timeout: float = 20, **options: Any
+) -> bool:
     """Deliver what is there, and leave."""
     service = make_service(home, config, destination, **options)
     try:
-        return service.once(timeout=20)
+        return service.once(timeout)
     finally:
         service.close()

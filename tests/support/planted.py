@@ -55,6 +55,7 @@ FORMS = (
     "os.environ['KITSU_PWD'] = '{}'",
     "Server=db;Uid=sa;Pwd={};Timeout=3",
     "api key: {}",
+    "invalid password: {}",
     "refreshToken => {}",
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
     "-----BEGIN OPENSSH PRIVATE KEY-----\n{}",
@@ -63,7 +64,16 @@ FORMS = (
 INNOCENT_WORDS = (
     *("keyframe", "keyer", "key", "keys", "session", "author", "passes", "pass", "token_ring.ma", "monkey"),
     *("hotkey", "passport", "render pass", "compass", "bypass", "beauty_pass", "shape_key", "tokenizer"),
-    *("secretary", "authored", "authority", "basic animation", "bearer of the ring", "cookieCutter", "sign"),
+    *(
+        "secretary",
+        "authored",
+        "authority",
+        "basic animation",
+        "bearer of the ring",
+        "Bearer authentication",
+        "cookieCutter",
+        "sign",
+    ),
     *(
         "signature",
         "design",

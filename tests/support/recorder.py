@@ -115,7 +115,11 @@ class Host:
                 "telemetry.distro.name": "clientobs",
             },
         )
-        config = JournalConfig(segment_bytes=options.get("segment_bytes", 1 << 20), free_floor_bytes=0)
+        config = JournalConfig(
+            segment_bytes=options.get("segment_bytes", 1 << 20),
+            bulk_bytes=options.get("bulk_bytes", 256 << 20),
+            free_floor_bytes=0,
+        )
         home = prepare(options["home"], uid=os.getuid() if os.name == "posix" else None)
         self.journal = Journal(home, identity, config=config, clock=self.clock, loss=self.loss)
         self.context = self.journal.context_number(

@@ -42,6 +42,15 @@ def test_a_start_that_was_carried_over_is_no_second_span() -> None:
     assert span.duration_ns(0) == 5 * MS
 
 
+def test_a_start_that_is_read_after_the_end_does_not_open_the_span_again() -> None:
+    book = TraceBook()
+    book.add_span(RUN, span_record(7, took=5), ended=True, context={})
+    book.add_span(RUN, span_record(7, took=None, attributes={"frame": 1001}), ended=False, context={})
+    (span,) = book.trace(TRACE).walk()
+    assert span.ended
+    assert not book.is_broken(TRACE)
+
+
 def test_of_two_starts_the_one_with_more_attributes_counts_in_whatever_order() -> None:
     fuller = span_record(7, took=None, attributes={"frame": 1001})
     for order in ([fuller, span_record(7, took=None)], [span_record(7, took=None), fuller]):

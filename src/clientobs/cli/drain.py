@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
-import threading
 from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import faults
@@ -18,16 +16,17 @@ from clientobs.cli.screen import Screen, open_screen
 from clientobs.cli.text import number, size, visible
 from clientobs.config.destination import destination_key
 from clientobs.config.resolve import resolve
-from clientobs.drain import __main__ as drain
-from clientobs.drain.life import Place, Reason
-from clientobs.drain.lock import look
+from clientobs.drain.__main__ import end_by_signal
+from clientobs.drain.assembly import life_of
+from clientobs.drain.life import Reason
+from clientobs.drain.lock import file_of, look
 from clientobs.drain.state import DrainState, read_state, state_path
 from clientobs.errors import JournalError
 from clientobs.runtime.checks.home import choose
 
 if TYPE_CHECKING:
     from clientobs.cli.main import Invocation
-    from clientobs.journal.home import Home
+    from clientobs.drain.life import Reason
 
 __all__ = ["run"]
 
@@ -37,11 +36,12 @@ _ENDED_WELL: Final[frozenset[Reason]] = frozenset({"idle", "asked", "stopped", "
 _REASONS: Final[dict[Reason, str]] = {
     "idle": "nothing was left to do",
     "asked": "a newer version took over",
-    "stopped": "told to end, or the time was over",
+    "stopped": "told to end",
     "done": "all that could be delivered was delivered",
     "lost": "the journal's folder or the drain's lock went away",
     "faults": "too many faults in a row",
     "held": "another drain delivers there already",
+    "undelivered": "not all could be delivered in time",
 }
 
 
@@ -72,39 +72,29 @@ def run(invocation: Invocation) -> int:
         tried = "; ".join(f"{path}: {why}" for path, why in refused)
         raise JournalError(f"there is no journal to drain ({tried})")
     key = destination_key(config.delivery, home.secret)
-    place = Place(home=home.path, destination=key, steward="ops")
-    stop = _stop_on_signals()
+    life = life_of(config, home, key, idle_seconds=math.inf, steward="ops")
     if options.once:
-        # An endpoint that is away would keep a farm's last step waiting for ever.
-        timer = threading.Timer(options.timeout, stop.set)
-        timer.daemon = True
-        timer.start()
-    reason = drain.run(config, place, stop=stop, idle_seconds=math.inf, once=options.once)
+        # Bounded: an endpoint that is away must not keep a farm's last step waiting for ever.
+        reason = life.once(options.timeout)
+    else:
+        end_by_signal(life)
+        reason = life.run()
     state = read_state(state_path(home.path, key))
     if options.json:
         screen.json(_document(reason, state))
     else:
-        _tell(screen, reason, state, home, place)
-    left = options.once and state is not None and state.queue_records > 0
-    return DONE if reason in _ENDED_WELL and not left else WRONG
+        _tell(screen, reason, state, home.path, key)
+    return DONE if reason in _ENDED_WELL else WRONG
 
 
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda _number, _frame: stop.set())
-    return stop
-
-
-def _tell(screen: Screen, reason: Reason, state: DrainState | None, home: Home, place: Place) -> None:
+def _tell(screen: Screen, reason: Reason, state: DrainState | None, home: str, key: str) -> None:
     well = reason in _ENDED_WELL
     mark = ("✓ ", "ok") if well else ("✗ ", "failed")
     words = _REASONS[reason]
     if reason == "held":
-        holder = look(place.file("lock"))
+        holder = look(file_of(home, key, "lock"))
         words += f" (pid {holder.pid})" if holder is not None else ""
-    screen.line(mark, (words, "" if well else "error"), (f"   {visible(home.path)}", "dim"))
+    screen.line(mark, (words, "" if well else "error"), (f"   {visible(home)}", "dim"))
     if state is not None:
         taken = sum(each.delivered for each in state.signals.values())
         waiting = f"{number(state.queue_records, 'record')} left, {size(state.queue_bytes)}"
@@ -112,8 +102,8 @@ def _tell(screen: Screen, reason: Reason, state: DrainState | None, home: Home, 
         for name, each in state.signals.items():
             if each.reason:
                 screen.line((f"  {visible(str(name))}: {visible(each.reason)}", "warn"))
-    for place_name, message in faults.messages().items():
-        screen.line((f"  {place_name}: {visible(message)}", "warn"))
+    for place, message in faults.messages().items():
+        screen.line((f"  {place}: {visible(message)}", "warn"))
 
 
 def _document(reason: Reason, state: DrainState | None) -> dict[str, object]:

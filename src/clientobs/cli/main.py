@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from dataclasses import dataclass
@@ -94,9 +95,9 @@ def _dispatch(given: list[str]) -> int:
     name = given[0] if given else "--help"
     if name in COMMANDS:
         module = cast("Command", importlib.import_module(COMMANDS[name][0]))
-        return module.run(
-            Invocation(arguments=given[1:], environ=current(), stdout=sys.stdout, stderr=sys.stderr)
-        )
+        # None under pythonw, which runs the drain as a scheduled task: there nobody reads anything.
+        stdout, stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
+        return module.run(Invocation(arguments=given[1:], environ=current(), stdout=stdout, stderr=stderr))
     parser = _parser()
     if not name.startswith("-"):
         parser.error(f"there is no command {name!r}{did_you_mean(name, COMMANDS)}")

@@ -37,6 +37,7 @@ Line: TypeAlias = list[Piece]
 
 PIPE_WIDTH: Final = 100
 _WIDEST: Final = 160
+_ROWS: Final = 24
 STYLES: Final = {
     "": "",
     "dim": "dim",
@@ -133,7 +134,9 @@ def open_screen(stream: TextIO, environ: Mapping[str, str]) -> Screen:
     dumb = environ.get("TERM", "") in {"dumb", "unknown"}
     if not (terminal and not dumb) and not environ.get("FORCE_COLOR"):
         return Screen(stream, console=None, width=PIPE_WIDTH, terminal=terminal)
-    width = min(shutil.get_terminal_size((PIPE_WIDTH, 24)).columns, _WIDEST)
+    # A terminal that has no size yet says 0 (which Python 3.10 hands on), and all would be cropped away.
+    columns, rows = shutil.get_terminal_size()
+    width = min(columns or PIPE_WIDTH, _WIDEST)
     try:
         from rich.console import Console  # noqa: PLC0415  # see the docstring
     except ImportError:
@@ -144,6 +147,7 @@ def open_screen(stream: TextIO, environ: Mapping[str, str]) -> Screen:
         markup=False,
         emoji=False,
         width=width,
+        height=rows or _ROWS,
         force_terminal=True,
         no_color=bool(environ.get("NO_COLOR")) or None,
     )

@@ -48,11 +48,7 @@ def run(invocation: Invocation) -> int:
     if options.follow:
         return follow(recordings, screen, everything=options.all, as_json=options.json, failed=options.failed)
     count = options.number or (_LISTED if options.list or options.id else 1)
-    if options.id:
-        traces = by_id(recordings, options.id)
-    else:
-        traces = last_traces(recordings, count, failed=options.failed)
-    traces = [trace for trace in traces if not options.failed or trace.state != "ok"]
+    traces = _wanted(recordings, options, count)
     traces.sort(key=lambda trace: trace.start_ns)
     shown = traces[-count:]
     if options.json:
@@ -65,6 +61,12 @@ def run(invocation: Invocation) -> int:
     if not options.json:
         _remarks(recordings, screen, len(traces) - len(shown))
     return _nothing(invocation, options.id, failed=options.failed) if not shown else DONE
+
+
+def _wanted(recordings: Recordings, options: argparse.Namespace, count: int) -> list[Trace]:
+    if not options.id:
+        return last_traces(recordings, count, failed=options.failed)
+    return [trace for trace in by_id(recordings, options.id) if not options.failed or trace.state != "ok"]
 
 
 def show_trace(trace: Trace, screen: Screen, *, everything: bool = False) -> None:

@@ -33,7 +33,7 @@ from clientobs.semconv import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from clientobs._loss import LossLedger
     from clientobs.journal.records import Attributes, ContextRecord
@@ -196,6 +196,12 @@ class Aggregator:
             for line in metric.series.values():
                 if line.series.forget(run):
                     line.revision = self._revision
+
+    def forget_all_but(self, runs: Iterable[str]) -> None:
+        """Take out what all other runs held at the moment."""
+        lines = [line for metric in self._metrics.values() for line in metric.series.values()]
+        for run in {run for line in lines for run in line.series.holders()} - set(runs):
+            self.forget(run)
 
     def collect(self, now_ns: int, *, full: bool = False) -> tuple[list[Export], int]:
         """Return the totals that changed since the last confirmed ones (`full`: all), and their mark."""

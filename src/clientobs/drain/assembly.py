@@ -15,6 +15,7 @@ from clientobs.drain.lock import drain_folder
 from clientobs.drain.poison import PoisonShelf
 from clientobs.drain.registry import Registry
 from clientobs.drain.service import Service
+from clientobs.journal.runs import header_of, list_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from clientobs.config.model import Config
     from clientobs.drain.life import Steward
     from clientobs.journal.home import Home
+    from clientobs.journal.runs import RunFolder
 
 __all__ = ["has_work", "life_of"]
 
@@ -62,4 +64,9 @@ def has_work(home: Home, destination: str) -> bool:
     """Look whether a run of `destination` is alive, or has records that have not arrived. Changes nothing."""
     registry = Registry(home, destination, LossLedger())
     registry.refresh(forget=lambda _run: None)
-    return registry.any_alive or not registry.settled
+    return registry.any_alive or not registry.settled or any(map(_begins, list_runs(home)))
+
+
+def _begins(run: RunFolder) -> bool:
+    """Say whether a run is alive and has not told yet where it belongs: it may be ours."""
+    return run.is_alive and header_of(run.path) is None

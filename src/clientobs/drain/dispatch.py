@@ -38,6 +38,19 @@ class _Share:
     tail: Tail
     rank: Rank
     reasons: list[str]
+    items: list[Item]
+
+
+@dataclass(slots=True)
+class _Room:
+    """What a batch may still take."""
+
+    items: int = MAX_ITEMS
+    size: int = MAX_BYTES
+
+    def take(self, taken: list[Taken]) -> None:
+        self.items -= len(taken)
+        self.size -= sum(entry.size for entry in taken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,45 +83,50 @@ class Dispatch:
 
     def next(self, runs: Iterable[RunTail]) -> Settlement | None:
         """Take the next batch, None where nothing waits."""
-        found = list(runs)
         self._live_turn = not self._live_turn
         shares: list[_Share] = []
-        items: list[Item] = []
-        room = MAX_BYTES
-        for run, tail, rank in self._order(found):
-            if len(items) >= MAX_ITEMS or room <= 0:
+        room = _Room()
+        turn: bool | None = None
+        for run, tail, rank in self._order(list(runs)):
+            if rank not in URGENT:
+                # What is late stays apart from what is live: some back ends refuse a request as a whole.
+                turn = run.is_live(tail) if turn is None else turn
+                if run.is_live(tail) is not turn:
+                    break
+            if room.items <= 0 or room.size <= 0:
                 break
-            taken = tail.take(rank, MAX_ITEMS - len(items), room)
-            if not taken:
-                continue
-            shares.append(self._share(run, tail, rank, taken))
-            room -= sum(entry.size for entry in taken)
-            items += [
-                entry.item
-                for entry, reason in zip(taken, shares[-1].reasons, strict=True)
-                if entry.item is not None and not reason
-            ]
+            taken = tail.take(rank, room.items, room.size)
+            if taken:
+                shares.append(self._share(run, tail, rank, taken))
+                room.take(taken)
         if not shares:
             return None
-        return Settlement(batch=Batch(signal=self.signal, items=tuple(items)), shares=tuple(shares))
+        items = tuple(item for share in shares for item in share.items)
+        return Settlement(batch=Batch(signal=self.signal, items=items), shares=tuple(shares))
 
     def _order(self, runs: list[RunTail]) -> Iterator[tuple[RunTail, Tail, Rank]]:
         """Give all rows that hold something, in the order in which they are to be sent."""
         ranks = RANKS_OF[self.signal]
         rows = [
-            (rank not in URGENT and run.is_live(tail) is not self._live_turn, ranks.index(rank), run, tail)
+            (self._turn_of(run, tail, rank), place, run, tail)
             for run in runs
             for tail in run.in_order()
-            for rank in ranks
+            for place, rank in enumerate(ranks)
             if tail.waiting(rank)
         ]
         # Stable: within a turn and a rank, runs keep their order and segments theirs.
-        rows.sort(key=lambda row: (ranks[row[1]] not in URGENT, row[0], row[1]))
-        for _, rank, run, tail in rows:
-            yield run, tail, ranks[rank]
+        rows.sort(key=lambda row: row[:2])
+        for _, place, run, tail in rows:
+            yield run, tail, ranks[place]
+
+    def _turn_of(self, run: RunTail, tail: Tail, rank: Rank) -> int:
+        if rank in URGENT:
+            return 0
+        return 1 if run.is_live(tail) is self._live_turn else 2
 
     def _share(self, run: RunTail, tail: Tail, rank: Rank, taken: list[Taken]) -> _Share:
         reasons = []
+        items = []
         for entry in taken:
             if entry.item is None:
                 reasons.append("unreadable")
@@ -116,7 +134,8 @@ class Dispatch:
                 reasons.append("expired")
             else:
                 reasons.append("")
-        return _Share(run=run, tail=tail, rank=rank, reasons=reasons)
+                items.append(entry.item)
+        return _Share(run=run, tail=tail, rank=rank, reasons=reasons, items=items)
 
     def settle(self, settlement: Settlement, outcome: Outcome, *, reason: str = "") -> list[RunTail]:
         """Settle what is done, put the rest back, and return the runs that have something to acknowledge.

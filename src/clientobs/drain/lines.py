@@ -12,27 +12,58 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from clientobs.drain.batch import Batch, Outcome
+from clientobs.drain.courier import Courier
+from clientobs.drain.dispatch import Dispatch
 from clientobs.drain.priority import RANKS_OF
 from clientobs.drain.state import SignalState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from clientobs._loss import LossLedger
-    from clientobs.config.model import Signal
+    from clientobs.config.model import Config, Signal
     from clientobs.drain.ages import Ages
-    from clientobs.drain.courier import Courier
-    from clientobs.drain.dispatch import Dispatch, Settlement
+    from clientobs.drain.courier import Sends
+    from clientobs.drain.dispatch import Settlement
     from clientobs.drain.machine import MachineMetrics
     from clientobs.drain.run_tail import RunTail, Tail
 
-__all__ = ["LINGER", "Line", "MetricLine", "RecordLine"]
+__all__ = ["LINGER", "Line", "MetricLine", "RecordLine", "open_lines"]
 
 LINGER: Final = 1.0
 """Seconds that records wait for company, unless they are urgent or many."""
 
+FULL_EXPORT: Final = 60.0
+"""Seconds after which all totals are sent again, changed or not: back ends take silence for the end."""
+_PRECEDENCE: Final = 1.0
+"""Seconds that what is urgent has the uplink to itself: an endpoint that hangs holds up nothing but its own."""
+
 _MANY: Final = 500
 _NO_ENDPOINT: Final = "no_endpoint"
+
+
+def open_lines(
+    senders: Mapping[Signal, Sends],
+    config: Config,
+    machine: MachineMetrics,
+    *,
+    ages: Ages,
+    loss: LossLedger,
+    wake: Callable[[], object],
+) -> tuple[RecordLine, RecordLine, MetricLine]:
+    """Return the lines of logs, traces and metrics, each with a courier if it has a sender."""
+    couriers = {signal: Courier(signal, sender, wake) for signal, sender in senders.items()}
+    max_age = config.journal.max_age
+    logs = Dispatch("logs", ages=ages, max_age=max_age, loss=loss)
+    traces = Dispatch("traces", ages=ages, max_age=max_age, loss=loss)
+    metrics = MetricLine(
+        couriers.get("metrics"), machine, ages=ages, max_age=config.delivery.metrics_max_age, loss=loss
+    )
+    return (
+        RecordLine(couriers.get("logs"), machine, logs),
+        RecordLine(couriers.get("traces"), machine, traces),
+        metrics,
+    )
 
 
 class Line:
@@ -128,11 +159,14 @@ class RecordLine(Line):
         super().__init__(dispatch.signal, courier, machine)
         self._dispatch = dispatch
         self._settlement: Settlement | None = None
+        self._handed = 0.0
 
     @property
     def urgent(self) -> bool:
-        """Whether something that a person may be waiting for is in the courier's hands."""
-        return self.busy and self._settlement is not None and self._settlement.urgent
+        """Whether something that a person may be waiting for went into the courier's hands just now."""
+        if not self.busy or self._settlement is None or not self._settlement.urgent:
+            return False
+        return time.monotonic() - self._handed < _PRECEDENCE
 
     def _is_due(self, runs: Iterable[RunTail], now: float, *, eager: bool) -> bool:
         found = list(runs)
@@ -146,6 +180,7 @@ class RecordLine(Line):
 
     def _next(self, runs: Iterable[RunTail]) -> Batch | None:
         self._settlement = self._dispatch.next(runs)
+        self._handed = time.monotonic()
         return self._settlement.batch if self._settlement else None
 
     def _settle(self, outcome: Outcome) -> list[RunTail]:
@@ -171,13 +206,11 @@ class MetricLine(Line):
         ages: Ages,
         max_age: float,
         loss: LossLedger,
-        full_every: float,
     ) -> None:
         super().__init__("metrics", courier, machine)
         self._ages = ages
         self._max_age = max_age
         self._loss = loss
-        self._full_every = full_every
         self._full_at = 0.0
         self._full = False
 
@@ -220,7 +253,7 @@ class MetricLine(Line):
 
     def _next(self, runs: Iterable[RunTail]) -> Batch | None:  # noqa: ARG002  # taken in already
         if self._full:
-            self._full_at = time.monotonic() + self._full_every
+            self._full_at = time.monotonic() + FULL_EXPORT
         return self._machine.batch(time.time_ns(), full=self._full)
 
     def _delivered(self, outcome: Outcome) -> int:  # noqa: ARG002  # its items are totals, not records

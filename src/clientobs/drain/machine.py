@@ -23,15 +23,12 @@ from clientobs.drain.vitals import MACHINE, Vitals
 from clientobs.journal.records import Attributes, ContextRecord, Header, MetricsRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from clientobs._loss import LossLedger
     from clientobs.drain.run_tail import RunTail, Tail
 
-__all__ = ["FULL_EXPORT", "MachineMetrics"]
-
-FULL_EXPORT: Final = 60.0
-"""Seconds after which all totals are sent again, changed or not: back ends take silence for the end."""
+__all__ = ["MachineMetrics"]
 
 _SERVICE: Final = "clientobs"
 _SCOPE: Final[Scope] = ("clientobs.drain", __version__)
@@ -62,9 +59,9 @@ class _Flight:
 class MachineMetrics:
     """Takes measurements in, gives batches of totals out."""
 
-    def __init__(self, *, destination: str, books_path: str, loss: LossLedger) -> None:
+    def __init__(self, *, folder: str, destination: str, loss: LossLedger) -> None:
         self.accounts = Accounts()
-        self._books_path = books_path
+        self._books_path = os.path.join(folder, f"{destination or 'none'}.books")
         self._destination = destination
         self._aggregator = Aggregator(loss=loss, destination=destination, limit=SERIES_LIMIT - _FOR_OWN)
         self._vitals: Vitals | None = None
@@ -117,6 +114,10 @@ class MachineMetrics:
     def forget(self, run: str) -> None:
         """Take out what a dead run held at the moment."""
         self._aggregator.forget(run)
+
+    def forget_all_but(self, runs: Iterable[str]) -> None:
+        """Take out what runs before this drain held, but for those that still live."""
+        self._aggregator.forget_all_but(runs)
 
     def add(self, run: RunTail, tail: Tail, items: list[Item], count: int) -> None:
         """Add deltas of one run; `count` frames of the tail are held until they have arrived."""

@@ -10,7 +10,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from _blake2 import blake2b  # hashlib would load OpenSSL into the host
+
+try:
+    from _blake2 import blake2b  # hashlib would load OpenSSL into the host
+except ImportError:
+    from hashlib import blake2b  # a Python built without the C module
 from collections.abc import Iterator
 from typing import Final
 

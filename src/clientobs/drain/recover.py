@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from clientobs import semconv
 from clientobs.drain.batch import Item
 from clientobs.drain.evidence import judge
-from clientobs.journal.format import Kind
+from clientobs.journal.format import NO_CONTEXT, Kind
 from clientobs.journal.records import (
-    NO_CONTEXT,
     ContextRecord,
     Header,
     LogRecord,

@@ -40,6 +40,8 @@ class RecoveredTail:
         self.complete = ALL in acked
         """Whether the run has been read to its end, or an earlier drain has delivered all of that."""
         self.header: Header | None = None
+        self.faults: dict[str, int] = {}
+        """What recovery itself had to leave out, by reason of loss."""
         self._folder = folder
         self._acked = acked
         self._end = RunEnd()
@@ -72,6 +74,8 @@ class RecoveredTail:
 
     def _finish(self, *, boot_id: str, closed: bool) -> None:
         self.complete = True
+        if self._end.overflowed:
+            self.faults["open_spans"] = self._end.overflowed
         before = self.header.boot_id if self.header else ""
         rebooted = bool(before and boot_id and before != boot_id)
         for item in self._end.items(read_evidence(self._folder, rebooted=rebooted, closed=closed)):

@@ -132,7 +132,7 @@ class Registry:
         return self._done | self.runs.keys()
 
     def elsewhere(self) -> dict[str, dict[str, Any]]:
-        """Return runs and bytes by foreign destination."""
+        """Return runs, live runs and bytes by foreign destination. It looks into each of them: ask seldom."""
         found: dict[str, dict[str, Any]] = {}
         for name, destination in self._elsewhere.items():
             folder = read_run(os.path.join(self.home.runs, name))
@@ -141,6 +141,8 @@ class Registry:
                 entry["runs"] += 1
                 entry["alive"] += folder.is_alive
                 entry["bytes"] += folder.size
+        # The drain that adopts may be gone: what has no owner is looked at anew.
+        self._elsewhere = {run: where for run, where in self._elsewhere.items() if where not in self._adopt}
         return found
 
 

@@ -152,10 +152,10 @@ class RunTail:
         for _, lane, number, rank, offset in marks:
             self._acked[lane, number][rank] = offset
             tail = self.tails[lane, number]
-            if rank == ALL and isinstance(tail, SegmentTail):
+            if rank == ALL:
                 self._count_faults(tail)
 
-    def _count_faults(self, tail: SegmentTail) -> None:
+    def _count_faults(self, tail: Tail) -> None:
         for reason, count in tail.faults.items():
             self._loss.add(reason, count)
         tail.faults.clear()

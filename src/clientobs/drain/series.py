@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 __all__ = [
     "GaugeSeries",
@@ -47,6 +47,9 @@ class Series(Protocol):
 
     def forget(self, run: str) -> bool:
         """Take out what one run holds at the moment; say whether that changed the total."""
+
+    def holders(self) -> Collection[str]:
+        """Return the runs that hold something at the moment."""
 
     def value(self) -> Any:
         """Return the total, in the shape that a point has."""
@@ -97,6 +100,10 @@ class SumSeries:
         """Take out a dead run's share of an up-down counter: nobody will count it down."""
         return bool(self._parts.pop(run, 0))
 
+    def holders(self) -> Collection[str]:
+        """Return the runs with a share in an up-down counter."""
+        return self._parts
+
     def value(self) -> Number:
         """Return the total."""
         return self._total + sum(self._parts.values())
@@ -137,6 +144,10 @@ class GaugeSeries:
     def forget(self, run: str) -> bool:  # noqa: ARG002
         """Do nothing: the last known value stays until the series is stale."""
         return False
+
+    def holders(self) -> Collection[str]:
+        """Return nobody."""
+        return ()
 
     def value(self) -> Number:
         """Return the newest value."""
@@ -193,6 +204,10 @@ class HistogramSeries:
     def forget(self, run: str) -> bool:  # noqa: ARG002
         """Do nothing: what was counted has happened."""
         return False
+
+    def holders(self) -> Collection[str]:
+        """Return nobody."""
+        return ()
 
     def value(self) -> tuple[Any, ...]:
         """Return (count, sum, least, greatest, bounds, bucket counts)."""

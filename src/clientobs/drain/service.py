@@ -20,18 +20,16 @@ import time
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from clientobs._guarded import quiet
-from clientobs._version import __version__
 from clientobs.drain.ages import Ages
-from clientobs.drain.courier import Courier
-from clientobs.drain.dispatch import Dispatch
 from clientobs.drain.flush import take_request
-from clientobs.drain.lines import Line, MetricLine, RecordLine
+from clientobs.drain.lines import open_lines
 from clientobs.drain.lock import drain_folder
-from clientobs.drain.machine import FULL_EXPORT, MachineMetrics
+from clientobs.drain.machine import MachineMetrics
 from clientobs.drain.registry import Registry
-from clientobs.drain.state import DrainState, state_path, write_state
+from clientobs.drain.report import Reporter
+from clientobs.drain.rhythm import Every
 from clientobs.drain.vitals import INTERVAL as VITALS_INTERVAL
-from clientobs.errors import JournalError
+from clientobs.errors import DeliveryError, JournalError
 from clientobs.journal.acks import append_acks
 from clientobs.journal.lock import RunLock
 from clientobs.journal.losses import read_losses
@@ -48,7 +46,6 @@ if TYPE_CHECKING:
     from clientobs.drain.run_tail import RunTail
     from clientobs.journal.acks import Entry
     from clientobs.journal.home import Home
-    from clientobs.journal.records import Header
 
 __all__ = ["Left", "Service"]
 
@@ -62,14 +59,12 @@ _IDLE_POLL: Final = 1.0
 _FLUSH_POLL: Final = 0.05
 _LOOK: Final = 1.0
 _TELL: Final = 2.0
-_TELL_ANYWAY: Final = 60.0
 _KEEP_ROOM: Final = 60.0
 _FLUSH_PATIENCE: Final = 30.0
 _READING: Final = 0.1
 """Seconds of reading a backlog before the couriers are looked after again."""
 _GOODBYE: Final = 2.0
 _EVICTED: Final = "evicted"
-_RECORD_SIGNALS: Final[tuple[Signal, ...]] = ("logs", "traces")
 
 
 class Service:
@@ -77,7 +72,8 @@ class Service:
 
     `senders` are keyed by signal; a signal without one has no endpoint. `adopt` are further destinations
     whose runs are delivered too ("" for runs from before any endpoint was configured). `measure` allows it
-    to read the machine's vitals, if no other drain of this home does.
+    to read the machine's vitals, if no other drain of this home does. Raises DeliveryError without any
+    sender: a drain would let go of everything.
     """
 
     def __init__(
@@ -92,46 +88,25 @@ class Service:
         measure: bool = True,
         ages: Ages | None = None,
     ) -> None:
-        folder = drain_folder(home.path)
-        name = destination or "none"
+        if not senders:
+            raise DeliveryError("No endpoint is configured; set OTEL_EXPORTER_OTLP_ENDPOINT.")
+        ages = ages or Ages(boot_id=boot_id())
         self._home = home
         self._config = config
         self._loss = loss
         self._measure = measure
+        self._boot_id = ages.boot_id
         self._wake = threading.Event()
         self._registry = Registry(home, destination, loss, adopt=adopt)
-        self._machine = MachineMetrics(
-            destination=destination, books_path=os.path.join(folder, f"{name}.books"), loss=loss
+        self._machine = MachineMetrics(folder=drain_folder(home.path), destination=destination, loss=loss)
+        self._logs, self._traces, self._metrics = self._lines = open_lines(
+            senders, config, self._machine, ages=ages, loss=loss, wake=self._wake.set
         )
+        self._reporter = Reporter(home.path, destination, ages)
         self._source = f"drain-{os.getpid()}-{time.time_ns()}"
         self._vitals_lock: RunLock | None = None
-        self._state_path = state_path(home.path, destination)
-        self._told: tuple[float, str] = (0.0, "")
-        self._state = DrainState(
-            pid=os.getpid(), version=__version__, destination=destination, started_ns=time.time_ns()
-        )
         self._flushing: dict[str, float] = {}
-        self._boot_id = boot_id()
-        ages = ages or Ages(boot_id=self._boot_id)
-        couriers = {signal: Courier(signal, sender, self._wake.set) for signal, sender in senders.items()}
-        self._logs, self._traces = (
-            RecordLine(
-                couriers.get(signal),
-                self._machine,
-                Dispatch(signal, ages=ages, max_age=config.journal.max_age, loss=loss),
-            )
-            for signal in _RECORD_SIGNALS
-        )
-        self._metrics = MetricLine(
-            couriers.get("metrics"),
-            self._machine,
-            ages=ages,
-            max_age=config.delivery.metrics_max_age,
-            loss=loss,
-            full_every=FULL_EXPORT,
-        )
-        self._lines: tuple[Line, ...] = (self._logs, self._traces, self._metrics)
-        self._ages = ages
+        self._first_look = True
         self._look, self._keep_room = Every(_LOOK), Every(_KEEP_ROOM)
         self._read_vitals, self._tell = Every(VITALS_INTERVAL), Every(_TELL)
         self._catch_up()
@@ -165,7 +140,7 @@ class Service:
         return "stopped"
 
     def rest(self, read_more: bool, /) -> None:
-        """Wait until the next round makes sense, or `wake` is called; not at all where there is more to read."""
+        """Wait until the next round makes sense or `wake` is called; not where there is more to read."""
         if not read_more:
             self._wake.wait(self._pause())
         self._wake.clear()
@@ -199,8 +174,7 @@ class Service:
         self._collect()
         self.look_around()
         self._machine.save()
-        self._state.phase = phase
-        self._write_state(force=True)
+        self._tell_state(phase)
         self._registry.close()
         if self._vitals_lock is not None:
             self._vitals_lock.release(closed=True)
@@ -256,7 +230,7 @@ class Service:
                 enforce(self._home, self._config.journal)
         if self._tell.due():
             self._machine.save()
-            self._write_state()
+            self._tell_state()
         return read_more
 
     def _collect(self) -> None:
@@ -266,7 +240,7 @@ class Service:
     def _send(self, *, eager: bool) -> None:
         runs = list(self._registry.runs.values())
         for line in self._lines:
-            # What a person waits for has the uplink to itself, unless its endpoint is the one that hangs.
+            # What a person waits for has the uplink to itself, but not for as long as its endpoint hangs.
             if line is not self._logs and self._logs.urgent and not eager:
                 continue
             self._acknowledge(line.send(runs, eager=eager))
@@ -281,6 +255,10 @@ class Service:
         """Find new runs, and those that ended; nothing is sent."""
         with quiet("drain.look"):
             self._registry.refresh(forget=self._machine.forget)
+            if self._first_look:
+                # Runs may have died while no drain was there to see it.
+                self._machine.forget_all_but(run.run for run in self._registry.runs.values() if run.alive)
+                self._first_look = False
         self._acknowledge(list(self._registry.runs.values()))
         self._book_losses()
         self._registry.release_done()
@@ -335,50 +313,8 @@ class Service:
                 continue
             del self._flushing[name]
 
-    # State ---------------------------------------------------------------------------------------
-
-    def _write_state(self, *, force: bool = False) -> None:
-        state, runs = self._state, list(self._registry.runs.values())
-        state.measuring = self._vitals_lock is not None
-        state.runs_alive = sum(run.alive for run in runs)
-        state.runs_dead = len(runs) - state.runs_alive
-        counts = [run.unsettled() for run in runs]
-        state.queue_records = sum(count for count, _ in counts)
-        state.queue_bytes = sum(size for _, size in counts)
-        oldest = [header for run in runs if (header := run.oldest())]
-        state.oldest_seconds = max((self._age(header) for header in oldest), default=0.0)
-        state.signals = {line.signal: line.state for line in self._lines}
-        for line in self._lines:
-            line.state.delivered = self._machine.accounts.delivered.get(line.signal, 0)
-        state.lost = dict(self._machine.accounts.lost)
-        state.elsewhere = self._registry.elsewhere()
-        self._put_state(state, force=force)
-
-    def _age(self, header: Header) -> float:
-        return round(self._ages.seconds(header, header.mono_ns))
-
-    def _put_state(self, state: DrainState, *, force: bool) -> None:
-        state.updated_ns, said = 0, self._told
-        text = repr(state)
-        now = time.monotonic()
-        if not force and text == said[1] and now - said[0] < _TELL_ANYWAY:
-            return
-        self._told = (now, text)
-        state.updated_ns = time.time_ns()
-        write_state(self._state_path, state)
-
-
-class Every:
-    """Says that it is due, at once and then every so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._next = 0.0
-
-    def due(self) -> bool:
-        """Say whether the time has come, and start it anew if so."""
-        now = time.monotonic()
-        if now < self._next:
-            return False
-        self._next = now + self._seconds
-        return True
+    def _tell_state(self, phase: str = "running") -> None:
+        measuring = self._vitals_lock is not None
+        self._reporter.tell(
+            self._registry, self._lines, self._machine.accounts, measuring=measuring, phase=phase
+        )

@@ -12,6 +12,8 @@ import os
 import signal
 import sys
 
+__all__ = ["hand_on", "leave_word", "let_go_of_host", "main", "run_from_copy"]
+
 OLDEST = (3, 10)
 _IMPORT_PATH = "CLIENTOBS_DRAIN_IMPORT_PATH"
 _CANDIDATES = "CLIENTOBS_DRAIN_CANDIDATES"

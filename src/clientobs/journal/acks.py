@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from clientobs.journal.format import HEADER_SEED, Kind, Lane, encode_frame, encode_payload, segment_name
+from clientobs.journal.format import HEADER_SEED, Lane, encode_entry, segment_name
 from clientobs.journal.reader import scan
 
 __all__ = ["ACKS_FILE", "ALL", "Entry", "Marks", "Place", "append_acks", "read_acks"]
@@ -87,7 +87,7 @@ def _compact(folder: str, path: str) -> None:
 
 
 def _frame(folder: str, entries: Iterable[Entry]) -> bytes:
-    return encode_frame(Kind.NOTE, encode_payload(tuple(entries)), 0, 0, _seed(folder))
+    return encode_entry(tuple(entries), _seed(folder))
 
 
 def _entries(payload: bytes) -> list[Entry]:

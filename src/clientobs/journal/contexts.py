@@ -29,7 +29,7 @@ class ContextTable:
     1
     """
 
-    __slots__ = ("_keys", "_next", "_numbers", "_payloads", "_pinned")
+    __slots__ = ("_keys", "_next", "_numbers", "_payloads", "_pinned", "on_eviction")
 
     def __init__(self, pinned: Callable[[], set[int]]) -> None:
         self._numbers: dict[bytes, int] = {}
@@ -37,6 +37,8 @@ class ContextTable:
         self._payloads: dict[int, bytes] = {}
         self._next = itertools.count(1)
         self._pinned = pinned
+        self.on_eviction: Callable[[], object] | None = None
+        """Called after numbers were forgotten: whoever has kept some asks for them anew."""
 
     def number(self, type: str, values: Mapping[str, Any]) -> int:  # noqa: A002  # the record's own word
         """Return the number of this content, a new one if it is new."""
@@ -68,6 +70,8 @@ class ContextTable:
             if key is not None:
                 self._numbers.pop(key, None)
             self._forget(number)
+        if self.on_eviction is not None:
+            self.on_eviction()
 
     def _forget(self, number: int) -> None:
         self._payloads.pop(number, None)

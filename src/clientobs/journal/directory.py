@@ -11,15 +11,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._libc import Libc
 from clientobs.errors import JournalError, UnsafeHomeError
-from clientobs.journal.format import Lane
 from clientobs.journal.home import Home, make_private, prepare
 from clientobs.journal.lock import RunLock
 from clientobs.journal.process import boot_id, process_start
 from clientobs.journal.segment import Segment, open_segment
+
+if TYPE_CHECKING:
+    from clientobs._libc import Libc
+    from clientobs.journal.format import Lane
 
 __all__ = ["RunDirectory", "RunIdentity"]
 
@@ -64,6 +66,7 @@ class RunDirectory:
         self.has_begun = False
         """Whether this run has anything on disk yet."""
         self._lock: RunLock | None = None
+        self._ended = False
         self._numbers = {"bulk": itertools.count(1), "vital": itertools.count(1)}
         pid = os.getpid()
         self._process = {"pid": pid, "pid_start": process_start(pid), "boot_id": boot_id()}
@@ -85,15 +88,18 @@ class RunDirectory:
     def keep(self) -> None:
         """Take the lock, or take it again: hosts close descriptors that aren't theirs, people delete folders.
 
-        Raises OSError or JournalError.
+        Raises OSError or JournalError, the latter too once the run is closed.
         """
-        if not self._is_locked():
+        if self._ended:
+            raise JournalError(f"The run in {self.path} is closed; nothing can be added to it.")
+        if not self.is_sound():
             self._establish()
 
     def close(self) -> None:
         """Let go of the lock and leave the mark of a clean close. Raises as `keep`."""
         if self.has_begun:
             self.keep()
+        self._ended = True
         self._release(closed=True)
 
     def abandon(self) -> None:
@@ -105,7 +111,8 @@ class RunDirectory:
         if lock is not None:
             lock.release(closed=closed)
 
-    def _is_locked(self) -> bool:
+    def is_sound(self) -> bool:
+        """Say whether the lock is held, and by its name."""
         return self._lock is not None and self._lock.is_held()
 
     def _open(self, lane: Lane) -> Segment:
@@ -135,7 +142,7 @@ class RunDirectory:
         make_private(self.path, uid=self.home.uid)
 
     def _take_lock(self) -> None:
-        if self._is_locked():
+        if self.is_sound():
             return
         self._release(closed=False)
         tries = _LOCK_TRIES
@@ -149,3 +156,8 @@ class RunDirectory:
                 if not tries:
                     raise
                 time.sleep(_LOCK_PAUSE)
+        if self._ended:
+            # The keeper was looking after the lock while the run was closed: kept by it, the run would seem to
+            # live until its host ends.
+            self._release(closed=True)
+            raise JournalError(f"{self.path} is closed.")

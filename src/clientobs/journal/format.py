@@ -19,6 +19,7 @@ A frame lands by one write. What a reader does with a frame that does not check 
 from __future__ import annotations
 
 import marshal
+import os
 import re
 import struct
 import zlib
@@ -34,9 +35,11 @@ __all__ = [
     "HEADER_SEED",
     "MARSHAL_VERSION",
     "MAX_PAYLOAD",
+    "NO_CONTEXT",
     "Kind",
     "Lane",
     "crc32_under_gil",
+    "encode_entry",
     "encode_frame",
     "encode_payload",
     "segment_name",
@@ -51,6 +54,9 @@ FRAME: Final = struct.Struct("<2sBBIQQI")
 MARSHAL_VERSION: Final = 2
 MAX_PAYLOAD: Final = 1 << 20
 """Bytes. A writer bounds its payloads below this; a reader takes a larger length for damage."""
+
+NO_CONTEXT: Final = 0
+"""The number of no CONTEXT record."""
 
 HEADER_SEED: Final = zlib.crc32(b"clientobs segment header")
 Lane = Literal["bulk", "vital"]
@@ -99,6 +105,14 @@ def encode_frame(kind: int, payload: bytes, sequence: int, monotonic_ns: int, se
     head = _HEAD.pack(FRAME_MAGIC, kind, 0, len(payload), sequence, monotonic_ns)
     crc = crc32_under_gil(payload, zlib.crc32(head, seed))
     return head + _CRC.pack(crc) + payload
+
+
+def encode_entry(value: Any, seed: int) -> bytes:
+    """Return the frame of an entry in one of the small files beside segments (acks, losses).
+
+    Its sequence number is random: a reader that has to search behind damage knows a copy by its number.
+    """
+    return encode_frame(Kind.NOTE, encode_payload(value), int.from_bytes(os.urandom(8), "little"), 0, seed)
 
 
 def encode_payload(value: Any) -> bytes:

@@ -1,7 +1,7 @@
 """The two lanes' open segments, and all that replaces one: size, age, a failure, a pause, the quota.
 
 An ordinary append comes through here for one dict look-up only. One thread at a time opens segments; the
-others go on in the segment that they have, or, where there is none, wait for at most 0.25 s.
+others go on in the segment that they have, or, where there is none, wait for at most a second.
 """
 
 from __future__ import annotations
@@ -10,23 +10,26 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from clientobs._loss import LossLedger
-from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
-from clientobs.journal.directory import RunDirectory
-from clientobs.journal.format import Lane
-from clientobs.journal.retention import Share, first_share
 from clientobs.journal.segment import NO_ROOM, Segment
+from clientobs.journal.shares import LEAST_SEGMENT, Share, first_share
+
+if TYPE_CHECKING:
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import JournalConfig
+    from clientobs.journal.directory import RunDirectory
+    from clientobs.journal.format import Lane
 
 __all__ = ["LANES", "Lanes"]
 
 LANES: Final[tuple[Lane, ...]] = ("bulk", "vital")
 _PAUSE_NS: Final = 30_000_000_000
-_WAIT: Final = 0.25  # seconds
+_WAIT: Final = (
+    1.0  # second, of a thread that has no segment while another opens one: 0.2 ms on a sane machine
+)
 _HARD_LIMIT: Final = 2  # times the size at which the keeper replaces a segment
-_LEAST_SEGMENT: Final = 32 << 10  # bytes; smaller ones would hold little but their header
 _UNSYNCED: Final = 8  # segments left behind whose data may still wait for fdatasync
 
 
@@ -59,6 +62,7 @@ class Lanes:
         self._mono = mono
         self._opened = opened
         self._opening = threading.Lock()
+        self._left = False
         self._opener = 0
         self._leaving: deque[Segment] = deque(maxlen=_UNSYNCED)
         self._pauses: dict[Lane, tuple[int, str]] = {}
@@ -105,7 +109,7 @@ class Lanes:
             segment = self.current[lane]
             if segment is not None and self._is_due(segment):
                 self.rotate(lane)
-        if self._opening.acquire(blocking=False):
+        if not self.directory.is_sound() and self._opening.acquire(blocking=False):
             try:
                 self.directory.keep()
             except (OSError, JournalError):
@@ -140,7 +144,7 @@ class Lanes:
     def grant(self, shares: Mapping[Lane, Share]) -> None:
         """Set what each lane may add until the next grant, and fit the size of its segments to it."""
         for lane, share in shares.items():
-            fitting = max(share.size // 2, _LEAST_SEGMENT)
+            fitting = max(share.size // 2, LEAST_SEGMENT)
             self.hard_bytes[lane] = min(_HARD_LIMIT * self._segment_bytes, fitting)
             self._shares[lane] = share
         self.starved = False
@@ -150,10 +154,24 @@ class Lanes:
         for segment in [*self.current.values(), *self._leaving]:
             if segment is not None:
                 segment.abandon()
-        self.leave()
+        self._drop()  # not `leave`: another thread of the parent may have held the lock when it forked
+
+    def close(self) -> None:
+        """Drop all segments and let go of the run; a keeper that is about to take its lock again comes first."""
+        waits = self._opener != threading.get_ident() and self._opening.acquire(timeout=_WAIT)
+        try:
+            self.leave()
+            self.directory.close()
+        finally:
+            if waits:
+                self._opening.release()
 
     def leave(self) -> None:
-        """Drop all segments: each is sealed when its last user lets go of it."""
+        """Drop all segments, for good: each is sealed when its last user lets go of it."""
+        self._left = True  # for a thread that opens one at this moment
+        self._drop()
+
+    def _drop(self) -> None:
         self.current = dict.fromkeys(LANES)
         self._leaving.clear()
 
@@ -177,7 +195,7 @@ class Lanes:
 
     def _open(self, lane: Lane) -> Segment | str:
         share = self._shares[lane]
-        if share.size < min(self.hard_bytes[lane], _LEAST_SEGMENT):
+        if share.size < min(self.hard_bytes[lane], LEAST_SEGMENT):
             self.starved = True
             return share.reason
         try:
@@ -186,6 +204,8 @@ class Lanes:
             return self.pause(lane, "disk-full" if error.errno in NO_ROOM else "io")
         except JournalError:
             return self.pause(lane, "home")
+        if self._left:
+            return "closed"
         left = share.size - self.hard_bytes[lane]
         self.starved = self.starved or left < self.hard_bytes[lane]
         self._shares[lane] = replace(share, size=left)

@@ -15,7 +15,7 @@ import os
 import zlib
 from typing import Any, Final
 
-from clientobs.journal.format import HEADER_SEED, Kind, encode_frame, encode_payload
+from clientobs.journal.format import HEADER_SEED, encode_entry
 from clientobs.journal.reader import scan
 from clientobs.journal.records import NoteRecord, decode
 
@@ -89,4 +89,4 @@ def _read(runs: str) -> tuple[dict[str, int], dict[str, tuple[str, int]]]:
 
 
 def _frame(type: str, values: dict[str, Any]) -> bytes:  # noqa: A002  # the record's own word
-    return encode_frame(Kind.NOTE, encode_payload((type, values)), 0, 0, _SEED)
+    return encode_entry((type, values), _SEED)

@@ -22,8 +22,8 @@ def boot_id() -> str:
     """Return an id of this boot of the machine, or "" where the system has none."""
     try:
         if sys.platform == "linux":
-            with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-                return file.read().strip()
+            with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+                return file.read().strip().decode("ascii")
         if sys.platform == "darwin":
             return _darwin_boot()
     except (OSError, ValueError, AttributeError):

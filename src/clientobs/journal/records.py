@@ -20,7 +20,6 @@ from typing import Any, Final, TypeAlias
 from clientobs.journal.format import Kind
 
 __all__ = [
-    "NO_CONTEXT",
     "Attributes",
     "ContextRecord",
     "Header",
@@ -35,7 +34,6 @@ __all__ = [
 ]
 
 Attributes: TypeAlias = dict[str, Any]
-NO_CONTEXT: Final = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +129,9 @@ class LogRecord:
 
 @dataclass(frozen=True, slots=True)
 class MetricsRecord:
-    """Deltas of one collection: `metrics` are tuples
-    (scope, name, unit, description, kind, monotonic, points).
+    """Deltas of one collection.
+
+    `metrics` are tuples (scope, name, unit, description, kind, monotonic, points).
 
     kind: "sum", "gauge" or "histogram". A point of a sum or gauge is (attributes, value, start_ns, time_ns,
     exemplars); of a histogram (attributes, (count, sum, min, max, bounds, bucket counts), start_ns, time_ns,
@@ -158,7 +157,7 @@ class ContextRecord:
 
 @dataclass(frozen=True, slots=True)
 class NoteRecord:
-    """What the run says of itself. `type` is one of
+    """What the run says of itself, by `type`.
 
     "anchor"  {"wall_ns", "mono_ns"}             a new wall-clock anchor, after the machine slept
     "loss"    {reason: count, ...}               totals of the run so far: the newest one counts

@@ -22,35 +22,30 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
-from clientobs.journal.format import Lane
-from clientobs.journal.home import Home
 from clientobs.journal.lock import RunLock
 from clientobs.journal.losses import add_loss
 from clientobs.journal.runs import RunFolder, list_runs
+from clientobs.journal.shares import LEAST_SEGMENT, Share, quota_of
 from clientobs.journal.stock import Stored, count_records, take_stock
 
-__all__ = ["Round", "Share", "enforce", "first_share"]
+if TYPE_CHECKING:
+    from clientobs.config.model import JournalConfig
+    from clientobs.journal.format import Lane
+    from clientobs.journal.home import Home
+
+__all__ = ["Round", "enforce"]
 
 _LOCK_FILE: Final = "retention.lock"
 _LANES: Final[tuple[Lane, ...]] = ("bulk", "vital")
 _HANDED_OUT: Final = 4  # a quarter
-_FIRST_SHARES: Final = 128  # so many writers may start at once before the first round and stay within quota
 _GRACE_NS: Final = 24 * 3600 * 10**9
+_SMALL_ROOM: Final = 50  # and the room above the floor at most a fiftieth for each share
 _SMALL_DISK: Final = 10  # the floor is at most a tenth of the disk, else a small volume would take nothing
 
 _one_round = threading.Lock()  # the lock file keeps processes apart, not the threads of one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """Bytes that one writer may add to a lane until the next round, and what limits them."""
-
-    size: int
-    reason: str = "quota"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,27 +62,24 @@ class Round:
     lost: Mapping[str, int]
 
 
-def first_share(config: JournalConfig, lane: Lane) -> Share:
-    """Return what a writer may add before it has seen a round."""
-    return Share(size=_quota(config, lane) // _FIRST_SHARES)
-
-
 def enforce(home: Home, config: JournalConfig, *, now_ns: int | None = None) -> Round:
     """Make a round, or only compute the shares where another process is at it.
 
     Raises JournalError or OSError where the folder of runs can't be used.
     """
-    runs = list_runs(home)
-    stock = _Stock(home, take_stock(runs))
     lock = _only_one(home)
-    if lock is not None:
-        try:
-            _make_room(stock, config, time.time_ns() if now_ns is None else now_ns)
+    try:
+        # Under the lock: what another round has taken must not be counted once more, as nothing.
+        runs = list_runs(home)
+        stock = _Stock(home, take_stock(runs))
+        writers = max(1, sum(run.is_alive for run in runs))
+        if lock is not None:
+            _make_room(stock, config, writers, time.time_ns() if now_ns is None else now_ns)
             _remove_ended(runs, stock)
-        finally:
+    finally:
+        if lock is not None:
             lock.release(closed=False)
             _one_round.release()
-    writers = max(1, sum(run.is_alive for run in runs))
     return Round(
         used={lane: stock.used(lane) for lane in _LANES},
         shares={lane: _share(stock, config, lane, writers) for lane in _LANES},
@@ -126,14 +118,14 @@ class _Stock:
                 self.lost[reason] = self.lost.get(reason, 0) + count
             os.unlink(one.file.path)
         except FileNotFoundError:
-            pass  # another process's round was faster; entries for one segment count once
+            pass  # deleted by a person
         except OSError:
             return  # Windows: somebody has it open. The next round tries again
         self.segments.remove(one)
         self.free += one.file.size
 
 
-def _make_room(stock: _Stock, config: JournalConfig, now_ns: int) -> None:
+def _make_room(stock: _Stock, config: JournalConfig, writers: int, now_ns: int) -> None:
     delivered = stock.removable(*_LANES, delivered=True)
     excess = sum(one.file.size for one in delivered) - config.keep_delivered_bytes
     for one in delivered:
@@ -144,39 +136,37 @@ def _make_room(stock: _Stock, config: JournalConfig, now_ns: int) -> None:
         if now_ns - one.file.mtime_ns > config.max_age * 1e9 + _GRACE_NS:
             stock.remove(one, "age")
     for lane in _LANES:
-        bound = _quota(config, lane) * (_HANDED_OUT - 1) // _HANDED_OUT
+        bound = quota_of(config, lane) * (_HANDED_OUT - 1) // _HANDED_OUT
         for one in stock.removable(lane, delivered=False):
             if stock.used(lane) <= bound:
                 break
             stock.remove(one, "quota")
-    _keep_floor(stock, config)
+    _keep_floor(stock, config, writers)
 
 
-def _keep_floor(stock: _Stock, config: JournalConfig) -> None:
-    """Delete for free space; only here do segments go that `show` could still want, or vital ones."""
+def _keep_floor(stock: _Stock, config: JournalConfig, writers: int) -> None:
+    """Delete until there is the floor of free space, and some room above it for what comes next."""
+    by_quota = quota_of(config, "bulk") // _HANDED_OUT // (2 * writers)
+    room = 2 * writers * max(2 * LEAST_SEGMENT, min(by_quota, stock.total // _SMALL_ROOM))
     in_turn: Iterable[Stored] = [
         *stock.removable(*_LANES, delivered=True),
         *stock.removable("bulk", delivered=False),
         *stock.removable("vital", delivered=False),
     ]
     for one in in_turn:
-        if stock.free >= _floor(stock, config):
+        if stock.free >= _floor(stock, config) + room:
             return
         stock.remove(one, "disk-floor")
 
 
 def _share(stock: _Stock, config: JournalConfig, lane: Lane, writers: int) -> Share:
-    quota = _quota(config, lane)
+    quota = quota_of(config, lane)
     # Half of it for what the writer adds, half for the segment that it has open already.
     by_quota = min(quota // _HANDED_OUT // (2 * writers), (quota - stock.used(lane)) // (2 * writers))
     by_disk = (stock.free - _floor(stock, config)) // (2 * writers)
     if by_disk < by_quota:
         return Share(size=max(0, by_disk), reason="disk-floor")
     return Share(size=max(0, by_quota))
-
-
-def _quota(config: JournalConfig, lane: Lane) -> int:
-    return config.bulk_bytes if lane == "bulk" else config.vital_bytes
 
 
 def _floor(stock: _Stock, config: JournalConfig) -> int:

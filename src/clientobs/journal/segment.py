@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from clientobs._fork import forks
 from clientobs._guarded import quiet
-from clientobs._libc import STAT_BUFFER, Libc, identity_length, move_high
+from clientobs._libc import Libc, Watch, move_high
 from clientobs.journal.format import (
     FILE_MAGIC,
     HEADER_SEED,
@@ -170,13 +170,11 @@ class Segment:
 class _FastSegment(Segment):
     """The same through libc under the GIL: 3 us an append, also beside a busy thread (see `_libc.py`)."""
 
-    __slots__ = ("_buffer", "_fstat", "_length", "_raw", "_write")
+    __slots__ = ("_buffer", "_device", "_device_at", "_inode", "_inode_at", "_look", "_write")
 
-    def __init__(self, *, libc: Libc, buffer: Any, length: int, **rest: Any) -> None:
-        self._write, self._fstat = libc
-        self._buffer = buffer
-        self._length = length
-        self._raw = buffer[:length]
+    def __init__(self, *, write: Callable[[int, bytes, int], int], watch: Watch, **rest: Any) -> None:
+        self._write = write
+        self._look, self._buffer, self._inode_at, self._inode, self._device_at, self._device = watch
         super().__init__(**rest)
 
     def append(self, kind: int, payload: bytes, sequence: int, mono_ns: int) -> bool:
@@ -184,13 +182,14 @@ class _FastSegment(Segment):
         frame = encode_frame(kind, payload, sequence, mono_ns, self._seed)
         if self.failure is not None:
             return False
-        fd, buffer, size = self._fd, self._buffer, len(frame)
+        size, buffer = len(frame), self._buffer
         if (
             self._forks == forks.count  # else `_is_ours` asks for the pid
-            and not self._fstat(fd, buffer)
-            and buffer[: self._length] == self._raw
+            and not self._look()
+            and buffer[self._inode_at] == self._inode
+            and buffer[self._device_at] == self._device
         ):
-            written = self._write(fd, frame, size)
+            written = self._write(self._fd, frame, size)
             if written == size:
                 self.size += size
                 self.records += 1
@@ -230,10 +229,10 @@ def open_segment(
     seed = segment_seed(header["run"], lane, number)
     parts = {"path": path, "fd": fd, "identity": _identity(found), "lane": lane, "number": number}
     parts |= {"size": size, "seed": seed, "sequence": sequence, "mono": mono}
-    view = None if libc is None else _raw_stat(fd, libc, found)
-    if libc is None or view is None:
+    watch = None if libc is None else libc.watch(fd, found)
+    if libc is None or watch is None:
         return Segment(**parts)
-    return _FastSegment(libc=libc, buffer=view[0], length=view[1], **parts)
+    return _FastSegment(write=libc.write, watch=watch, **parts)
 
 
 def _check_opened(fd: int, path: str) -> os.stat_result:
@@ -253,17 +252,6 @@ def _write_header(fd: int, header: Mapping[str, Any], sequence: int) -> int:
     if os.write(fd, head) != len(head):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return len(head)
-
-
-def _raw_stat(fd: int, libc: Libc, found: os.stat_result) -> tuple[Any, int] | None:
-    """Return a buffer with libc's struct stat of `fd` and the length of its identity, None if unknown."""
-    from ctypes import create_string_buffer  # noqa: PLC0415  # loaded by `libc()` already
-
-    buffer = create_string_buffer(STAT_BUFFER)
-    if libc.fstat(fd, buffer) != 0:
-        return None
-    length = identity_length(buffer.raw, found)
-    return (buffer, length) if length else None
 
 
 def _identity(found: os.stat_result) -> Identity:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from clientobs.errors import JournalError
 from clientobs.journal.acks import ALL, Marks, read_acks
 from clientobs.journal.format import DELIVERABLE
 from clientobs.journal.reader import read_segment
-from clientobs.journal.runs import RunFolder, SegmentFile
+
+if TYPE_CHECKING:
+    from clientobs.journal.runs import RunFolder, SegmentFile
 
 __all__ = ["Stored", "count_records", "take_stock"]
 
@@ -61,14 +64,14 @@ def _stored(run: RunFolder, segment: SegmentFile, marks: Marks, *, finished: boo
 def count_records(path: str, offset: int) -> int:
     """Return how many records (ended spans, logs, metric collections) a segment holds from `offset` on.
 
-    A damaged stretch counts as one.
+    A damaged stretch counts as one. Raises FileNotFoundError where it is gone.
     """
     count = 0
     while True:
         try:
             reading = read_segment(path, offset, live=False)
-        except (JournalError, FileNotFoundError):
-            return count
+        except JournalError:
+            return count  # unreadable: what can't be read can't be counted
         count += reading.damaged + sum(frame.kind in DELIVERABLE for frame in reading.frames)
         if not reading.more:
             return count

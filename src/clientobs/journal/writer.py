@@ -15,23 +15,24 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._clock import Clock
 from clientobs._guarded import faults, guarded
 from clientobs._libc import libc
-from clientobs._loss import LossLedger
-from clientobs.config.model import JournalConfig
 from clientobs.errors import JournalError
-from clientobs.journal import retention
 from clientobs.journal.contexts import ContextTable
 from clientobs.journal.directory import RunDirectory, RunIdentity
-from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, Kind, Lane, encode_payload
-from clientobs.journal.home import Home
+from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, NO_CONTEXT, Kind, Lane, encode_payload
 from clientobs.journal.lanes import LANES, Lanes
-from clientobs.journal.records import NO_CONTEXT
 from clientobs.journal.segment import Segment
+from clientobs.journal.shares import first_share
+
+if TYPE_CHECKING:
+    from clientobs._clock import Clock
+    from clientobs._loss import LossLedger
+    from clientobs.config.model import JournalConfig
+    from clientobs.journal.home import Home
 
 __all__ = ["Journal", "RunIdentity"]
 
@@ -45,12 +46,29 @@ _LAST: Final = -1000  # finalizers with a priority below 0 run after the workers
 _NO_CONTEXTS: Final[tuple[int, ...]] = ()
 
 
+@dataclass(slots=True)
+class InChild:
+    """What else a forked child needs, from whoever composes the parts; each is called at most once there.
+
+    describe    returns the resource attributes of the child's run, from its id and its parent's attributes
+    begin       the child has begun to record
+    end         the child is about to end; it is told how
+    """
+
+    describe: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = lambda _run, resource: resource
+    begin: Callable[[], object] = lambda: None
+    end: Callable[[str], object] = lambda _how: None
+
+
 class Journal:
     """The write side of one run; nothing is on disk before the first append.
 
-    >>> import tempfile, os
+    >>> import tempfile
+    >>> from clientobs._clock import Clock
+    >>> from clientobs._loss import LossLedger
+    >>> from clientobs.config.model import JournalConfig
     >>> from clientobs.journal.home import prepare
-    >>> home = prepare(os.path.join(tempfile.mkdtemp(), "home"), uid=os.getuid())
+    >>> home = prepare(os.path.join(tempfile.mkdtemp(), "home"), uid=None)
     >>> journal = Journal(home, RunIdentity(run="0" * 32, session="1" * 32),
     ...                   config=JournalConfig(), clock=Clock(), loss=LossLedger())
     >>> journal.note("example", {"answer": 42})
@@ -68,6 +86,7 @@ class Journal:
         self._mono: Callable[[], int] = clock.mono
         self._loss = loss
         self._contexts = ContextTable(pinned=self._contexts_in_use)
+        self.in_child = InChild()
         self._begin()
 
     def _begin(self) -> None:
@@ -77,6 +96,7 @@ class Journal:
         self._next = self._sequence.__next__
         self._pid = os.getpid()
         self._closed = False
+        self._told_begin = False
         self._too_deep = 0
         self._told_losses: dict[str, int] = {}
         self._synced_mono = self._mono()
@@ -157,10 +177,15 @@ class Journal:
     def context_number(self, type: str, values: Mapping[str, Any]) -> int:  # noqa: A002
         """Return the number of a context's content, the same for the same content (key order included).
 
-        It may be kept: numbers are forgotten only after 4096 newer ones, and not while an open span or an
-        open segment refers to them. A record that refers to a forgotten one is counted as "context".
+        It may be kept until `watch_contexts` tells that old numbers were forgotten: that is after 4096 newer ones,
+        and never while an open span or an open segment refers to it. A record that refers to a forgotten one
+        is counted as "context".
         """
         return self._contexts.number(type, values)
+
+    def watch_contexts(self, forgotten: Callable[[], object]) -> None:
+        """Call `forgotten` whenever old context numbers were given up."""
+        self._contexts.on_eviction = forgotten
 
     # The keeper's work ---------------------------------------------------------------------------
 
@@ -186,13 +211,15 @@ class Journal:
     @guarded("journal.quota", default=None)
     def enforce_quota(self) -> None:
         """Make a round of retention, and take this writer's share of what is free."""
+        from clientobs.journal import retention  # noqa: PLC0415  # the reading half: not before it is needed
+
         self._quota_mono = self._mono()
         try:
             shares = retention.enforce(self.home, self._config).shares
         except (JournalError, OSError):
             # The home is gone or unreadable: what comes goes by the first share again, and the next append
             # that needs a segment finds out what can be done.
-            shares = {lane: retention.first_share(self._config, lane) for lane in LANES}
+            shares = {lane: first_share(self._config, lane) for lane in LANES}
         self._lanes.grant(shares)
 
     # The end -------------------------------------------------------------------------------------
@@ -203,11 +230,11 @@ class Journal:
         if self._closed or self._pid != os.getpid():
             return
         if self._lanes.directory.has_begun:
+            self._lanes.resume()  # the last chance: there may be room again for what these two have to say
             self._tell_losses()
             self.note("closed", {"status": status, "detail": detail}, "vital")
         self._closed = True
-        self._lanes.leave()
-        self._lanes.directory.close()
+        self._lanes.close()
 
     @guarded("journal.reopen", default=None)
     def reopen(self) -> None:
@@ -222,9 +249,11 @@ class Journal:
         self._lanes.abandon()
         self._lanes.directory.abandon()
         # Not from _ids: a handler that runs before ours may record while that generator still is a copy.
-        self.identity = replace(self.identity, run=os.urandom(16).hex(), role="child")
+        run = os.urandom(16).hex()
+        resource = self.in_child.describe(run, self.identity.resource)
+        self.identity = replace(self.identity, run=run, role="child", resource=resource)
         self._begin()
-        _close_with_multiprocessing(self)
+        _end_with_multiprocessing(self)
 
     def stats(self) -> dict[str, Any]:
         """Return how this journal stands, for `doctor`."""
@@ -293,6 +322,9 @@ class Journal:
                 segment.append(Kind.SPAN_STARTED, payload, self._next(), self._mono())
             segment.size = before
         segment.records = 0
+        if self.identity.role == "child" and not self._told_begin:
+            self._told_begin = True
+            self.in_child.begin()
 
     def _contexts_in_use(self) -> set[int]:
         used = {number for _, contexts in list(self._open_spans.values()) for number in contexts}
@@ -320,14 +352,14 @@ class Journal:
 
     def _failed(self, kind: int, error: Exception) -> bool:
         try:
-            self._landed(kind, "fault")
             faults.record("journal.append", error)
+            self._landed(kind, "fault")  # last, so that it is counted once
         except RecursionError:
             self._too_deep += 1  # at the recursion limit even counting fails: no call here
         return False
 
 
-def _close_with_multiprocessing(journal: Journal) -> None:
+def _end_with_multiprocessing(journal: Journal) -> None:
     """Let a multiprocessing child write its clean close: it leaves by os._exit and runs no atexit.
 
     Its finalizers are the way, and they are emptied after the fork: so this is asked for in two steps.
@@ -339,4 +371,9 @@ def _close_with_multiprocessing(journal: Journal) -> None:
 
 def _finalize_in_worker(journal: Journal) -> None:
     util = sys.modules["multiprocessing.util"]
-    util.Finalize(None, journal.close, args=("exited", "multiprocessing"), exitpriority=_LAST)
+    util.Finalize(None, _end_in_worker, args=(journal,), exitpriority=_LAST)
+
+
+def _end_in_worker(journal: Journal) -> None:
+    journal.in_child.end("multiprocessing")
+    journal.close("exited", "multiprocessing")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from clientobs._version import __version__
@@ -21,6 +23,8 @@ from clientobs.pipeline.spans import JournalSpanProcessor, Redacts
 from clientobs.pipeline.tracer import JournalTracerProvider, Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clientobs._clock import Clock
     from clientobs._loss import LossLedger
     from clientobs.config.model import Config, LimitsConfig
@@ -71,6 +75,7 @@ class Pipeline:
         self.contexts = ContextNumbers(journal.context_number, tool)
         self.origin = Origin()
         scopes = ScopeNumbers(journal.context_number)
+        journal.watch_contexts(_all_of(self.contexts.forget, scopes.forget))
         described = Resource(resource)
         self._spans = JournalSpanProcessor(journal, redactor, clock, self.contexts, scopes)
         self._logs = JournalLogProcessor(
@@ -83,7 +88,7 @@ class Pipeline:
         self._meters = LazyMeterProvider(self._sink, described)
         traces = self._tracer_provider(config, clock, loss, described)
         traces.add_span_processor(self._spans)
-        logs = LoggerProvider(resource=described, shutdown_on_exit=False)
+        logs = LoggerProvider(resource=described, shutdown_on_exit=False, **_no_self_metrics(LoggerProvider))
         logs.add_log_record_processor(self._logs)
         self._global_traces = GlobalProvider(SLOTS["traces"], traces, self._spans)
         self._global_logs = GlobalProvider(SLOTS["logs"], logs, self._logs)
@@ -101,6 +106,7 @@ class Pipeline:
             sampler=StormSampler(configured_sampler(config.traces), budget, loss),
             id_generator=PrivateIdGenerator(),
             span_limits=_span_limits(config.limits),
+            **_no_self_metrics(TracerProvider),
         )
 
     def place(self) -> None:
@@ -128,7 +134,24 @@ class Pipeline:
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""
         self._spans.forget_open()
-        self._meters.renew_locks()
+        self._meters.after_fork_in_child()
+
+
+def _all_of(*calls: Callable[[], None]) -> Callable[[], None]:
+    def call_all() -> None:
+        for call in calls:
+            call()
+
+    return call_all
+
+
+def _no_self_metrics(provider: type) -> dict[str, Any]:
+    # The SDK's metrics on itself: off by default from 1.44 on, always made before. Made, they load the SDK's
+    # metrics into every host and cost each span two additions.
+    if os.environ.get("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "").strip().lower() == "true":
+        return {}
+    takes_one = "meter_provider" in provider.__init__.__code__.co_varnames  # type: ignore[misc]  # a function
+    return {"meter_provider": NoOpMeterProvider()} if takes_one else {}
 
 
 def _span_limits(limits: LimitsConfig) -> SpanLimits:

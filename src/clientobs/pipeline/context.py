@@ -83,6 +83,10 @@ class ContextNumbers:
         """Replace the process-wide attributes; overlays get new numbers at their next use."""
         self._base = values
 
+    def forget(self) -> None:
+        """Ask for all numbers anew: the journal has given old ones up."""
+        self._base = dict(self._base)
+
     def of(self, context: Mapping[str, Any]) -> int:
         """Return the number for an OpenTelemetry context. Hot path: two look-ups when nothing changed."""
         overlay: Overlay = context.get(OVERLAY_KEY) or self._empty

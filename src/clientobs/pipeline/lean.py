@@ -208,7 +208,8 @@ class LeanFactory:
             fields["_dict"] = dict(attributes)
         else:
             fields["_dict"] = {}
-            bounded._set_items(attributes)
+            for key, value in attributes.items():
+                bounded[key] = value  # the SDK cleans, bounds and counts
         return bounded
 
 

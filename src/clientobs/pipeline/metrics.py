@@ -147,9 +147,17 @@ class LazyMeterProvider(metrics.MeterProvider):
             with quiet("metrics.collect"):
                 self._reader.collect()
 
-    def renew_locks(self) -> None:
-        """Replace a lock that another thread may have held at the time of a fork."""
+    def after_fork_in_child(self) -> None:
+        """Begin to measure at zero: what the parent has measured and not yet written, it writes itself."""
         self._lock = threading.RLock()
+        if self._provider is not None:
+            # The instruments stay, the application's own too; where they lead is made anew, with its locks, which a
+            # thread may have held that doesn't exist here. The names are the SDK's private ones.
+            fresh, reader = _build(self._sink, self._resource)
+            consumer = self._provider._measurement_consumer  # noqa: SLF001
+            storage = fresh._measurement_consumer._reader_storages[reader]  # noqa: SLF001
+            consumer._lock = threading.Lock()  # noqa: SLF001
+            consumer._reader_storages = {self._reader: storage}  # noqa: SLF001
 
 
 def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:

@@ -5,8 +5,8 @@
   loads, for this thread alone, and the module gets a stand-in that loads psutil when somebody does use it.
 - Older releases look up their context class, propagators and detectors by entry points at import, which
   reads the metadata of every distribution on every search path (200 folders on the NAS are normal). They go
-  through `opentelemetry.util._importlib_metadata`: while the SDK loads, that name answers for the one entry point
-  that is ever needed then.
+  through `opentelemetry.util._importlib_metadata`: while the SDK loads, that name answers for the API's own
+  entry points.
 - The SDK's loggers have no handler: `logging.lastResort` would print their warnings to the host's stderr,
   and on a farm stderr is a protocol.
 
@@ -135,14 +135,36 @@ def _without_psutil() -> Iterator[None]:
         resources.psutil = _LazyPsutil()  # type: ignore[attr-defined]  # the optional import of that module
 
 
-class _DefaultEntryPoint:
-    """The one entry point that importing the API resolves: its own context class."""
+class _KnownEntryPoint:
+    """An entry point of the API itself, whose target needs no look at any distribution's metadata."""
 
-    @staticmethod
-    def load() -> type:
-        from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext  # noqa: PLC0415
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
 
-        return ContextVarsRuntimeContext
+    def load(self) -> Any:
+        """Return the class."""
+        return getattr(importlib.import_module(self._module), self._name)
+
+
+_VERSIONS: Final = {
+    "opentelemetry-api": "opentelemetry.version",
+    "opentelemetry-sdk": "opentelemetry.sdk.version",
+}
+_KNOWN: Final = {
+    ("opentelemetry_context", "contextvars_context"): _KnownEntryPoint(
+        "opentelemetry.context.contextvars_context", "ContextVarsRuntimeContext"
+    ),
+    ("opentelemetry_propagator", "tracecontext"): _KnownEntryPoint(
+        "opentelemetry.trace.propagation.tracecontext", "TraceContextTextMapPropagator"
+    ),
+    ("opentelemetry_propagator", "baggage"): _KnownEntryPoint(
+        "opentelemetry.baggage.propagation", "W3CBaggagePropagator"
+    ),
+    ("opentelemetry_resource_detector", "otel"): _KnownEntryPoint(
+        "opentelemetry.sdk.resources", "OTELResourceDetector"
+    ),
+}
 
 
 class _LightMetadata(ModuleType):
@@ -157,12 +179,22 @@ class _LightMetadata(ModuleType):
             raise AttributeError(name)
         if name == "entry_points":
             return self._entry_points
+        if name == "version":
+            return self._version
         return getattr(importlib.import_module("importlib.metadata"), name)
 
     def _entry_points(self, **params: Any) -> Any:
-        if params.get("group") == "opentelemetry_context" and threading.get_ident() == self._thread:
-            return (_DefaultEntryPoint,)
+        known = _KNOWN.get((params.get("group", ""), params.get("name", "")))
+        if known is not None and threading.get_ident() == self._thread:
+            return (known,)
         return _real_metadata().entry_points(**params)
+
+    @staticmethod
+    def _version(distribution: str) -> str:
+        module = _VERSIONS.get(distribution)
+        if module is not None:
+            return str(importlib.import_module(module).__version__)
+        return str(_real_metadata().version(distribution))
 
 
 def _real_metadata() -> Any:

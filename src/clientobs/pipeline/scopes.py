@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["ScopeNumbers"]
+
+_MAX_KNOWN: Final = 1024
 
 
 class ScopeNumbers:
@@ -27,9 +29,13 @@ class ScopeNumbers:
         if known is not None and known[0] is scope:  # the reference keeps the id from being used again
             return known[1]
         number = self._number_of("scope", _values(scope))
-        if len(self._known) < 1024:  # noqa: PLR2004  # a library that makes a scope per call must not leak here
+        if len(self._known) < _MAX_KNOWN:  # a library that makes a scope per call must not leak here
             self._known[id(scope)] = (scope, number)
         return number
+
+    def forget(self) -> None:
+        """Ask for all numbers anew: the journal has given old ones up."""
+        self._known = {}
 
 
 def _values(scope: Any) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class JournalTracer(Tracer):
         elif origin.parent is not None:
             context = origin.context(context)
         lean = self.lean
-        if lean.fits and record_exception and set_status_on_exception and self._tracer_config.is_enabled:
+        if lean.fits and record_exception and set_status_on_exception and self._is_enabled():
             holder = context.get(_SPAN_KEY)
             parent = holder.get_span_context() if holder is not None else None  # type: ignore[attr-defined]
             if parent is not None and not parent.is_valid:

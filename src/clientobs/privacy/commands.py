@@ -76,24 +76,18 @@ def scrub_arguments(words: Sequence[str], rules: KeyRules, scrub: Callable[[str]
     >>> scrub_arguments(["tool", "--password", "hunter2", "--frames=1-10"], KeyRules(), str)
     ['tool', '--password', '[redacted]', '--frames=1-10']
     """
-    hits = dict(_hits(words))
-    clean: list[str] = []
-    awaited = False
-    for index, word in enumerate(words):
-        if index in hits:
-            clean.append(word[: hits[index]] + MARKER)
-            awaited = False
-        elif awaited and not _SWITCH.match(word):
-            clean.append(MARKER)
-            awaited = False
-        elif (assigned := _ASSIGNED.match(word)) and rules.is_secret(assigned[1]):
-            # One argument is one value, spaces and quotes included: a text could not tell where it ends.
-            clean.append(word[: assigned.end()] + MARKER)
-            awaited = False
-        else:
-            awaited = bool(_FLAG.match(word)) and rules.is_secret(word)
-            clean.append(scrub(word))
-    return clean
+    hits = dict(_hits(words, lambda word: _FLAG.match(word) is not None and rules.is_secret(word)))
+    return [_clean(word, hits.get(index), rules, scrub) for index, word in enumerate(words)]
+
+
+def _clean(word: str, hit: int | None, rules: KeyRules, scrub: Callable[[str], str]) -> str:
+    if hit is not None:
+        return word[:hit] + MARKER
+    assigned = _ASSIGNED.match(word)
+    if assigned and rules.is_secret(assigned[1]):
+        # One argument is one value, spaces and quotes included: a text could not tell where it ends.
+        return word[: assigned.end()] + MARKER
+    return scrub(word)
 
 
 def scrub_commands(text: str, lowered: str) -> str:
@@ -130,7 +124,7 @@ class _Command:
 
     def secrets(self) -> Iterator[tuple[int, int]]:
         """Yield where its secrets begin and end in the text."""
-        for index, offset in _hits(self._words):
+        for index, offset in _hits(self._words, _never):
             begin, end = self._places[index]
             yield begin + offset, end
 
@@ -148,15 +142,24 @@ def _program_of(word: str) -> str:
     return word.replace("\\", "/").rpartition("/")[2].lower().removesuffix(".exe")
 
 
-def _hits(words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield (index, offset): from there on that word is secret. A program may start another (sudo, docker exec)."""
+def _never(_: str) -> bool:
+    """Stand for the long flags, which `texts.py` has judged before."""
+    return False
+
+
+def _hits(words: Sequence[str], is_secret_flag: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
+    """Yield (index, offset): from there on that word is secret.
+
+    One pass over the words, because a program may start another (sudo, docker exec), and because what is
+    taken for a password is not taken for a program as well.
+    """
     flags = _NONE
     awaited = False
     for index, word in enumerate(words):
         if awaited and not _SWITCH.match(word):
             yield index, 0
             awaited = False
-        elif word in flags.next:
+        elif word in flags.next or is_secret_flag(word):
             awaited = True
         elif offset := _glued(word, flags):
             yield index, offset

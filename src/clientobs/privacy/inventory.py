@@ -91,7 +91,7 @@ def find(name: str, sort: Sort = "attribute") -> Entry | None:
 def unlisted(names: Iterable[str], sort: Sort = "attribute") -> list[str]:
     """Return which of the emitted names nobody has listed, sorted.
 
-    >>> unlisted({"tool.name", "tool.nmae"})
-    ['tool.nmae']
+    >>> unlisted({"tool.name", "tool.title"})
+    ['tool.title']
     """
     return sorted(name for name in set(names) if find(name, sort) is None)

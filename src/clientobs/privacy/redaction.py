@@ -12,6 +12,7 @@ Nothing here raises, whatever it is given; what bounds cut off is counted in the
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
@@ -107,10 +108,12 @@ class Redactor:
         keys, ordinary = self._keys, self._ordinary
         clean: dict[str, Any] = {}
         bounds: Bounds | None = None
-        if type(mapping) is not dict or len(mapping) > most:
-            return self._attribute_by_attribute(mapping, most)
         try:
-            for key, value in mapping.items():
+            # An exact dict says how long it is; a mapping of the host's or the SDK's may do so and never end.
+            items = mapping if type(mapping) is dict else dict(islice(mapping.items(), most + 1))
+            if len(items) > most:
+                return self._attribute_by_attribute(mapping, most)
+            for key, value in items.items():
                 name, table = keys[key]
                 kind = type(value)
                 if kind is str:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TextRules", "may_hold_secret"]
 
-_PASSES: Final = 3
 _MAX_LEFT: Final = 80
+_ESCAPE: Final = 2
 _NAME: Final = re.compile(r"[\w.\-]*")
 _COMPANION: Final = re.compile(r"[ ]([A-Za-z]{2,12})(?![A-Za-z])")
 _QUERY_NAMES: Final = frozenset({"sig", "signature", "key", "pass", "auth"})
@@ -101,15 +101,6 @@ class TextRules:
 
     def scrub(self, text: str) -> str:
         """Return the text without the secrets in it; the same object where there are none."""
-        for _ in range(_PASSES):
-            # What one rule takes away may bring together what another one knows: until nothing changes.
-            clean = self._pass(text)
-            if clean == text:
-                break
-            text = clean
-        return text
-
-    def _pass(self, text: str) -> str:
         if may_hold_token(text):
             text = scrub_tokens(text)
         if "//" in text and "@" in text:
@@ -147,8 +138,8 @@ class TextRules:
         left = text[max(0, first - _MAX_LEFT) : first][::-1]
         run = _NAME.match(left)
         first -= run.end() if run else 0
-        if text[first - 1 : first] == "%" and match.start() - first >= 2:
-            first += 2  # the name begins behind an escape: %3Ftoken%3D
+        if text[first - 1 : first] == "%" and match.start() - first >= _ESCAPE:
+            first += _ESCAPE  # the name begins behind an escape: %3Ftoken%3D
         key = (_NAME.match(text, first) or match)[0]
         if not self._is_secret(text, first, key):
             return nothing
@@ -156,11 +147,8 @@ class TextRules:
         if kind == "space" and not _is_flag(text, first, key):
             return nothing
         if kind == "element":
-            return (
-                (match.end(), end_of_element(text, match.end()))
-                if text[first - 1 : first] in "<:"
-                else nothing
-            )
+            is_tag = text[first - 1 : first] in ("<", ":")
+            return (match.end(), end_of_element(text, match.end())) if is_tag else nothing
         begin, end = self._value(text, key, match.end())
         if self._keys.verdict(key) == "path" and is_path_like(text[begin : begin + 4]):
             return nothing
@@ -174,9 +162,10 @@ class TextRules:
         return value_at(text, start)
 
     def _is_secret(self, text: str, first: int, key: str) -> bool:
-        if self._keys.verdict(key) in ("secret", "path"):
-            return not _PARSER_WORD.search(text[max(0, first - 12) : first])
         words = words_of(key)
+        if self._keys.verdict(key) in ("secret", "path"):
+            # Compilers speak of tokens, too: "unexpected token: }".
+            return words != "token" or not _PARSER_WORD.search(text[max(0, first - 12) : first])
         if words in _QUERY_NAMES and text[first - 1 : first] in ("?", "&"):
             return True
         if words in ("key", "keys", "pass"):
@@ -192,11 +181,9 @@ def _is_flag(text: str, first: int, key: str) -> bool:
 
 def _lower(text: str) -> str:
     """Return the text in lower case with every position kept: str.lower makes two characters of some."""
-    return (
-        text.lower()
-        if text.isascii()
-        else text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
-    )
+    if text.isascii():
+        return text.lower()
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 def _marker_for(match: re.Match[str]) -> str:

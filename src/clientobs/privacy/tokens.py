@@ -41,6 +41,7 @@ _BEARER: Final = re.compile(r"\bbearer([ \t:=]{1,3})([\w.~+/=-]{8,})", re.IGNORE
 _BASIC: Final = re.compile(r"\bbasic([ \t]{1,3})([\w+/-]{4,}={0,2})", re.IGNORECASE | re.ASCII)
 _PLAIN_WORD: Final = re.compile(r"[A-Z]?[a-z]{1,24}[.]?\Z|[\w-]{0,24}[.]{2,3}\Z", re.ASCII)
 _MAX_BASIC: Final = 4096
+_PRINTABLE: Final = frozenset(range(33, 127))
 
 
 def may_hold_token(text: str) -> bool:
@@ -117,4 +118,4 @@ def _is_basic_credential(text: str) -> bool:
         name, colon, _ = base64.b64decode(head + "=" * (-len(head) % 4)).partition(b":")
     except (ValueError, binascii.Error):
         return False
-    return bool(colon) and all(32 < byte < 127 for byte in name)
+    return bool(colon) and _PRINTABLE.issuperset(name)

@@ -13,6 +13,7 @@ from clientobs.privacy.keys import MARKER
 
 __all__ = ["end_of_element", "end_of_header", "value_at"]
 
+_MAX_NOTHING: Final = 64
 _MAX_NESTED: Final = 65_536
 _MAX_ELEMENT: Final = 8_192
 _NAME_AHEAD: Final = r"[\w.%\-]{1,64}"
@@ -34,7 +35,8 @@ _HEADER_END: Final = re.compile(r"[\r\n]|\\+[nr\"']|[\"'](?=[\s,;)\]}>]|\Z)")
 _SCHEME_WITH_QUOTES: Final = re.compile(r"\s*(?:digest|aws4|oauth|hawk|ntlm)\b", re.IGNORECASE)
 _LINE_END: Final = re.compile(r"[\r\n]")
 _NOTHING: Final = re.compile(
-    rf"(?:null|none|nil|true|false|undefined|\*+|{re.escape(MARKER)}|\$\{{?[A-Z_][A-Z0-9_]*\}}?|%[A-Z_]+%|<[\w -]+>)?\Z",
+    rf"(?:null|none|nil|true|false|undefined|\*+|{re.escape(MARKER)}"
+    r"|\$\{?[A-Z_][A-Z0-9_]*\}?|%[A-Z_]+%|<[\w -]+>)?\Z",
     re.IGNORECASE,
 )
 _CLOSERS: Final = {"[": "]", "(": ")", "{": "}"}
@@ -72,7 +74,7 @@ def end_of_element(text: str, start: int) -> int:
 
 
 def _says_nothing(text: str, begin: int, end: int) -> bool:
-    return end - begin <= 64 and _NOTHING.match(text[begin:end]) is not None
+    return end - begin <= _MAX_NOTHING and _NOTHING.match(text[begin:end]) is not None
 
 
 def _end_of_unquoted(text: str, start: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Final
 
 from clientobs._guarded import faults
 from clientobs.errors import ConfigError
@@ -12,6 +12,7 @@ from clientobs.runtime.runtime import Runtime
 
 __all__ = ["active", "flush", "init", "shutdown"]
 
+_PATIENCE: Final = 0.25
 _lock = threading.RLock()
 _active: Runtime | None = None
 
@@ -91,7 +92,7 @@ def shutdown(timeout: float | None = None) -> None:
     with _lock:
         runtime, _active = _active, None
         if runtime is not None:
-            runtime.stop("shutdown()", timeout)
+            runtime.stop("shutdown()", timeout, patience=_PATIENCE)
 
 
 def flush(timeout: float = 5.0) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import quiet
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery"]
 
-_THREAD_PATIENCE = 0.04
+_THREAD_PATIENCE: Final = 0.04
+_START_PATIENCE: Final = 0.25
+"""Seconds: to look for a drain and start one takes 25 ms, more on a busy machine."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,6 +37,7 @@ class Delivery:
     """What the last attempt to see to a drain came to, for `doctor`."""
     thread: DrainThread | None = None
     """The drain of `thread` mode."""
+    _seen_to: threading.Event = field(default_factory=threading.Event)
 
     @property
     def delivers(self) -> bool:
@@ -42,6 +46,12 @@ class Delivery:
 
     def ensure(self) -> None:
         """See to a drain; called by the keeper, off the host's threads."""
+        try:
+            self._ensure()
+        finally:
+            self._seen_to.set()
+
+    def _ensure(self) -> None:
         mode = self.config.drain.mode
         if not self.destination or mode in ("off", "external"):
             return
@@ -56,6 +66,14 @@ class Delivery:
 
             self.thread = start_thread(self.config, self.home, self.destination)
 
+    def see_off(self) -> None:
+        """Let the keeper's first look for a drain come to its end.
+
+        A program may be over sooner than that takes, and nobody else might come to deliver what it recorded.
+        """
+        if self.delivers and self.config.drain.mode == "process":
+            self._seen_to.wait(_START_PATIENCE)
+
     def flush(self, journal: Journal, timeout: float) -> bool:
         """Ask the drain to deliver what `journal` holds; wait at most `timeout` seconds."""
         if not self.delivers or timeout <= 0:
@@ -64,6 +82,11 @@ class Delivery:
 
         self.ensure()
         return flush(journal.path, timeout)
+
+    def after_fork_in_child(self) -> None:
+        """Leave the parent's thread, and the look that it may be at, to the parent."""
+        self.thread = None
+        self._seen_to = threading.Event()
 
     def at_exit(self, journal: Journal, timeout: float | None) -> None:
         """Wait for delivery where the configuration, or the caller of shutdown(), wants it."""

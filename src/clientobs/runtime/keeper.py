@@ -24,11 +24,12 @@ _TICK: Final = 1.0
 
 @dataclass(slots=True)
 class Chore:
-    """One thing to do every `every` seconds; guarded, counted under `name`."""
+    """One thing to do every `every` seconds; guarded, counted under `name`. `anyway`: once, however short the run."""
 
     name: str
     every: float
     do: Callable[[], object]
+    anyway: bool = False
     due: float = 0.0
 
 
@@ -51,25 +52,32 @@ class Keeper:
         """Ask the thread to end; doesn't wait for it."""
         self._stop.set()
 
+    def join(self, patience: float) -> None:
+        """Wait until the thread has ended and let go of all it used, at most `patience` seconds."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(patience)
+
     def start_anew(self) -> None:
-        """Start a thread in a forked child, where the parent's doesn't exist."""
+        """Start a thread in a forked child that records, where the parent's doesn't exist."""
         self._stop = threading.Event()
         self._thread = None
         for chore in self._chores:
             chore.due = 0.0
         self.start()
 
-    def tick(self) -> None:
-        """Do what is due."""
+    def tick(self, *, last: bool = False) -> None:
+        """Do what is due; a `last` time, what is done even where the program was over before its keeper began."""
         now = self._mono()
         for chore in self._chores:
-            if now >= chore.due:
+            if now >= chore.due and (chore.anyway or not last):
                 chore.due = now + chore.every
                 with quiet(f"keeper.{chore.name}"):
                     chore.do()
 
     def _run(self) -> None:
         stop = self._stop
-        while not stop.is_set():
-            self.tick()
-            stop.wait(_TICK)
+        while True:
+            self.tick(last=stop.is_set())
+            if stop.wait(_TICK):
+                return

@@ -156,6 +156,9 @@ class Runtime:
             parts = self._parts
             if parts is not None:
                 self._write_end(parts, evidence)
+                self._see_off(parts)
+                with quiet("leave.delivery"):
+                    parts.delivery.at_exit(parts.journal, None)
 
     def stayed(self) -> None:
         """Go on after an exec that failed."""
@@ -163,8 +166,11 @@ class Runtime:
         if parts is not None:
             parts.journal.reopen()
 
-    def stop(self, evidence: str, timeout: float | None = None) -> None:
-        """End the session, undo what was installed, and wait for delivery as configured."""
+    def stop(self, evidence: str, timeout: float | None = None, patience: float = 0.0) -> None:
+        """End the session, undo what was installed, and wait for delivery as configured.
+
+        `patience` is for a host that goes on: seconds that our own thread gets to let go of its files.
+        """
         with self._ending:
             parts, self._parts = self._parts, None
             if parts is None:
@@ -174,8 +180,17 @@ class Runtime:
             self._write_end(parts, evidence)
             with quiet("stop.release"):
                 parts.release()
+        self._see_off(parts)
         with quiet("stop.delivery"):
             parts.delivery.at_exit(parts.journal, timeout)
+        with quiet("stop.join"):
+            parts.keeper.join(patience)
+
+    def _see_off(self, parts: Parts) -> None:
+        # Not in a forked child: it has no keeper, and its parent's has seen to a drain for both.
+        with quiet("stop.see_off"):
+            if parts.journal.identity.role == "main":
+                parts.delivery.see_off()
 
     def _write_end(self, parts: Parts, evidence: str) -> None:
         with quiet("end.metrics"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["start"]
 
-_METRICS_EVERY: Final = 10.0
+_METRICS_EVERY: Final = 2.0
+"""Seconds; with the keeper's tick and the drain's own waits, a measurement is at the endpoint within 5."""
 _DRAIN_EVERY: Final = 5.0
 
 
@@ -186,12 +188,13 @@ class _Builder:
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
         parts.collect_metrics = lambda: self._collect(pipeline)
-        parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))
+        parts.keeper = Keeper(self._chores(pipeline, journal, parts))
         return parts
 
-    def _chores(self, pipeline: Any, journal: Journal, delivery: Delivery) -> list[Chore]:
+    def _chores(self, pipeline: Any, journal: Journal, parts: Parts) -> list[Chore]:
         return [
-            Chore("drain", _DRAIN_EVERY, delivery.ensure),
+            Chore("drain", _DRAIN_EVERY, parts.delivery.ensure, anyway=True),
+            Chore("environment", math.inf, lambda: self._tell_environment(parts)),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
             Chore("metrics", _METRICS_EVERY, lambda: self._collect(pipeline)),
@@ -200,6 +203,19 @@ class _Builder:
     def _collect(self, pipeline: Any) -> None:
         registry.tick()
         pipeline.collect_metrics()
+
+    def _tell_environment(self, parts: Parts) -> None:
+        if parts.journal.identity.role != "main":
+            return  # a forked child has its parent's session
+        from clientobs.runtime.environment import SessionEnvironment  # noqa: PLC0415  # the keeper's, not init()'s
+
+        SessionEnvironment(
+            environ=self.environ,
+            policy=self.config.privacy,
+            redactor=self.redactor,
+            events=parts.events,
+            folder=os.path.join(self.home.path, "environments"),
+        ).tell()
 
     def _renew_clock(self, journal: Journal) -> None:
         if self.clock.renew():
@@ -231,6 +247,9 @@ class _Builder:
         atexit.register(at_exit)
         in_child = _InChild(self, parts, pipeline)
         _fork.in_child(in_child)
+        parts.journal.in_child.describe = _describe_child
+        parts.journal.in_child.begin = parts.keeper.start_anew
+        parts.journal.in_child.end = runtime.leave
         _recorder.install(parts.recorder)
         if patches:
             self._instrument()
@@ -285,9 +304,14 @@ class _InChild:
         ids.reseed()
         faults.reset()
         self._builder.loss.reset()
+        self._parts.delivery.after_fork_in_child()
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
         registry.after_fork_in_child()
+
+
+def _describe_child(run: str, resource: Mapping[str, Any]) -> dict[str, Any]:
+    return {**resource, semconv.SERVICE_INSTANCE_ID: run, semconv.PROCESS_PID: os.getpid()}
 
 
 def _set_origin(pipeline: Any, incoming: Incoming, kind: str) -> None:

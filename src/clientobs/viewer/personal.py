@@ -25,17 +25,20 @@ _VALUES: Final = 5
 
 def values_held(folder: str) -> dict[str, list[str]]:
     """Return name -> some of its values, newest first, of all personal names held in `<home>/v1`."""
-    held: dict[str, list[str]] = {}
+    known: dict[str, list[str] | None] = {}
     for attributes in _attributes(folder):
         for name, value in attributes.items():
-            entry = find(name)
-            if entry is None or entry.personal == "no":
-                continue
-            values = held.setdefault(name, [])
-            text = str(value)
-            if text not in values and len(values) < _VALUES:
+            if name not in known:
+                known[name] = [] if _is_personal(name) else None
+            values = known[name]
+            if values is not None and len(values) < _VALUES and (text := str(value)) not in values:
                 values.append(text)
-    return held
+    return {name: values for name, values in known.items() if values}
+
+
+def _is_personal(name: str) -> bool:
+    entry = find(name)
+    return entry is not None and entry.personal != "no"
 
 
 def _attributes(folder: str) -> Iterator[Mapping[str, Any]]:
