@@ -112,6 +112,12 @@ def _plain() -> tuple[Option, ...]:
         Option("limits.storm_per_minute", values.count(1)),
         Option("traces.sampler", values.choice(*get_args(Sampler)), ("OTEL_TRACES_SAMPLER",)),
         Option("traces.sampler_argument", values.ratio, ("OTEL_TRACES_SAMPLER_ARG",)),
+        Option("traces.propagators", values.subset(*PROPAGATORS), ("OTEL_PROPAGATORS",)),
+    )
+
+
+def _files() -> tuple[Option, ...]:
+    return (
         Option("files.paths", values.choice(*get_args(PathPolicy))),
         Option("files.ignore", values.texts),
         Option("files.network", values.texts),
@@ -119,7 +125,6 @@ def _plain() -> tuple[Option, ...]:
         Option("files.slow_network", values.seconds(0.001, HOUR)),
         Option("files.slow_main_thread", values.seconds(0.001, HOUR)),
         Option("files.spans_per_trace", values.count(0)),
-        Option("traces.propagators", values.subset(*PROPAGATORS), ("OTEL_PROPAGATORS",)),
     )
 
 
@@ -149,7 +154,7 @@ def _delivery(prefix: str, infix: str) -> tuple[Option, ...]:
 
 
 def _table() -> dict[str, Option]:
-    rows = [*_plain(), *_delivery("delivery", "")]
+    rows = [*_plain(), *_files(), *_delivery("delivery", "")]
     for signal in SIGNALS:
         rows += _delivery(f"delivery.{signal}", f"{signal.upper()}_")
         exporter = Option(

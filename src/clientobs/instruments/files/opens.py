@@ -53,14 +53,10 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
         *more: Any,
         **unknown: Any,
     ) -> Any:
-        if (
-            more or unknown or file is _NOT_GIVEN
-        ):  # the original says what is wrong with that, in its own words
-            if not more:
-                return original(**unknown) if file is _NOT_GIVEN else original(file, **unknown)
-            return original(
-                file, mode, buffering, encoding, errors, newline, closefd, opener, *more, **unknown
-            )
+        if more or unknown or file is _NOT_GIVEN:
+            # The original says what is wrong with that, in its own words.
+            given = (file, mode, buffering, encoding, errors, newline, closefd, opener, *more)
+            return original(*given[: len(given) if more else file is not _NOT_GIVEN], **unknown)
         if buffering == 1 or (encoding is None and _warns_of_encoding):
             buffering, encoding = _warn_in_place(mode, buffering, encoding)
         began = clock()
@@ -73,7 +69,7 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
         part = here.part
         if part.context is get_current() and spent < _NEEDS_LOOK and type(file) is str:
             account = part.folders.get(file.rpartition(separator)[0])
-            if account is not None and account.light and (mode == "rb" or mode == "r"):  # noqa: PLR1714  # a tuple is slower
+            if account is not None and account.light and (mode == "rb" or mode == "r"):  # noqa: PLR1714
                 account.opens[spent.bit_length()] += 1
                 account.spent += spent
                 account.opened = count = account.opened + 1
