@@ -1,6 +1,7 @@
 """Every check of this project, one session each: `python3 dev.py nox -l` lists them.
 
-A plain `nox` runs what a change must pass. `bench`, `demo`, `quickstart` and `torture` are run by name.
+A plain `nox` runs what a change must pass. `bench`, `demo`, `quickstart`, `torture` and `transparency` are run by
+name.
 """
 
 from __future__ import annotations
@@ -66,6 +67,14 @@ def opentelemetry(session: nox.Session, end: str) -> None:
     else:
         session.install("--upgrade", "--upgrade-strategy", "eager", "--editable", ".[demo]", *group("test"))
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def transparency(session: nox.Session) -> None:
+    """Run tests that others wrote, without and with clientobs, and tell what differs."""
+    install(session, "test")
+    session.install("rez>=2.113")
+    session.run("python", "tests/transparency.py", *session.posargs)
 
 
 @nox.session
