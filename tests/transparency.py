@@ -2,8 +2,8 @@
 
     python tests/transparency.py [--quick] [MODULE ...]
 
-Runs CPython's own regression tests (`python -m test`, they come with the interpreter) and the tests of libraries of
-the field that are installed, each twice: as they are, and with clientobs recording in the process and in its
+A MODULE is one of CPython's own regression tests (`python -m test`, they come with the interpreter), one of a library
+that is installed (with dots), or the folder of a library's sources, with its tests in `test`. Each runs twice: as they are, and with clientobs recording in the process and in its
 children. A test that ends differently is a fault of ours, but for those of `KNOWN`, each with its reason.
 """
 
@@ -30,7 +30,17 @@ MODULES: Final = (
 )
 QUICK: Final = ("test_file", "test_fileio", "test_dbm_dumb", "test_glob", "test_genericpath")
 LIBRARIES: Final = {
-    "rez": ("rez.tests.test_packages", "rez.tests.test_package_repository", "rez.tests.test_formatter"),
+    "rez": tuple(
+        f"rez.tests.test_{name}"
+        for name in (
+            "packages",
+            "package_repository",
+            "copy_package",
+            "build",
+            "utils_filesystem",
+            "formatter",
+        )
+    ),
 }
 """Libraries of the field whose packages bring their tests along."""
 
@@ -43,33 +53,32 @@ KNOWN: Final = {
 
 _SITE: Final = """
 import sys
-sys.path.append({sources!r})
-import clientobs
-runtime = clientobs.init("transparency", drain="off")
-assert runtime.running, runtime.reason
-assert any(name == "builtins.open" for name in runtime.patched)
+if sys.prefix == {prefix!r}:  # a child in another environment has no OpenTelemetry
+    sys.path.append({sources!r})
+    import clientobs
+    runtime = clientobs.init("transparency", drain="off")
+    assert runtime.running, runtime.reason
+    assert "builtins.open" in runtime.patched
 """
 
 
 def outcomes(module: str, folder: Path, *, recording: bool) -> dict[str, str]:
     """Return how each test of a module ended: "passed", "skipped", "failed"."""
-    report, site = folder / f"{module}.{recording:d}.xml", folder / f"site-{recording:d}"
+    report = folder / f"{Path(module).name}.{recording:d}.xml"
+    site = folder / f"site-{recording:d}"
     site.mkdir(exist_ok=True)
-    (site / "sitecustomize.py").write_text(_SITE.format(sources=SOURCES) if recording else "")
+    (site / "sitecustomize.py").write_text(
+        _SITE.format(sources=SOURCES, prefix=sys.prefix) if recording else ""
+    )
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")])),
         "CLIENTOBS_HOME": str(folder / "home"),
         "CLIENTOBS_EXIT_FLUSH": "0",
     }
-    command = (
-        ["-m", "pytest", "-q", "--pyargs", module, f"--junit-xml={report}", "-p", "no:cacheprovider"]
-        if "." in module
-        else ["-m", "test", "--tempdir", str(folder), "--junit-xml", str(report), module]
-    )
     done = subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
+        [sys.executable, *_command(module, folder, report)],
+        cwd=module if os.path.isdir(module) else folder,
         env=environment,
         capture_output=True,
         text=True,
@@ -81,6 +90,15 @@ def outcomes(module: str, folder: Path, *, recording: bool) -> dict[str, str]:
         return {f"{module} as a whole": f"no report: {(done.stdout + done.stderr)[-2000:]}"}
     cases = ET.parse(report).getroot().iter("testcase")
     return {f"{case.get('classname') or ''}{case.get('name')}": _outcome(case) for case in cases}
+
+
+def _command(module: str, folder: Path, report: Path) -> list[str]:
+    pytest = ["-m", "pytest", "-q", f"--junit-xml={report}", "-p", "no:cacheprovider"]
+    if os.path.isdir(module):  # the unpacked sources of a library
+        return [*pytest, "test"]
+    if "." in module:
+        return [*pytest, "--pyargs", module]
+    return ["-m", "test", "--tempdir", str(folder), "--junit-xml", str(report), module]
 
 
 def _outcome(case: ET.Element) -> str:
