@@ -2,9 +2,10 @@
 
     python tests/transparency.py [--quick] [MODULE ...]
 
-A MODULE is one of CPython's own regression tests (`python -m test`, they come with the interpreter), one of a library
-that is installed (with dots), or the folder of a library's sources, with its tests in `test`. Each runs twice: as they are, and with clientobs recording in the process and in its
-children. A test that ends differently is a fault of ours, but for those of `KNOWN`, each with its reason.
+A MODULE is one of CPython's own regression tests (`python -m test`, they come with the interpreter), one of a
+library that is installed (with dots), or the folder of a library's sources, with its tests in `test`. Each runs
+twice: as it is, and with clientobs recording in the process and in its children. A test that ends differently is a
+fault of ours, but for those of `KNOWN`, each with its reason.
 """
 
 from __future__ import annotations

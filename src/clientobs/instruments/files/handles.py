@@ -6,8 +6,8 @@ fast paths of the io module look at exact types. But the buffered layer above a 
 class. So the functions below stand in the `__dict__` of the innermost object alone, and nothing else changes.
 
 They must not keep that object alive, or files would no longer be closed when the last name for them goes: they
-hold it weakly. The cyclic garbage collector clears weak references before it finalizes, so there they have the
-descriptor alone. It is closed when the last of the three objects is gone, in whichever order they are finalized.
+hold it weakly. The cyclic garbage collector clears weak references before it finalizes (until Python 3.14); then they
+find the object by its address. It is there: it is what calls them, and once it was closed nothing is looked for.
 
 A file without a buffer is handed out as its `FileIO`, whose methods callers may keep apart from it: left alone.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from _ctypes import PyObj_FromPtr  # the journal has loaded it; at shutdown nothing can be imported any more
 from io import FileIO
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
@@ -36,7 +37,6 @@ _readall: Final = FileIO.readall
 _read: Final = FileIO.read
 _write: Final = FileIO.write
 _tell: Final = FileIO.tell
-_os_write: Final = os.write
 _os_fstat: Final = os.fstat
 
 
@@ -50,19 +50,17 @@ def raw_of(handle: Any) -> FileIO | None:
 class Reading(weakref.ref[FileIO]):
     """Hears of the close of a file on local storage that was opened to be read."""
 
-    __slots__ = ("account", "desk", "fd", "last", "weight")
+    __slots__ = ("account", "address", "desk", "weight")
 
     account: Account | None
     desk: Desk
-    fd: int
-    last: _LastOne | None
+    address: int
     weight: int
 
     def close(self) -> None:
         """Close the file as FileIO does; before that, see how far it was read."""
-        raw = self()
+        raw = self() or _caller(self)
         if raw is None:
-            _close_later(self)
             return
         account, self.account = self.account, None
         if account is not None and not raw.closed:
@@ -78,20 +76,18 @@ class Reading(weakref.ref[FileIO]):
 def watch_reading(desk: Desk, raw: FileIO, account: Account, weight: int) -> None:
     """Have the bytes read from a local file counted when it is closed."""
     reading = Reading(raw)
-    reading.account, reading.desk, reading.weight, reading.fd = account, desk, weight, raw.fileno()
-    reading.last = None
+    reading.account, reading.desk, reading.weight, reading.address = account, desk, weight, id(raw)
     raw.__dict__["close"] = reading.close
 
 
 class Writing(weakref.ref[FileIO]):
     """Hears of the writes, the close, and on network storage the reads, of one file."""
 
-    __slots__ = ("account", "base", "created", "desk", "fd", "last", "moved", "path", "read_bytes", "writes")
+    __slots__ = ("account", "address", "base", "created", "desk", "moved", "path", "read_bytes", "writes")
 
     account: Account | None
     desk: Desk
-    fd: int
-    last: _LastOne | None
+    address: int
     path: str
     writes: bool
     """Whether the file was opened to be written."""
@@ -104,9 +100,9 @@ class Writing(weakref.ref[FileIO]):
 
     def write(self, data: Any, /) -> Any:
         """Write as FileIO does."""
-        raw = self()
+        raw = self() or _caller(self)
         if raw is None:
-            return _os_write(self.fd, data) if self.account is not None or self.last else _refuse()
+            return _refuse()
         began = perf_counter_ns()
         try:
             done = _write(raw, data)
@@ -131,7 +127,7 @@ class Writing(weakref.ref[FileIO]):
         return self._reads(_readall)
 
     def _reads(self, method: Any, *arguments: Any) -> Any:
-        raw = self()
+        raw = self() or _caller(self)
         if raw is None:
             return _refuse()
         began = perf_counter_ns()
@@ -147,9 +143,8 @@ class Writing(weakref.ref[FileIO]):
 
     def close(self) -> None:
         """Close the file as FileIO does, and take down what has become of it."""
-        raw = self()
+        raw = self() or _caller(self)
         if raw is None:
-            _close_later(self)
             return
         account, self.account = self.account, None
         if account is None or raw.closed:
@@ -203,9 +198,8 @@ class Writing(weakref.ref[FileIO]):
 def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: str) -> None:
     """Have the writes of a file counted, and on network storage its reads, with their times."""
     writing = Writing(raw)
-    writing.account, writing.desk, writing.path, writing.fd = account, desk, path, raw.fileno()
+    writing.account, writing.desk, writing.path, writing.address = account, desk, path, id(raw)
     writing.moved = writing.read_bytes = 0
-    writing.last = None
     writing.created = "w" in mode or "x" in mode
     writing.writes = writing.created or "a" in mode or "+" in mode
     # Positions add up where a file grows from its start or its end alone; "r+" writes over what is there.
@@ -218,24 +212,13 @@ def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: st
         hooks["readinto"], hooks["readall"], hooks["read"] = writing.readinto, writing.readall, writing.read
 
 
-class _LastOne:
-    """Closes a descriptor when the last object that needs it is gone."""
-
-    __slots__ = ("_fd",)
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def __del__(self, close: Any = os.close) -> None:
-        close(self._fd)
-
-
-def _close_later(hook: Reading | Writing) -> None:
-    """Let the descriptor go with `hook`: a buffer above it may still be about to write."""
-    if hook.account is not None:
-        hook.account = None
-        # Made now, so the collection under way doesn't finalize it: it goes when the hook is cleared.
-        hook.last = _LastOne(hook.fd)
+def _caller(hook: Reading | Writing) -> FileIO | None:
+    """Return the file that the garbage collector is finalizing, whose close was not seen yet."""
+    if hook.account is None:
+        return None
+    raw = PyObj_FromPtr(hook.address)
+    kept = raw.__dict__.get("close") if type(raw) is FileIO else None
+    return raw if getattr(kept, "__self__", None) is hook else None
 
 
 def _refuse() -> Any:
