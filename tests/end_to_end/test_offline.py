@@ -94,9 +94,7 @@ def test_a_drain_of_the_machines_own_delivers_what_hosts_in_external_mode_record
     host = desk.start(WORK + "\n    wait()", "offline")
     host.heard()
     assert desk.drains() == []
-    service = desk.start(
-        "from clientobs.cli.main import main; sys.exit(main(sys.argv[1:]))", "drain"
-    )
+    service = desk.start("from clientobs.cli.main import main; sys.exit(main(sys.argv[1:]))", "drain")
     receiver.wait_for(lambda: len(mine(receiver)) == 20, 30)
     assert host.process.poll() is None
     assert service.kill(signal.SIGTERM) == 0

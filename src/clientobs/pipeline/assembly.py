@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.metrics import NoOpMeterProvider
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -88,7 +88,12 @@ class Pipeline:
         self._meters = LazyMeterProvider(self._sink, described)
         traces = self._tracer_provider(config, clock, loss, described)
         traces.add_span_processor(self._spans)
-        logs = LoggerProvider(resource=described, shutdown_on_exit=False, **_no_self_metrics(LoggerProvider))
+        logs = LoggerProvider(
+            resource=described,
+            shutdown_on_exit=False,
+            **_log_limits(config.limits),
+            **_no_self_metrics(LoggerProvider),
+        )
         logs.add_log_record_processor(self._logs)
         self._global_traces = GlobalProvider(SLOTS["traces"], traces, self._spans)
         self._global_logs = GlobalProvider(SLOTS["logs"], logs, self._logs)
@@ -155,13 +160,33 @@ def _no_self_metrics(provider: type) -> dict[str, Any]:
 
 
 def _span_limits(limits: LimitsConfig) -> SpanLimits:
+    # Each is given: what is not, the SDK reads from the environment once more, and raises for what isn't valid.
+    length = _or_unset(limits.attribute_value_length, SpanLimits.UNSET)
     return SpanLimits(
         max_attributes=limits.attribute_count,
-        max_span_attributes=limits.span_attribute_count,
-        max_attribute_length=limits.attribute_value_length,
-        max_span_attribute_length=limits.span_attribute_value_length,
+        max_span_attributes=_or_unset(limits.span_attribute_count, limits.attribute_count),
+        max_attribute_length=length,
+        max_span_attribute_length=_or_unset(limits.span_attribute_value_length, length),
         max_events=limits.span_event_count,
         max_links=limits.span_link_count,
         max_event_attributes=limits.event_attribute_count,
         max_link_attributes=limits.link_attribute_count,
     )
+
+
+def _log_limits(limits: LimitsConfig) -> dict[str, Any]:
+    if "log_record_limits" not in LoggerProvider.__init__.__code__.co_varnames:
+        return {}  # older: the SDK reads the environment for each record
+    length = _or_unset(limits.attribute_value_length, LogRecordLimits.UNSET)
+    return {
+        "log_record_limits": LogRecordLimits(
+            max_attributes=limits.attribute_count,
+            max_attribute_length=length,
+            max_log_record_attributes=_or_unset(limits.log_attribute_count, limits.attribute_count),
+            max_log_record_attribute_length=_or_unset(limits.log_attribute_value_length, length),
+        )
+    }
+
+
+def _or_unset(value: int | None, otherwise: int) -> int:
+    return otherwise if value is None else value

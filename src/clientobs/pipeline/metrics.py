@@ -167,6 +167,7 @@ def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
         MeterProvider,
         ObservableCounter,
         ObservableUpDownCounter,
+        TraceBasedExemplarFilter,
         UpDownCounter,
     )
     from opentelemetry.sdk.metrics.export import (  # noqa: PLC0415
@@ -196,7 +197,16 @@ def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
 
     reader = JournalReader(preferred_temporality=dict.fromkeys(kinds, delta))
     view = View(instrument_name="*", exemplar_reservoir_factory=_reservoir_factory())
-    provider = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False, views=[view])
+    settings: dict[str, Any] = {
+        "metric_readers": [reader],
+        "resource": resource,
+        "shutdown_on_exit": False,
+        "views": [view],
+    }
+    try:
+        provider = MeterProvider(**settings)
+    except ValueError:  # OTEL_METRICS_EXEMPLAR_FILTER is none that the SDK knows: its default holds
+        provider = MeterProvider(exemplar_filter=TraceBasedExemplarFilter(), **settings)
     return provider, reader
 
 

@@ -7,7 +7,6 @@ and so another pseudonym for the same person.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from clientobs import semconv
@@ -23,9 +22,11 @@ try:
 except ImportError:  # pragma: no cover  # an interpreter built without it
     from hashlib import blake2b
 
+from clientobs._patterns import pattern
+
 __all__ = ["content_id", "installation_id", "is_pseudonym", "maker", "pseudonym", "user_attributes"]
 
-_PSEUDONYM: Final = re.compile(r"u-[0-9a-f]{16}\Z")
+_PSEUDONYM: Final = pattern(r"u-[0-9a-f]{16}\Z")
 _PERSON: Final = b"clientobs.user"
 _KEY_BYTES: Final = 64
 """BLAKE2b takes a key of at most 64 bytes."""

@@ -126,8 +126,11 @@ class _Builder:
         parts = self._parts(pipeline, journal, destination, kind)
         runtime = self._runtime(parts)
         self._install(runtime, parts, pipeline)
-        parts.events.started(self.config.service.name, self.config.service.version)
-        parts.events.problems(self.resolved.problems)
+        with quiet("session.start"):
+            # Older SDKs read a limit from the environment for each log record, and raise where it isn't valid:
+            # logs are lost then, as they are to every other user of such an SDK, but not spans and metrics.
+            parts.events.started(self.config.service.name, self.config.service.version)
+            parts.events.problems(self.resolved.problems)
         parts.keeper.start()
         return runtime
 
