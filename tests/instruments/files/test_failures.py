@@ -7,7 +7,6 @@ import errno
 import io
 import linecache
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -181,8 +180,14 @@ def test_a_failure_outside_every_span_is_told_too(studio: Studio, monkeypatch: p
     assert [facts["error.code"] for facts in told(studio.recorded())] == ["ESTALE"]
 
 
-def test_python_s_own_look_for_sources_is_left_alone(studio: Studio) -> None:
-    with clientobs.span("trace"):
-        linecache.getlines(str(Path("/nonexistent/module.py")))
-        linecache.checkcache()
-    assert "file.io.failures" not in studio.summary("trace")
+def test_python_s_own_look_for_modules_and_sources_is_left_alone(studio: Studio) -> None:
+    program = "def look(path):\n    try:\n        open(path)\n    except OSError:\n        pass\n"
+    for module in ("importlib.metadata", "linecache", "studio.importer"):
+        names = {"__name__": module}
+        exec(program, names)
+        with clientobs.span(module):
+            names["look"](str(studio.disk / "entry_points.txt"))  # type: ignore[operator]
+            linecache.getlines(str(studio.disk / "gone.py"))
+    found = studio.recorded()
+    told = [span.name for span in found.spans if "file.io.failures" in span.attributes]
+    assert told == ["studio.importer"]

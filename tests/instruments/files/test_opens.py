@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import threading
 import warnings
+import weakref
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,12 +101,18 @@ def test_a_file_is_closed_when_the_last_name_for_it_goes(studio: Studio) -> None
                 warnings.simplefilter("always")
                 handle = open(path, mode)  # noqa: SIM115  # that nobody closes it is the point
                 number = handle.fileno()
+                layers: Any = getattr(handle, "buffer", handle)
+                raw = weakref.ref(layers.raw)
+                del layers
                 del handle
                 with pytest.raises(OSError, match="Bad file descriptor"):
                     os.fstat(number)
             (warning,) = caught
             assert warning.category is ResourceWarning
             assert warning.filename == __file__
+            del warning
+            caught.clear()  # a ResourceWarning keeps its source
+            assert raw() is None, "garbage was left for the collector"
 
 
 CIRCLES = """
@@ -118,16 +125,16 @@ CIRCLES = """
             open(path, "w").close()
             file = open(path, mode)
             file.write("must arrive" if mode == "w" else b"must arrive")
-            numbers.append(file.fileno())
+            numbers.append((file.fileno(), os.fstat(file.fileno())[1:3]))
             holder = file if own else type("Holder", (), {})()
             holder.me, holder.file = holder, file
             del holder, file
             gc.collect()
             found.append(open(path).read())
-    for number in numbers:
+    for number, identity in numbers:
         try:
-            os.fstat(number)
-            found.append(f"{number} is open")
+            if os.fstat(number)[1:3] == identity:
+                found.append("a file is still open")
         except OSError:
             pass
     print(json.dumps(found))

@@ -11,6 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 import clientobs
+from clientobs.instruments import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,14 @@ def test_what_happens_outside_every_span_is_in_the_metrics_alone(studio: Studio)
     ]
     assert sizes[0][1][0] == 1
     assert all("a" not in str(point[0].values()).split(os.sep)[-1:] for point in durations)
+
+
+def test_a_file_that_is_open_when_metrics_are_written_is_not_lost_to_them(studio: Studio) -> None:
+    with open(studio.disk / "a", "wb") as file:
+        registry.tick()
+        file.write(b"x" * 100)
+    sizes = points_of(studio.recorded(), "file.operation.size")
+    assert [point[1][0] for point in sizes if point[0]["file.operation"] == "write"] == [1]
 
 
 def points_of(found: Any, name: str) -> list[Any]:
