@@ -96,7 +96,7 @@ def test_a_handled_failure_around_a_healthy_span_is_not_its_failure(studio: Stud
         open(studio.disk / "optional.json")  # noqa: SIM115
     except OSError:
         with clientobs.span("defaults"):
-            pass
+            (studio.disk / "made.json").write_text("{}")
     assert told(studio.recorded()) == []
 
 

@@ -207,6 +207,35 @@ def test_the_warning_about_encodings_points_at_the_program(home: Path) -> None:
     assert found == ["'encoding' argument not specified", "<string>"]
 
 
+SETS = ("supports_dir_fd", "supports_fd", "supports_follow_symlinks", "supports_effective_ids")
+
+
+def test_what_the_system_supports_holds_for_the_patched_names_and_is_put_back(home: Path) -> None:
+    before = {name: set(getattr(os, name)) for name in SETS}
+    named = {name: {each.__name__ for each in members} for name, members in before.items()}
+    clientobs.init("t")
+    for name in SETS:
+        members = getattr(os, name)
+        assert {each for each in named[name] if getattr(os, each, None) not in members} == set(), name
+    clientobs.shutdown()
+    assert {name: set(getattr(os, name)) for name in SETS} == before
+
+
+def test_rmtree_keeps_its_defence_where_shutil_is_imported_after_us(home: Path) -> None:
+    program = """
+        import json, sys, clientobs
+        clientobs.init("t")
+        clientobs.shutdown()
+        del sys.modules["shutil"]
+        clientobs_off = __import__("shutil").rmtree.avoids_symlink_attacks
+        del sys.modules["shutil"]
+        clientobs.init("t")
+        print(json.dumps([clientobs_off, __import__("shutil").rmtree.avoids_symlink_attacks]))
+    """
+    off, on = answer_of(program)
+    assert off == on
+
+
 def test_what_stands_on_open_comes_through_here(studio: Studio) -> None:
     disk = studio.disk
     with clientobs.span("all"):
