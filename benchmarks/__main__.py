@@ -128,7 +128,8 @@ def environment(endpoint: str) -> Iterator[dict[str, str]]:
         kept = {
             key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "CLIENTOBS_"))
         }
-        kept.pop("PYTHONDONTWRITEBYTECODE", None)  # else our modules, and nobody else's, are compiled each time
+        # Else our modules, and nobody else's, would be compiled each time.
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)
         yield {
             **kept,
             "CLIENTOBS_HOME": str(Path(home, "home")),

@@ -9,7 +9,8 @@
             ...
 
 Importing this package does nothing: no thread, no patch, no look at the environment, no OpenTelemetry. The
-names below load their part when they are first used.
+names below load their part when they are first used; all of them with `init`, so that nothing is left to load
+when a signal handler, a `__del__` at the interpreter's end, or a tool whose NAS is gone records for the first time.
 """
 
 from __future__ import annotations
@@ -84,9 +85,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'clientobs' has no attribute {name!r}")
     import importlib  # noqa: PLC0415  # nothing is imported before a name is used
 
-    value = getattr(importlib.import_module(f"clientobs.{home}"), name)
-    globals()[name] = value
-    return value
+    for each in _HOMES if name == "init" else (name,):
+        if each != "doctor" or name == "doctor":
+            globals()[each] = getattr(importlib.import_module(f"clientobs.{_HOMES[each]}"), each)
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -291,6 +291,11 @@ _begin("clientobs itself")
 INTERRUPTED: Final = _attribute(
     "clientobs.interrupted", OWN, "True on a span that was open when its process died: it ends with the run."
 )
+EXIT_WAY: Final = _attribute(
+    "clientobs.exit.way",
+    OWN,
+    "How a program under `clientobs run` ended: ran_out, exception, sys.exit, SystemExit, os._exit, exec, shutdown.",
+)
 LINK_KIND: Final = _attribute("clientobs.link.kind", OWN, "Why a link is there: launcher or submission.")
 LOSS_REASON: Final = _attribute("clientobs.loss.reason", OWN, "Why records were lost: quota, storm, torn ...")
 STORM_SPAN_NAME: Final = _attribute("clientobs.storm.name", OWN, "Span name that was thinned.")

@@ -46,7 +46,7 @@ def test_what_was_recorded_before_any_endpoint_arrives_later_with_its_times_in_o
     for one, (before, after) in zip(spans, times, strict=True):
         assert before <= one.record.start_time_unix_nano <= one.record.end_time_unix_nano <= after
     assert spans[-1].record.end_time_unix_nano < recorded
-    logs = [one.record for one in receiver.logs() if one.resource["service.name"] == "offline"]
+    logs = [one.record for one in receiver.logs_in_order() if one.resource["service.name"] == "offline"]
     assert [log.event_name for log in logs if log.event_name != "step"] == ["session.start", "session.end"]
     stamps = [log.time_unix_nano for log in logs if log.event_name == "step"]
     assert stamps == sorted(stamps)

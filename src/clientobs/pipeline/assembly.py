@@ -13,6 +13,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from clientobs._version import __version__
 from clientobs.pipeline.context import ContextNumbers, Tool
+from clientobs.pipeline.forks import QuietLoggerProvider
 from clientobs.pipeline.ids import PrivateIdGenerator
 from clientobs.pipeline.logs import JournalLogProcessor
 from clientobs.pipeline.metrics import LazyMeterProvider, MetricsSink
@@ -38,10 +39,11 @@ _OWN_SCOPE: Final = InstrumentationScope(_SCOPE, __version__)
 class Voice:
     """The tracer, logger and meter that clientobs itself records with, of the providers of now."""
 
-    __slots__ = ("_meters", "logger", "tracer")
+    __slots__ = ("_meter", "_meters", "logger", "tracer")
 
     def __init__(self, traces: GlobalProvider, logs: GlobalProvider, meters: LazyMeterProvider) -> None:
         self._meters = meters
+        self._meter: Any = None
         self._hear_traces(traces.current)
         self._hear_logs(logs.current)
         traces.on_change = self._hear_traces
@@ -55,7 +57,10 @@ class Voice:
 
     def meter(self) -> Any:
         """Return the meter; the first call imports the SDK's metrics."""
-        return self._meters.get_meter(_SCOPE, __version__)
+        if self._meter is None:
+            # Kept: the SDK takes a lock for each look-up, which a signal handler's measurement must not wait for.
+            self._meter = self._meters.get_meter(_SCOPE, __version__)
+        return self._meter
 
 
 class Pipeline:
@@ -86,9 +91,9 @@ class Pipeline:
         self._started = clock.now()
         self._counted_since: dict[str, int] = {}
         self._meters = LazyMeterProvider(self._sink, described)
-        traces = self._tracer_provider(config, clock, loss, described)
+        traces = self._tracer_provider(config, clock, loss, described, redactor)
         traces.add_span_processor(self._spans)
-        logs = LoggerProvider(
+        logs = QuietLoggerProvider(
             resource=described,
             shutdown_on_exit=False,
             **_log_limits(config.limits),
@@ -101,12 +106,13 @@ class Pipeline:
         self.voice = Voice(self._global_traces, self._global_logs, self._meters)
 
     def _tracer_provider(
-        self, config: Config, clock: Clock, loss: LossLedger, described: Resource
+        self, config: Config, clock: Clock, loss: LossLedger, described: Resource, redactor: Redacts
     ) -> JournalTracerProvider:
         budget = NameBudget(config.limits.storm_per_minute)
         return JournalTracerProvider(
             origin=self.origin,
             clock=clock,
+            plain=redactor.value,
             resource=described,
             sampler=StormSampler(configured_sampler(config.traces), budget, loss),
             id_generator=PrivateIdGenerator(),

@@ -17,6 +17,9 @@ from opentelemetry import metrics
 from clientobs._guarded import faults, quiet
 from clientobs._ids import ids
 from clientobs.journal.format import Kind, Lane, encode_payload
+from clientobs.pipeline.forks import renew_locks
+from clientobs.pipeline.turns import OwnTurns
+from clientobs.privacy.plain import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
@@ -76,23 +79,31 @@ class MetricsSink:
     def _rows(self, scope: int, collected: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
         for metric in collected:
             data = metric.data
-            points = tuple(self._point(point) for point in data.data_points)
+            points = self._points(data.data_points)
             if points:
                 kind = _kind_of(data)
                 monotonic = bool(getattr(data, "is_monotonic", False))
                 name = self._redactor.name(metric.name)
-                yield (scope, name, metric.unit or "", metric.description or "", kind, monotonic, points)
+                unit, description = str(metric.unit or ""), str(metric.description or "")
+                yield (scope, name, unit, description, kind, monotonic, points)
+
+    def _points(self, collected: Iterable[Any]) -> tuple[tuple[Any, ...], ...]:
+        points: list[tuple[Any, ...]] = []
+        for point in collected:
+            with quiet("metrics.point"):  # one that can't be written must not take the others with it
+                points.append(self._point(point))
+        return tuple(points)
 
     def _point(self, point: Any) -> tuple[Any, ...]:
         value: Any
         if hasattr(point, "bucket_counts"):
             bounds, counts = tuple(point.explicit_bounds), tuple(point.bucket_counts)
-            value = (point.count, point.sum, point.min, point.max, bounds, counts)
+            value = (point.count, *map(_plain, (point.sum, point.min, point.max)), bounds, counts)
         else:
-            value = point.value
+            value = _plain(point.value)
         exemplars = tuple(
             (
-                exemplar.value,
+                _plain(exemplar.value),
                 exemplar.time_unix_nano,
                 exemplar.trace_id or 0,
                 exemplar.span_id or 0,
@@ -113,6 +124,13 @@ def _value_of(bounds: tuple[float, ...], counts: Sequence[int]) -> tuple[Any, ..
     return (sum(counts), total, least, most, bounds, tuple(counts))
 
 
+def _plain(number: Any) -> int | float:
+    """Return a host's number as one that can be written: numpy's, Fraction, Decimal, True, an IntEnum's member."""
+    if isinstance(number, int) and INT_MIN <= number <= INT_MAX:
+        return int(number)
+    return float(number)
+
+
 def _kind_of(data: Any) -> str:
     return {"Sum": "sum", "Gauge": "gauge", "Histogram": "histogram"}.get(type(data).__name__, "gauge")
 
@@ -126,6 +144,7 @@ class LazyMeterProvider(metrics.MeterProvider):
         self._lock = threading.RLock()
         self._provider: Any = None
         self._reader: Any = None
+        self._turns = OwnTurns()
 
     def get_meter(
         self,
@@ -138,6 +157,7 @@ class LazyMeterProvider(metrics.MeterProvider):
         with self._lock:
             if self._provider is None:
                 self._provider, self._reader = _build(self._sink, self._resource)
+                self._turns.watch(self._provider._measurement_consumer, self._reader)  # noqa: SLF001
         meter: metrics.Meter = self._provider.get_meter(name, version, schema_url, attributes)
         return meter
 
@@ -150,6 +170,7 @@ class LazyMeterProvider(metrics.MeterProvider):
     def after_fork_in_child(self) -> None:
         """Begin to measure at zero: what the parent has measured and not yet written, it writes itself."""
         self._lock = threading.RLock()
+        self._turns.reset()
         if self._provider is not None:
             # The instruments stay, the application's own too; where they lead is made anew, with its locks, which a
             # thread may have held that doesn't exist here. The names are the SDK's private ones.
@@ -179,6 +200,12 @@ def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
     delta = AggregationTemporality.DELTA
     kinds = (Counter, Histogram, ObservableCounter, ObservableUpDownCounter, UpDownCounter)
 
+    class QuietMeterProvider(MeterProvider):
+        """The SDK's meter provider, see pipeline/forks.py."""
+
+        def _handle_fork(self) -> None:
+            renew_locks(self, "_lock", "_meter_lock")
+
     class JournalReader(MetricReader):
         """Hands each collection to the sink; collected by the runtime's keeper and at exit."""
 
@@ -204,9 +231,9 @@ def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
         "views": [view],
     }
     try:
-        provider = MeterProvider(**settings)
+        provider = QuietMeterProvider(**settings)
     except ValueError:  # OTEL_METRICS_EXEMPLAR_FILTER is none that the SDK knows: its default holds
-        provider = MeterProvider(exemplar_filter=TraceBasedExemplarFilter(), **settings)
+        provider = QuietMeterProvider(exemplar_filter=TraceBasedExemplarFilter(), **settings)
     return provider, reader
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from clientobs._guarded import quiet
+from clientobs.errors import ConfigError
 from clientobs.record import recorder as _recorder
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Counter(_Instrument):
 
     __slots__ = ()
 
-    def add(self, value: Number = 1, **attributes: Any) -> None:
+    def add(self, /, value: Number = 1, **attributes: Any) -> None:
         """Add `value` (not negative) under these attributes."""
         self._record(value, attributes)
 
@@ -67,7 +68,7 @@ class Histogram(_Instrument):
 
     __slots__ = ()
 
-    def record(self, value: Number, **attributes: Any) -> None:
+    def record(self, /, value: Number, **attributes: Any) -> None:
         """Record one value under these attributes."""
         self._record(value, attributes)
 
@@ -77,7 +78,7 @@ class Gauge(_Instrument):
 
     __slots__ = ()
 
-    def set(self, value: Number, **attributes: Any) -> None:
+    def set(self, /, value: Number, **attributes: Any) -> None:
         """Set the value under these attributes."""
         self._record(value, attributes)
 
@@ -130,6 +131,9 @@ def add_distribution(
 
 
 def _once(kind: type[T], sort: Sort, name: str, unit: str, description: str) -> T:
+    if type(name) is not str or not name:
+        given = "''" if type(name) is str else f"<{type(name).__name__}>"
+        raise ConfigError(f'{sort}({given}) has no name; use a text such as "frames.rendered"')
     known = _made.get((sort, name))
     if known is None:
         known = _made.setdefault((sort, name), kind(sort, name, unit, description))

@@ -56,7 +56,8 @@ class Runtime:
 
     `home` is the journal's folder (None: there is none), `run` and `session` are 32 hex digits, `config` and
     `sources` are the settings and where each came from, `problems` what was not valid in them, `reason` why
-    nothing is recorded ("" when all is well).
+    nothing is recorded ("" when all is well). `endings` are called with the evidence, each once, before a clean
+    end of the process that filled it is written; not in a forked child.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Runtime:
         self._parts = parts
         self._ending = threading.RLock()
         self._joined: set[str] = set()
+        self.endings: list[Callable[[str], None]] = []
 
     @classmethod
     def idle(
@@ -193,6 +195,9 @@ class Runtime:
                 parts.delivery.see_off()
 
     def _write_end(self, parts: Parts, evidence: str) -> None:
+        while self.endings and parts.journal.identity.role == "main":
+            with quiet("end.callback"):
+                self.endings.pop()(evidence)
         with quiet("end.metrics"):
             parts.collect_metrics()
         with quiet("end.session"):

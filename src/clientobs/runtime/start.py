@@ -20,9 +20,7 @@ from clientobs.config.resolve import Resolved, resolve
 from clientobs.errors import JournalError
 from clientobs.guard.exits import ExitWatch
 from clientobs.instruments import registry
-from clientobs.journal.home import Home, prepare
 from clientobs.journal.writer import Journal, RunIdentity
-from clientobs.paths.folders import choose_home, home_candidates
 from clientobs.paths.mounts import MountTable
 from clientobs.pipeline import otel
 from clientobs.pipeline.context import Tool
@@ -32,13 +30,14 @@ from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import Incoming, read_incoming
 from clientobs.record.tools import Tools
 from clientobs.runtime.delivery import Delivery
+from clientobs.runtime.home import home_of
 from clientobs.runtime.keeper import Chore, Keeper
 from clientobs.runtime.runtime import Parts, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clientobs.config.model import Config
+    from clientobs.journal.home import Home
 
 __all__ = ["start"]
 
@@ -60,7 +59,7 @@ def start(arguments: Mapping[str, Any], package: str) -> Runtime:
         return _idle(resolved, str(error))
     mounts = MountTable.of_this_machine()
     try:
-        home = _home(resolved.config, environ, mounts)
+        home = home_of(resolved.config, environ, mounts)
     except JournalError as error:
         return _idle(resolved, str(error))
     return _Builder(resolved, home, environ, mounts).build(package)
@@ -68,16 +67,6 @@ def start(arguments: Mapping[str, Any], package: str) -> Runtime:
 
 def _idle(resolved: Resolved, reason: str) -> Runtime:
     return Runtime.idle(reason, resolved.config, dict(resolved.sources), resolved.problems)
-
-
-def _home(config: Config, environ: Mapping[str, str], mounts: MountTable) -> Home:
-    uid = os.getuid() if hasattr(os, "getuid") else None
-    candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
-    choice = choose_home(candidates, mounts.is_network, lambda path: prepare(path, uid=uid))
-    if choice.home is None:
-        tried = "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in choice.refused)
-        raise JournalError(f"No folder for the journal ({tried}); set CLIENTOBS_HOME to one on local disk.")
-    return choice.home
 
 
 class _Builder:
