@@ -96,10 +96,11 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("DrainConfig", "[drain]", "drain"),
     ("PrivacyConfig", "[privacy]", "privacy"),
     ("LimitsConfig", "[limits]", "limits"),
+    ("FilesConfig", "[files]", "files"),
     ("TracesConfig", "[traces]", "traces"),
     ("RootConfig", "[roots.NAME]", "roots"),
 )
-NESTED = {"service", "journal", "drain", "delivery", "privacy", "limits", "traces", "roots"}
+NESTED = {"service", "journal", "drain", "delivery", "privacy", "limits", "traces", "files", "roots"}
 KEYS = {"session_kind": "session.kind", "instruments": "instruments.enabled"}
 MORE_VARIABLES = {"disabled": ("OTEL_SDK_DISABLED",)}
 TABLE_HEAD = "| key | default | accepted | variable, argument | meaning |\n| --- | --- | --- | --- | --- |"

@@ -9,6 +9,7 @@ from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from clientobs._version import __version__
 from clientobs.pipeline.context import ContextNumbers, Tool
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline"]
 
 _SCOPE: Final = "clientobs"
+_OWN_SCOPE: Final = InstrumentationScope(_SCOPE, __version__)
 
 
 class Voice:
@@ -84,7 +86,11 @@ class Pipeline:
         self._logs = JournalLogProcessor(
             journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length
         )
-        self._meters = LazyMeterProvider(MetricsSink(journal.append, redactor, clock.now, scopes), described)
+        self._now = clock.now
+        self._sink = MetricsSink(journal.append, redactor, clock.now, scopes)
+        self._started = clock.now()
+        self._counted_since: dict[str, int] = {}
+        self._meters = LazyMeterProvider(self._sink, described)
         traces = self._tracer_provider(config, clock, loss, described, redactor)
         traces.add_span_processor(self._spans)
         logs = QuietLoggerProvider(
@@ -129,6 +135,12 @@ class Pipeline:
     def collect_metrics(self) -> None:
         """Write the metric deltas since the last collection."""
         self._meters.collect()
+
+    def add_distribution(self, name: str, *counted: Any) -> None:
+        """Write histograms that their owner counted since the last time; see MetricsSink."""
+        since = self._counted_since.get(name, self._started)
+        self._counted_since[name] = self._now()
+        self._sink.add_distribution(_OWN_SCOPE, since, name, *counted)
 
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""

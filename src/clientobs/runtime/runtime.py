@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from clientobs._guarded import quiet
 from clientobs._loss import LossLedger
 from clientobs.config.model import Config
+from clientobs.instruments import registry
 from clientobs.pipeline.context import Tool
 
 if TYPE_CHECKING:
@@ -119,8 +120,11 @@ class Runtime:
     @property
     def patched(self) -> tuple[str, ...]:
         """The functions of others that call us before or after their own work, for `doctor`."""
-        exits = self._parts.exits if self._parts is not None else None
-        return exits.patched if exits is not None else ()
+        if self._parts is None:
+            return ()
+        exits = self._parts.exits
+        instruments = [name for each in registry.active().values() for name in each.patched]
+        return (*(exits.patched if exits is not None else ()), *instruments)
 
     @property
     def tools(self) -> dict[str, Tool]:

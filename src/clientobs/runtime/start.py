@@ -19,6 +19,7 @@ from clientobs.config.destination import destination_key
 from clientobs.config.resolve import Resolved, resolve
 from clientobs.errors import JournalError
 from clientobs.guard.exits import ExitWatch
+from clientobs.instruments import registry
 from clientobs.journal.writer import Journal, RunIdentity
 from clientobs.paths.mounts import MountTable
 from clientobs.pipeline import otel
@@ -175,9 +176,10 @@ class _Builder:
             tools=self.tools,
             redactor=self.redactor,
             origin=pipeline.origin,
+            add_distribution=pipeline.add_distribution,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
-        parts.collect_metrics = pipeline.collect_metrics
+        parts.collect_metrics = lambda: self._collect(pipeline)
         parts.keeper = Keeper(self._chores(pipeline, journal, parts))
         return parts
 
@@ -187,8 +189,12 @@ class _Builder:
             Chore("environment", math.inf, lambda: self._tell_environment(parts)),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
-            Chore("metrics", _METRICS_EVERY, pipeline.collect_metrics),
+            Chore("metrics", _METRICS_EVERY, lambda: self._collect(pipeline)),
         ]
+
+    def _collect(self, pipeline: Any) -> None:
+        registry.tick()
+        pipeline.collect_metrics()
 
     def _tell_environment(self, parts: Parts) -> None:
         if parts.journal.identity.role != "main":
@@ -237,8 +243,11 @@ class _Builder:
         parts.journal.in_child.begin = parts.keeper.start_anew
         parts.journal.in_child.end = runtime.leave
         _recorder.install(parts.recorder)
+        if patches:
+            self._instrument()
 
         def release() -> None:
+            registry.uninstrument()
             _recorder.install(None)
             if parts.exits is not None:
                 parts.exits.uninstall()
@@ -247,6 +256,21 @@ class _Builder:
             pipeline.release()
 
         parts.release = release
+
+    def _instrument(self) -> None:
+        """Switch on what the configuration names, or the profile's own set."""
+        registry.work_for(
+            registry.Surroundings(
+                config=self.config,
+                home=self.home.path,
+                mounts=self.mounts,
+                pseudonym=maker(self.home.secret),
+            )
+        )
+        wanted = self.config.instruments
+        names = registry.STANDARD if wanted is None else [n for n in wanted if n in registry.INSTRUMENTS]
+        if names:
+            registry.instrument(*names)
 
 
 class _AtExit:
@@ -275,6 +299,7 @@ class _InChild:
         self._parts.delivery.after_fork_in_child()
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
+        registry.after_fork_in_child()
 
 
 def _describe_child(run: str, resource: Mapping[str, Any]) -> dict[str, Any]:
