@@ -1,9 +1,7 @@
 """Metrics: the SDK's aggregation in the host, deltas into the journal, sums over all runs in the drain.
 
 The SDK's metrics cost 37 ms to import and most tools never make an instrument: the provider below is what is
-set as the global one, and becomes the SDK's at the first `get_meter`.
-
-Exemplars come from reservoirs that draw from our own generator; the SDK's draw from the global `random`.
+set as the global one, and becomes the SDK's (meters.py) at the first `get_meter`.
 """
 
 from __future__ import annotations
@@ -14,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics
 
-from clientobs._guarded import faults, quiet
-from clientobs._ids import ids
+from clientobs._guarded import quiet
 from clientobs.journal.format import Kind, Lane, encode_payload
-from clientobs.pipeline.forks import renew_locks
 from clientobs.pipeline.turns import OwnTurns
 from clientobs.privacy.plain import INT_MAX, INT_MIN
 
@@ -182,84 +178,6 @@ class LazyMeterProvider(metrics.MeterProvider):
 
 
 def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
-    from opentelemetry.sdk.metrics import (  # noqa: PLC0415  # 37 ms: see the module's docstring
-        Counter,
-        Histogram,
-        MeterProvider,
-        ObservableCounter,
-        ObservableUpDownCounter,
-        TraceBasedExemplarFilter,
-        UpDownCounter,
-    )
-    from opentelemetry.sdk.metrics.export import (  # noqa: PLC0415
-        AggregationTemporality,
-        MetricReader,
-    )
-    from opentelemetry.sdk.metrics.view import View  # noqa: PLC0415
+    from clientobs.pipeline import meters  # noqa: PLC0415  # 37 ms: see the module's docstring
 
-    delta = AggregationTemporality.DELTA
-    kinds = (Counter, Histogram, ObservableCounter, ObservableUpDownCounter, UpDownCounter)
-
-    class QuietMeterProvider(MeterProvider):
-        """The SDK's meter provider, see pipeline/forks.py."""
-
-        def _handle_fork(self) -> None:
-            renew_locks(self, "_lock", "_meter_lock")
-
-    class JournalReader(MetricReader):
-        """Hands each collection to the sink; collected by the runtime's keeper and at exit."""
-
-        def _receive_metrics(
-            self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
-        ) -> None:
-            del timeout_millis, kwargs
-            try:
-                if metrics_data is not None:
-                    sink.write(metrics_data)
-            except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
-                faults.record("metrics.write", error)
-
-        def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
-            del timeout_millis, kwargs
-
-    reader = JournalReader(preferred_temporality=dict.fromkeys(kinds, delta))
-    view = View(instrument_name="*", exemplar_reservoir_factory=_reservoir_factory())
-    settings: dict[str, Any] = {
-        "metric_readers": [reader],
-        "resource": resource,
-        "shutdown_on_exit": False,
-        "views": [view],
-    }
-    try:
-        provider = QuietMeterProvider(**settings)
-    except ValueError:  # OTEL_METRICS_EXEMPLAR_FILTER is none that the SDK knows: its default holds
-        provider = QuietMeterProvider(exemplar_filter=TraceBasedExemplarFilter(), **settings)
-    return provider, reader
-
-
-def _reservoir_factory() -> Callable[[type], Callable[..., Any]]:
-    from opentelemetry.sdk.metrics import (  # noqa: PLC0415
-        AlignedHistogramBucketExemplarReservoir,
-        SimpleFixedSizeExemplarReservoir,
-    )
-    from opentelemetry.sdk.metrics._internal.exemplar.exemplar_reservoir import (  # noqa: PLC0415
-        BucketIndexError,
-    )
-
-    class PrivateReservoir(SimpleFixedSizeExemplarReservoir):
-        """The SDK's uniform reservoir, drawing from our generator."""
-
-        def _find_bucket_index(self, *_measurement: Any, **_named: Any) -> int:
-            seen: int = self._measurements_seen
-            self._measurements_seen = seen + 1
-            index = seen if seen < self._size else ids.below(seen + 1)
-            if index < self._size:
-                return index
-            raise BucketIndexError("not drawn")
-
-    def factory(aggregation: type) -> Callable[..., Any]:
-        if "ExplicitBucket" in aggregation.__name__:
-            return AlignedHistogramBucketExemplarReservoir
-        return PrivateReservoir
-
-    return factory
+    return meters.build(sink.write, resource)
