@@ -87,7 +87,9 @@ class Pipeline:
         self._meters = LazyMeterProvider(MetricsSink(journal.append, redactor, clock.now, scopes), described)
         traces = self._tracer_provider(config, clock, loss, described, redactor)
         traces.add_span_processor(self._spans)
-        logs = QuietLoggerProvider(resource=described, shutdown_on_exit=False, **_no_self_metrics(LoggerProvider))
+        logs = QuietLoggerProvider(
+            resource=described, shutdown_on_exit=False, **_no_self_metrics(LoggerProvider)
+        )
         logs.add_log_record_processor(self._logs)
         self._global_traces = GlobalProvider(SLOTS["traces"], traces, self._spans)
         self._global_logs = GlobalProvider(SLOTS["logs"], logs, self._logs)

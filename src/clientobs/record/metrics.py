@@ -115,7 +115,7 @@ def gauge(name: str, unit: str = "1", description: str = "") -> Gauge:
 def _once(kind: type[T], sort: Sort, name: str, unit: str, description: str) -> T:
     if type(name) is not str or not name:
         given = "''" if type(name) is str else f"<{type(name).__name__}>"
-        raise ConfigError(f"{sort}({given}) has no name; use a text such as \"frames.rendered\"")
+        raise ConfigError(f'{sort}({given}) has no name; use a text such as "frames.rendered"')
     known = _made.get((sort, name))
     if known is None:
         known = _made.setdefault((sort, name), kind(sort, name, unit, description))
