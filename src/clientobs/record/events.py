@@ -25,7 +25,7 @@ def event(name: str, /, body: object = None, *, severity: Severity = "info", **a
 
     >>> event("asset.published", "Published hero_rig v012", asset="hero_rig")
     """
-    level = _ALIASES.get(severity, severity) if type(severity) is str else None
+    level = _ALIASES.get(severity, severity) if type(severity) is str else ""
     if level not in _NUMBER:
         accepted = ", ".join(get_args(Severity))
         given = repr(severity) if type(severity) is str else f"<{type(severity).__name__}>"

@@ -65,7 +65,9 @@ def decorate(function: F, name: str | None, attributes: dict[str, Any]) -> F:
 
 
 def _kind_of(target: object) -> str:
-    return f"the class {target.__qualname__}" if isinstance(target, type) else f"a {type(target).__qualname__}"
+    return (
+        f"the class {target.__qualname__}" if isinstance(target, type) else f"a {type(target).__qualname__}"
+    )
 
 
 def _wrapper_for(function: Callable[..., Any], new_span: Callable[[], span]) -> Callable[..., Any]:
