@@ -18,6 +18,8 @@ __all__ = ["MEASURES"]
 
 SPANS = 20_000
 WARM_UP = 500
+SETTLED = 2.0
+"""Seconds until what starts beside a contender (threads, a drain) has started; "set-up" measures that."""
 Numbers = dict[str, float]
 
 
@@ -27,6 +29,7 @@ def spans(contender: Contender, endpoint: str) -> Numbers:
     for i in range(WARM_UP):
         with opened(i):
             pass
+    time.sleep(SETTLED)
     clock, took = time.perf_counter_ns, [0] * SPANS
     cpu = time.process_time_ns()
     for i in range(SPANS):

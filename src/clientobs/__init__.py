@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from clientobs.errors import ClientobsError, ConfigError
+    from clientobs.instruments.registry import instrument, uninstrument
     from clientobs.record.carrier import carrier, trace_id
     from clientobs.record.events import event
     from clientobs.record.metrics import counter, gauge, histogram
@@ -46,11 +47,13 @@ __all__ = [
     "gauge",
     "histogram",
     "init",
+    "instrument",
     "set_context",
     "shutdown",
     "span",
     "trace_id",
     "traced",
+    "uninstrument",
 ]
 
 _HOMES = {
@@ -66,11 +69,13 @@ _HOMES = {
     "gauge": "record.metrics",
     "histogram": "record.metrics",
     "init": "runtime.active",
+    "instrument": "instruments.registry",
     "set_context": "record.production",
     "shutdown": "runtime.active",
     "span": "record.span",
     "trace_id": "record.carrier",
     "traced": "record.traced",
+    "uninstrument": "instruments.registry",
 }
 
 

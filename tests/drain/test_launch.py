@@ -93,6 +93,7 @@ assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == {{signal.SIGUSR1, signal.
     assert drain["sid"] == drain["pid"]
     assert drain["cwd"] == str(site.home)
     assert drain["umask"] == 0o077
+    assert drain["nice"] == max(10, os.getpriority(os.PRIO_PROCESS, 0))
     assert drain["core"] == 0
 
 

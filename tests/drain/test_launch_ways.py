@@ -169,6 +169,7 @@ def test_a_job_that_forbids_breakaway_gets_a_second_attempt_without_it() -> None
     assert first ^ second == launch_windows.CREATE_BREAKAWAY_FROM_JOB
     assert second & launch_windows.DETACHED_PROCESS
     assert second & launch_windows.CREATE_NEW_PROCESS_GROUP
+    assert second & launch_windows.BELOW_NORMAL_PRIORITY_CLASS
 
 
 def test_another_refusal_of_windows_is_an_error_at_once() -> None:

@@ -43,11 +43,11 @@ def test_each_tool_reaches_its_own_endpoint_with_its_own_token(
             desk.start(TOOL, name, environ=environ_for(inbox, token))
             for name, inbox, token in zip(("first", "second"), inboxes, TOKENS, strict=True)
         ]
-        until(lambda: all(inbox.spans() and len(inbox.logs()) == 2 for inbox in inboxes))
+        until(lambda: all(inbox.spans() and len(inbox.logs_in_order()) == 2 for inbox in inboxes))
         resting = desk.all_bytes()
         for host in hosts:
             host.kill()
-        until(lambda: all(len(inbox.logs()) == 3 for inbox in inboxes))
+        until(lambda: all(len(inbox.logs_in_order()) == 3 for inbox in inboxes))
         resting |= {f"{path} after": data for path, data in desk.all_bytes().items()}
     for name, inbox, token in zip(("first", "second"), inboxes, TOKENS, strict=True):
         assert {got.headers["authorization"] for got in inbox.requests} == {f"Bearer {token}"}
@@ -67,7 +67,7 @@ def test_a_run_whose_credential_nobody_has_waits_and_status_says_so(
         host.heard()
         host.kill()
         host = desk.start(TOOL, "present", environ=present)
-        receiver.wait_for(lambda: len(receiver.logs()) == 2, 30)
+        receiver.wait_for(lambda: len(receiver.logs_in_order()) == 2, 30)
         until(lambda: any(state.elsewhere for state in desk.states()))
         (drain,) = json.loads(desk.clientobs("status", "--json").stdout)["drains"]
         assert [waiting["runs"] for waiting in drain["elsewhere"].values()] == [1]

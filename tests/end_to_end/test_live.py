@@ -38,12 +38,12 @@ def assert_all_arrives(inbox: Inbox, desk: Workstation, **environ: str) -> None:
     """Run a host that records one of each, and find all of it while the host still runs."""
     host = desk.start(RECORD, environ=environ)
     host.heard()
-    inbox.wait_for(lambda: inbox.spans() and len(inbox.logs()) == 2, 30)
+    inbox.wait_for(lambda: inbox.spans() and len(inbox.logs_in_order()) == 2, 30)
     (span,) = inbox.spans()
     assert (span.record.name, span.attributes["frames"]) == ("publish", 48)
     assert span.attributes["production.shot"] == "sq010_sh020"
     assert span.resource["service.name"] == "publisher"
-    start, event = inbox.logs()
+    start, event = inbox.logs_in_order()
     assert [start.record.event_name, event.record.event_name] == ["session.start", "asset.published"]
     assert event.record.body.string_value == "It is out"
     assert event.record.span_id == span.record.span_id

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.disks import tmpfs
 from support.otlp_receiver import Answer
 from support.workstation import Workstation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import psutil
@@ -43,24 +40,6 @@ worker.join()
 """
 
 
-@contextmanager
-def mortal_disk(folder: Path) -> Iterator[Path]:
-    """Give a folder that vanishes: a tmpfs where this user may mount one, else an ordinary folder."""
-    folder.mkdir()
-    mounted = (
-        shutil.which("mount")
-        and not subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)], capture_output=True, check=False
-        ).returncode
-    )
-    try:
-        yield folder
-    finally:
-        if mounted:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
-        shutil.rmtree(folder)
-
-
 @pytest.mark.parametrize(
     "end", ["", "sys.exit(0)", "os._exit(0)", "os.execvp('true', ['true'])", IN_A_FORKED_CHILD]
 )
@@ -68,8 +47,10 @@ def test_all_that_a_pod_recorded_arrives_though_it_vanishes_with_its_drain(
     tmp_path: Path, receiver: OtlpReceiver, end: str
 ) -> None:
     with (
-        mortal_disk(tmp_path / "disk") as disk,
-        Workstation(tmp_path, receiver.base, home=disk / "home", KUBERNETES_SERVICE_HOST="10.0.0.1") as desk,
+        tmpfs(tmp_path / "disk", "64m"),  # without the right to mount it is an ordinary folder that vanishes
+        Workstation(
+            tmp_path, receiver.base, home=tmp_path / "disk/home", KUBERNETES_SERVICE_HOST="10.0.0.1"
+        ) as desk,
     ):
         del desk.environ["CLIENTOBS_EXIT_FLUSH"]
         host = desk.start(TASK, end, start_new_session=True)
@@ -77,7 +58,7 @@ def test_all_that_a_pod_recorded_arrives_though_it_vanishes_with_its_drain(
         end_at_once(host.pid, desk.drains())
     numbers = [one.attributes["number"] for one in receiver.spans() if one.record.name == "frame"]
     assert sorted(numbers) == list(range(SPANS))
-    events = [one.record.event_name for one in receiver.logs()]
+    events = [one.record.event_name for one in receiver.logs_in_order()]
     assert sorted(events) == ["session.end", "session.start"]
     assert total(receiver, "frames") == SPANS + (end == IN_A_FORKED_CHILD)
     assert [one.record.name for one in receiver.spans()].count("child") == (end == IN_A_FORKED_CHILD)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from clientobs.errors import JournalError
 from clientobs.journal.lock import lock_state
-from clientobs.journal.segment import Segment
 from support.journals import make_home, make_journal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clientobs.journal.segment import Segment
 
 
 def test_a_segment_that_is_being_opened_does_not_outlive_the_close(

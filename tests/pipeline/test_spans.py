@@ -102,6 +102,17 @@ def test_span_limits_of_the_specification_hold(home: Path, monkeypatch: pytest.M
     assert limited.dropped == (1, 1, 0)
 
 
+def test_a_span_with_huge_events_keeps_the_newest_and_counts_the_rest(runtime: Runtime, home: Path) -> None:
+    with clientobs.span("busy") as span:
+        for number in range(100):
+            span.add_event(f"event {number}", {f"key{key}": "x" * 20_000 for key in range(6)})
+    busy = seen(home).span("busy")
+    assert 1 <= len(busy.events) < 100
+    assert busy.events[-1].name == "event 99"
+    assert busy.dropped[1] == 100 - len(busy.events)
+    assert "oversize" not in runtime.loss.totals()
+
+
 def test_a_storm_is_thinned_by_name_and_counted(home: Path) -> None:
     runtime = clientobs.init("tool", limits={"storm_per_minute": 100})
     for _ in range(1000):

@@ -79,6 +79,7 @@ def test_a_context_that_comes_back_after_thousands_of_others_is_still_known(
             clientobs.event("rendered")
         if frame % 1000 == 999:
             runtime.journal._lanes.current.update({"bulk": None, "vital": None})  # as after a rotation
+            runtime.journal.enforce_quota()
     with clientobs.span("last"):
         pass
     assert seen(home).context_of("last") == seen(home).context_of("first")

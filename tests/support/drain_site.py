@@ -45,7 +45,7 @@ class Service:
             "blocked": int(status["SigBlk"], 16), "ignored": int(status["SigIgn"], 16),
             "environ": dict(os.environ), "isolated": sys.flags.isolated, "python": sys.executable,
             "module": __file__, "path": sys.path, "core": resource.getrlimit(resource.RLIMIT_CORE)[0],
-            "umask": os.umask(0o077), "argv": sys.orig_argv,
+            "umask": os.umask(0o077), "nice": os.getpriority(os.PRIO_PROCESS, 0), "argv": sys.orig_argv,
             "headers": config.delivery.traces.headers if config.delivery.traces else None,
         }
         os.makedirs(f"{home}/seen", exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -42,6 +43,19 @@ def end_processes_in(folder: str | os.PathLike[str]) -> list[str]:
             process.terminate()
         except psutil.NoSuchProcess:
             continue
-    for process in psutil.wait_procs(found, timeout=_PATIENCE)[1]:
-        process.kill()
+    deadline = time.monotonic() + _PATIENCE
+    while left := [process for process in found if not _has_ended(process)]:
+        if time.monotonic() >= deadline:
+            for process in left:
+                process.kill()
+            break
+        time.sleep(0.01)
     return told
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Say whether it is gone, or would be if its parent (where it has none left: the system) looked after it."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -7,10 +7,10 @@ https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-v
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from clientobs._patterns import pattern
 from clientobs.config.problems import Unacceptable
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ __all__ = ["Headers", "header_lines", "headers"]
 
 Headers = tuple[tuple[str, str], ...]
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+\Z")
-_VALUE: Final = re.compile(r"[\t\x20-\x7e]*\Z")
+_TOKEN: Final = pattern(r"[!#$%&'*+\-.^_`|~0-9a-z]+\Z")
+_VALUE: Final = pattern(r"[\t\x20-\x7e]*\Z")
 
 
 def headers(raw: object, _base: Base) -> Headers:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from clientobs._patterns import pattern
 from clientobs.config.model import RootConfig
 from clientobs.config.options import OPTIONS, TABLES
 from clientobs.config.problems import Problem, Source, Unacceptable, did_you_mean
@@ -23,9 +23,9 @@ SERVICE_KEYS: Final = {
 """Resource attributes that are settings of their own."""
 
 _ABSOLUTE: Final = {
-    "linux": re.compile(r"/"),
-    "windows": re.compile(r"[A-Za-z]:|[\\/]{2}[^\\/]"),
-    "macos": re.compile(r"/"),
+    "linux": pattern(r"/"),
+    "windows": pattern(r"[A-Za-z]:|[\\/]{2}[^\\/]"),
+    "macos": pattern(r"/"),
 }
 _SHOWN: Final = 60
 _ROOT_KEYS: Final = tuple(_ABSOLUTE)

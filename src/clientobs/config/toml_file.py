@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ntpath
 import posixpath
-import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from clientobs._patterns import pattern
 from clientobs.config.layers import Found, Layer, Leaf, adopt_service, leaves, read_leaf
 from clientobs.config.problems import Problem, Source, Unacceptable
 from clientobs.config.toml_lines import key_lines, line_of
@@ -26,9 +26,9 @@ ReadFile: TypeAlias = Callable[[str], bytes]
 
 MAX_BYTES: Final = 1 << 20
 _MAX_REPAIRS: Final = 20
-_AT_LINE: Final = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)\Z")
-_STATEMENT: Final = re.compile(r"\s*([\w.-]+|\"[^\"]*\"|'[^']*')\s*=")
-_HEADER: Final = re.compile(r"\s*\[")
+_AT_LINE: Final = pattern(r" ?\(at (?:line (\d+), column \d+|end of document)\)\Z")
+_STATEMENT: Final = pattern(r"\s*([\w.-]+|\"[^\"]*\"|'[^']*')\s*=")
+_HEADER: Final = pattern(r"\s*\[")
 
 
 def read(path: str, read_file: ReadFile, *, user_home: str | None, platform: str) -> Layer:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from clientobs._patterns import pattern
+
 __all__ = ["key_lines", "line_of"]
 
-_KEY: Final = re.compile(r'[ \t]*("(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|[A-Za-z0-9_-]+)[ \t]*(\.?)')
-_BLANK: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_REST: Final = re.compile(r"[^\n]*")
-_PIECE: Final = re.compile(
+_KEY: Final = pattern(r'[ \t]*("(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|[A-Za-z0-9_-]+)[ \t]*(\.?)')
+_BLANK: Final = pattern(r"(?:[ \t\r\n]|#[^\n]*)*")
+_REST: Final = pattern(r"[^\n]*")
+_PIECE: Final = pattern(
     r'"""(?:\\.|[^\\])*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*|.',
     re.DOTALL,
 )

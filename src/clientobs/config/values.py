@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
+from clientobs._patterns import pattern
 from clientobs.config.problems import Unacceptable
 
 __all__ = [
@@ -59,7 +60,7 @@ _MILLISECONDS: Final = 1000
 _DIGITS: Final = 18
 """int() raises on thousands of digits; no setting has so many."""
 _REQUEST: Final = (0.001, 600.0)
-_NUMBER: Final = re.compile(r"([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([a-z]*)\Z")
+_NUMBER: Final = pattern(r"([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([a-z]*)\Z")
 _SIZES: Final = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
 _SIZES_BINARY: Final = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _TIMES: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -95,11 +96,11 @@ def patterns(raw: object, base: Base) -> tuple[str, ...]:
         found = texts(raw, base)
     except Unacceptable:
         raise Unacceptable(said) from None
-    for pattern in found:
+    for expression in found:
         try:
-            re.compile(pattern)
+            re.compile(expression)
         except (re.error, RecursionError, OverflowError) as error:  # a few, once
-            raise Unacceptable(f"{said} ({pattern!r}: {error})") from None
+            raise Unacceptable(f"{said} ({expression!r}: {error})") from None
     return found
 
 

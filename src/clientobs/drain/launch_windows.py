@@ -19,6 +19,7 @@ __all__ = ["command_line", "launch"]
 DETACHED_PROCESS: Final = 0x00000008
 CREATE_NEW_PROCESS_GROUP: Final = 0x00000200
 CREATE_UNICODE_ENVIRONMENT: Final = 0x00000400
+BELOW_NORMAL_PRIORITY_CLASS: Final = 0x00004000  # the host goes first: see _NICENESS in start.py
 CREATE_BREAKAWAY_FROM_JOB: Final = 0x01000000
 _ACCESS_DENIED: Final = 5
 
@@ -58,6 +59,7 @@ def launch(
     """Start `path` detached in `folder` and return its pid; raise OSError where both attempts are refused."""
     create = create or _create
     flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | CREATE_UNICODE_ENVIRONMENT
+    flags |= BELOW_NORMAL_PRIORITY_CLASS
     line = command_line(argv)
     try:
         return create(path, line, flags | CREATE_BREAKAWAY_FROM_JOB, dict(environ), folder)

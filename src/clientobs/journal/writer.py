@@ -232,6 +232,7 @@ class Journal:
         if self._closed or self._pid != os.getpid():
             return
         if self._lanes.directory.has_begun:
+            self._lanes.resume()  # the last chance: there may be room again for what these two have to say
             self._tell_losses()
             self.note("closed", {"status": status, "detail": detail}, "vital")
         self._closed = True

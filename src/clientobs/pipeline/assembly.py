@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.metrics import NoOpMeterProvider
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from clientobs._version import __version__
 from clientobs.pipeline.context import ContextNumbers, Tool
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline"]
 
 _SCOPE: Final = "clientobs"
+_OWN_SCOPE: Final = InstrumentationScope(_SCOPE, __version__)
 
 
 class Voice:
@@ -84,11 +86,18 @@ class Pipeline:
         self._logs = JournalLogProcessor(
             journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length
         )
-        self._meters = LazyMeterProvider(MetricsSink(journal.append, redactor, clock.now, scopes), described)
+        self._now = clock.now
+        self._sink = MetricsSink(journal.append, redactor, clock.now, scopes)
+        self._started = clock.now()
+        self._counted_since: dict[str, int] = {}
+        self._meters = LazyMeterProvider(self._sink, described)
         traces = self._tracer_provider(config, clock, loss, described, redactor)
         traces.add_span_processor(self._spans)
         logs = QuietLoggerProvider(
-            resource=described, shutdown_on_exit=False, **_no_self_metrics(LoggerProvider)
+            resource=described,
+            shutdown_on_exit=False,
+            **_log_limits(config.limits),
+            **_no_self_metrics(LoggerProvider),
         )
         logs.add_log_record_processor(self._logs)
         self._global_traces = GlobalProvider(SLOTS["traces"], traces, self._spans)
@@ -127,6 +136,12 @@ class Pipeline:
         """Write the metric deltas since the last collection."""
         self._meters.collect()
 
+    def add_distribution(self, name: str, *counted: Any) -> None:
+        """Write histograms that their owner counted since the last time; see MetricsSink."""
+        since = self._counted_since.get(name, self._started)
+        self._counted_since[name] = self._now()
+        self._sink.add_distribution(_OWN_SCOPE, since, name, *counted)
+
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""
         self._spans.forget_open()
@@ -151,13 +166,33 @@ def _no_self_metrics(provider: type) -> dict[str, Any]:
 
 
 def _span_limits(limits: LimitsConfig) -> SpanLimits:
+    # Each is given: what is not, the SDK reads from the environment once more, and raises for what isn't valid.
+    length = _or_unset(limits.attribute_value_length, SpanLimits.UNSET)
     return SpanLimits(
         max_attributes=limits.attribute_count,
-        max_span_attributes=limits.span_attribute_count,
-        max_attribute_length=limits.attribute_value_length,
-        max_span_attribute_length=limits.span_attribute_value_length,
+        max_span_attributes=_or_unset(limits.span_attribute_count, limits.attribute_count),
+        max_attribute_length=length,
+        max_span_attribute_length=_or_unset(limits.span_attribute_value_length, length),
         max_events=limits.span_event_count,
         max_links=limits.span_link_count,
         max_event_attributes=limits.event_attribute_count,
         max_link_attributes=limits.link_attribute_count,
     )
+
+
+def _log_limits(limits: LimitsConfig) -> dict[str, Any]:
+    if "log_record_limits" not in LoggerProvider.__init__.__code__.co_varnames:
+        return {}  # older: the SDK reads the environment for each record
+    length = _or_unset(limits.attribute_value_length, LogRecordLimits.UNSET)
+    return {
+        "log_record_limits": LogRecordLimits(
+            max_attributes=limits.attribute_count,
+            max_attribute_length=length,
+            max_log_record_attributes=_or_unset(limits.log_attribute_count, limits.attribute_count),
+            max_log_record_attribute_length=_or_unset(limits.log_attribute_value_length, length),
+        )
+    }
+
+
+def _or_unset(value: int | None, otherwise: int) -> int:
+    return otherwise if value is None else value

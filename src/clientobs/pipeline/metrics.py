@@ -9,7 +9,7 @@ Exemplars come from reservoirs that draw from our own generator; the SDK's draw 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics
@@ -58,6 +58,25 @@ class MetricsSink:
         if rows:
             self._append(Kind.METRICS, encode_payload((self._now(), tuple(rows))), "bulk", tuple(numbers))
 
+    def add_distribution(
+        self,
+        scope: Any,
+        since: int,
+        name: str,
+        unit: str,
+        description: str,
+        bounds: tuple[float, ...],
+        series: Sequence[tuple[dict[str, Any], Sequence[int]]],
+    ) -> None:
+        """Write histograms that were counted elsewhere, since a time in nanoseconds since the epoch."""
+        now, number = self._now(), self._scopes.of(scope)
+        points = tuple(
+            (self._redactor.attributes(attributes), _value_of(bounds, counts), since, now, ())
+            for attributes, counts in series
+        )
+        row = (number, self._redactor.name(name), unit, description, "histogram", False, points)
+        self._append(Kind.METRICS, encode_payload((now, (row,))), "bulk", (number,))
+
     def _rows(self, scope: int, collected: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
         for metric in collected:
             data = metric.data
@@ -95,6 +114,15 @@ class MetricsSink:
         )
         attributes = self._redactor.attributes(point.attributes or {})
         return (attributes, value, point.start_time_unix_nano or 0, point.time_unix_nano, exemplars)
+
+
+def _value_of(bounds: tuple[float, ...], counts: Sequence[int]) -> tuple[Any, ...]:
+    """Return a histogram's value; the sum is told from the middle of each bucket, its ends from the bounds."""
+    edges = (0.0, *bounds, bounds[-1] * 2)
+    used = [index for index, count in enumerate(counts) if count]
+    total = sum(count * (edges[index] + edges[index + 1]) / 2 for index, count in enumerate(counts))
+    least, most = (edges[used[0]], edges[used[-1] + 1]) if used else (None, None)
+    return (sum(counts), total, least, most, bounds, tuple(counts))
 
 
 def _plain(number: Any) -> int | float:
@@ -165,6 +193,7 @@ def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
         MeterProvider,
         ObservableCounter,
         ObservableUpDownCounter,
+        TraceBasedExemplarFilter,
         UpDownCounter,
     )
     from opentelemetry.sdk.metrics.export import (  # noqa: PLC0415
@@ -200,9 +229,16 @@ def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
 
     reader = JournalReader(preferred_temporality=dict.fromkeys(kinds, delta))
     view = View(instrument_name="*", exemplar_reservoir_factory=_reservoir_factory())
-    provider = QuietMeterProvider(
-        metric_readers=[reader], resource=resource, shutdown_on_exit=False, views=[view]
-    )
+    settings: dict[str, Any] = {
+        "metric_readers": [reader],
+        "resource": resource,
+        "shutdown_on_exit": False,
+        "views": [view],
+    }
+    try:
+        provider = QuietMeterProvider(**settings)
+    except ValueError:  # OTEL_METRICS_EXEMPLAR_FILTER is none that the SDK knows: its default holds
+        provider = QuietMeterProvider(exemplar_filter=TraceBasedExemplarFilter(), **settings)
     return provider, reader
 
 

@@ -48,6 +48,7 @@ def load(invalid_variables: Sequence[str] = ()) -> None:
     The SDK reads some OTEL_* variables as it is imported, and a malformed one is an exception there:
     `invalid_variables`, which the configuration has found to be so, are out of its sight meanwhile.
     """
+    _keep_quiet()
     try:
         with _without_psutil(), _without_metadata_scan(), _quiet_warnings(), _unseen(invalid_variables):
             importlib.import_module("opentelemetry.sdk.trace")
@@ -57,7 +58,6 @@ def load(invalid_variables: Sequence[str] = ()) -> None:
         raise
     except Exception as error:
         raise OtelUnusable(f"OpenTelemetry cannot be imported: {type(error).__name__}: {error}") from error
-    _keep_quiet()
 
 
 def _require_recent() -> None:

@@ -56,7 +56,9 @@ def _machine() -> Mapping[str, Any]:
     return {
         # os.uname asks the kernel; platform.node() would start `uname` in a child on some systems.
         semconv.HOST_NAME: uname.nodename if uname else os.environ.get("COMPUTERNAME", ""),
-        semconv.HOST_ARCH: _architecture(uname.machine if uname else os.environ.get("PROCESSOR_ARCHITECTURE", "")),
+        semconv.HOST_ARCH: _architecture(
+            uname.machine if uname else os.environ.get("PROCESSOR_ARCHITECTURE", "")
+        ),
         semconv.OS_TYPE: _OS_TYPE.get(sys.platform, sys.platform),
         semconv.OS_VERSION: uname.release if uname else _windows_version(),
     }

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["JournalSpanProcessor", "Redacts", "SpanSink"]
 
 _OWN_STAMP_NS: Final = 1_000_000
+_ROOM: Final = 300_000
+"""Bytes that a span's events may take, and as many its links."""
 
 
 class SpanSink(Protocol):
@@ -147,7 +149,7 @@ class JournalSpanProcessor(SpanProcessor):
             fields["_start_time"],
             fields["start_mono"],
         )
-        self._started(span_id, dumps((*head, clean, links), MARSHAL_VERSION), (number, scope))
+        self._started(span_id, dumps((*head, clean, _newest(links)), MARSHAL_VERSION), (number, scope))
 
     def _end_lean(self, span: LeanSpan) -> None:
         fields = span.__dict__
@@ -203,7 +205,7 @@ class JournalSpanProcessor(SpanProcessor):
         return self._head(span, None, start, mono - max(0, time.time_ns() - start))
 
     def _write_start(self, head: tuple[Any, ...], clean: dict[str, Any], links: tuple[Any, ...]) -> None:
-        payload = dumps((*head, clean, links), MARSHAL_VERSION)
+        payload = dumps((*head, clean, _newest(links)), MARSHAL_VERSION)
         self._started(head[1], payload, (head[7], head[8]))
 
     def _write_end(self, span: ReadableSpan, head: tuple[Any, ...], clean: dict[str, Any], end: int) -> None:
@@ -215,16 +217,22 @@ class JournalSpanProcessor(SpanProcessor):
             (self._name(event.name), event.timestamp, self._redact(event.attributes or {}))
             for event in span.events
         )
-        dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
+        links = self._links(span.links)
+        kept_events, kept_links = _newest(events), _newest(links)
+        dropped = (
+            span.dropped_attributes,
+            span.dropped_events + len(events) - len(kept_events),
+            span.dropped_links + len(links) - len(kept_links),
+        )
         payload = dumps(
             (
                 *head,
                 clean,
-                self._links(span.links),
+                kept_links,
                 end,
                 status.status_code.value,
                 message,
-                events,
+                kept_events,
                 dropped if any(dropped) else None,
             ),
             MARSHAL_VERSION,
@@ -265,3 +273,19 @@ class JournalSpanProcessor(SpanProcessor):
         if 0 <= time.time_ns() - stamp < _OWN_STAMP_NS:
             return measured
         return max(stamp, start)
+
+
+def _newest(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return as many of a span's events or links, from the newest back, as a record has room for.
+
+    A record is bounded to 1 MiB and attributes to a quarter of that; 128 events of the largest size that each may
+    have would lose the whole span.
+    """
+    if len(parts) <= 1:
+        return parts
+    room = _ROOM
+    for place in range(len(parts) - 1, -1, -1):
+        room -= len(dumps(parts[place], MARSHAL_VERSION))
+        if room < 0:
+            return parts[place + 1 :]
+    return parts

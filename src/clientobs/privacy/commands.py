@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from clientobs._patterns import pattern
 from clientobs.privacy.keys import MARKER, KeyRules
 
 if TYPE_CHECKING:
@@ -53,16 +54,16 @@ _STEMS: Final = (
 
 _MAX_LINE: Final = 4096
 _MAX_NAME: Final = 512
-_PROGRAM: Final = re.compile(
+_PROGRAM: Final = pattern(
     r"(?<![\w.-])(" + "|".join(sorted(_PROGRAMS, key=len, reverse=True)) + r")(?:\.exe)?(?=[ \t\"'])"
 )
 # Signs of the shell are taken for a part of the word that they touch: arguments joined for a log are not quoted.
-_WORD: Final = re.compile(r"(?:\"(?:[^\"\\]+|\\.)*\"?|'[^']*'?|[^\s\"']+)+", re.DOTALL)
-_GAP: Final = re.compile(r"[ \t]*")
-_END: Final = re.compile(r"[;|&]+\Z|.*;\Z", re.DOTALL)
-_FLAG: Final = re.compile(r"--?[A-Za-z][\w.-]*\Z")
-_SWITCH: Final = re.compile(r"--[A-Za-z]|-[A-Za-z]\Z")
-_ASSIGNED: Final = re.compile(r"([\w.-]{1,128})(?:=|:[ \t]{0,3})(?=.)", re.DOTALL)
+_WORD: Final = pattern(r"(?:\"(?:[^\"\\]+|\\.)*\"?|'[^']*'?|[^\s\"']+)+", re.DOTALL)
+_GAP: Final = pattern(r"[ \t]*")
+_END: Final = pattern(r"[;|&]+\Z|.*;\Z", re.DOTALL)
+_FLAG: Final = pattern(r"--?[A-Za-z][\w.-]*\Z")
+_SWITCH: Final = pattern(r"--[A-Za-z]|-[A-Za-z]\Z")
+_ASSIGNED: Final = pattern(r"([\w.-]{1,128})(?:=|:[ \t]{0,3})(?=.)", re.DOTALL)
 
 
 def may_name_program(lowered: str) -> bool:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+from clientobs._patterns import pattern
+
 __all__ = ["HINTS", "MARKER", "KeyRules", "Verdict", "is_path_like", "words_of"]
 
 Verdict: TypeAlias = Literal["open", "secret", "path", "person"]
@@ -32,7 +34,7 @@ HINTS: Final = (
 _MAX_CACHED: Final = 4096
 _MAX_KEY: Final = 256
 
-_WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
+_WORD_BREAK: Final = pattern(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
 
 _ANYWHERE: Final = (
     r"pass_?words?|passwd|pass_?phrase|pass_?code|passwort|api_?keys?|secret_?key|access_?keys?(?:_?id)?"
@@ -52,11 +54,11 @@ _AFTERWARDS: Final = (
     r"\d{0,4}(?:_(?:value|text|string|hash|plain|raw|data|old|new|current|confirm|confirmation|again|repeat|base64"
     r"|b64|\d{1,4}))*$"
 )
-_SECRET: Final = re.compile(rf"(?:{_ANYWHERE}|(?:^|_)(?:{_WHOLE_WORDS})){_AFTERWARDS}")
-_PWD: Final = re.compile(r"(?:^|_)pwd\d{0,4}$")
+_SECRET: Final = pattern(rf"(?:{_ANYWHERE}|(?:^|_)(?:{_WHOLE_WORDS})){_AFTERWARDS}")
+_PWD: Final = pattern(r"(?:^|_)pwd\d{0,4}$")
 _OWN_FOLDER: Final = frozenset({"pwd", "old_pwd"})
 _PERSONS: Final = frozenset({"production.user", "farm.job.user", "process.owner", "user.name", "enduser.id"})
-_PATH_LIKE: Final = re.compile(r"[/~]|\\\\|[A-Za-z]:[\\/]")
+_PATH_LIKE: Final = pattern(r"[/~]|\\\\|[A-Za-z]:[\\/]")
 
 
 def words_of(key: str) -> str:

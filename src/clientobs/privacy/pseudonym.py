@@ -7,7 +7,6 @@ and so another pseudonym for the same person.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from clientobs import semconv
@@ -23,9 +22,11 @@ try:
 except ImportError:  # pragma: no cover  # an interpreter built without it
     from hashlib import blake2b
 
-__all__ = ["installation_id", "is_pseudonym", "maker", "pseudonym", "user_attributes"]
+from clientobs._patterns import pattern
 
-_PSEUDONYM: Final = re.compile(r"u-[0-9a-f]{16}\Z")
+__all__ = ["content_id", "installation_id", "is_pseudonym", "maker", "pseudonym", "user_attributes"]
+
+_PSEUDONYM: Final = pattern(r"u-[0-9a-f]{16}\Z")
 _PERSON: Final = b"clientobs.user"
 _KEY_BYTES: Final = 64
 """BLAKE2b takes a key of at most 64 bytes."""
@@ -73,3 +74,12 @@ def user_attributes(policy: UserPolicy, secret: bytes, environ: Mapping[str, str
 def installation_id(secret: bytes) -> str:
     """Return the id of one machine's journal home: as random as the home's secret, and never the secret."""
     return blake2b(b"", digest_size=16, key=secret[:_KEY_BYTES], person=b"clientobs.inst").hexdigest()
+
+
+def content_id(content: Mapping[str, str]) -> str:
+    """Return 32 hex digits that stand for a mapping's content, in whatever order it comes.
+
+    No key: the same environment on two machines has the same id, which is what one wants to see.
+    """
+    lines = sorted(f"{key}={value}" for key, value in content.items())
+    return blake2b("\0".join(lines).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
+from clientobs._patterns import pattern
 from clientobs.privacy.containers import Bounds, Containers
 from clientobs.privacy.keys import MARKER, KeyRules, is_path_like
 from clientobs.privacy.plain import INT_MAX, INT_MIN, as_text, bounded_items, clean_text, length_of
@@ -39,7 +40,7 @@ _TEXT_TOTAL: Final = 131_072
 _TEXT_FLOOR: Final = 64
 _MARGIN: Final = 2_048
 """Characters read past a limit, so that a secret that a limit would cut in two is still seen whole."""
-_USER_INFO_WITHOUT_SCHEME: Final = re.compile(r"[^\s/?#@:]{0,256}:[^\s/?#@]{1,512}@")
+_USER_INFO_WITHOUT_SCHEME: Final = pattern(r"[^\s/?#@:]{0,256}:[^\s/?#@]{1,512}@")
 
 
 class Redactor:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from clientobs._patterns import pattern
 from clientobs.privacy.commands import may_name_program, scrub_commands
 from clientobs.privacy.keys import HINTS, MARKER, KeyRules, is_path_like, words_of
 from clientobs.privacy.tokens import may_hold_token, scrub_schemes, scrub_tokens
@@ -26,19 +27,19 @@ __all__ = ["TextRules", "may_hold_secret"]
 
 _MAX_LEFT: Final = 80
 _ESCAPE: Final = 2
-_NAME: Final = re.compile(r"[\w.\-]*")
-_COMPANION: Final = re.compile(r"[ ]([A-Za-z]{2,12})(?![A-Za-z])")
+_NAME: Final = pattern(r"[\w.\-]*")
+_COMPANION: Final = pattern(r"[ ]([A-Za-z]{2,12})(?![A-Za-z])")
 _QUERY_NAMES: Final = frozenset({"sig", "signature", "key", "pass", "auth"})
-_HEADERS: Final = re.compile(r"(?:authorization|cookie)s?$")
-_PARSER_WORD: Final = re.compile(
+_HEADERS: Final = pattern(r"(?:authorization|cookie)s?$")
+_PARSER_WORD: Final = pattern(
     r"(?:unexpected|unknown|invalid|illegal|expected|bad|next|last)\s$", re.IGNORECASE
 )
-_USER_INFO: Final = re.compile(
+_USER_INFO: Final = pattern(
     # name:password, up to the last @ (a password may hold / and @), but not host:port; or a name alone.
     r"(?<=//)(?!\[)(?:[^\s/?#@:\"'<>\\]{0,256}:(?!\d{1,5}(?:[/?#]|\Z))[^\s\"'<>\\]{1,512}@"
     r"|(?!git@)[^\s/?#\"'<>\\]{1,512}@)"
 )
-_NAME_AND_SEPARATOR: Final = re.compile(
+_NAME_AND_SEPARATOR: Final = pattern(
     "(?:" + "|".join(HINTS) + r")[\w.\-]{0,40}"
     r"(?:[\"'\\\])]{0,6}[ \t]{0,3}(?P<assign>=>|:=|==?|:|%3[ad])[ \t]{0,3}"
     r"|(?P<element>[^\s<>]{0,1}>)"
@@ -115,8 +116,8 @@ class TextRules:
             lowered = _lower(text)
             if may_name_program(lowered):
                 text = scrub_commands(text, lowered)
-        for pattern in self._patterns:
-            text = pattern.sub(_marker_for, text)
+        for expression in self._patterns:
+            text = expression.sub(_marker_for, text)
         return text
 
     def _pairs(self, text: str, lowered: str) -> str:

@@ -12,12 +12,13 @@ import binascii
 import re
 from typing import Final
 
+from clientobs._patterns import pattern
 from clientobs.privacy.keys import MARKER
 
 __all__ = ["may_hold_token", "scrub_schemes", "scrub_tokens"]
 
 # What gives each of them away, as their makers document it (secret scanning pages of GitHub and GitLab).
-_TOKEN: Final = re.compile(
+_TOKEN: Final = pattern(
     # JSON web token, signed or encrypted. Not inside a word: keyJointLeft.rotateX, and runs of eyJeyJ...
     r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*){0,3}"
     r"|A(?:KI|SI|RO|ID|BI|CC)A[A-Z0-9]{16,}"  # AWS access key
@@ -32,14 +33,14 @@ _TOKEN: Final = re.compile(
     r"|SG\.[\w-]{16,}\.[\w-]{16,}|hv[sb]\.[\w-]{20,}|AGE-SECRET-KEY-1[A-Z0-9]{20,}",
     re.ASCII,
 )
-_KEY_BLOCK: Final = re.compile(
+_KEY_BLOCK: Final = pattern(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     # A block cut off by somebody's limit has no end: all that follows is taken for the key.
     r"(?:[^-]+|-(?!----END ))*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?"
 )
-_BEARER: Final = re.compile(r"\bbearer([ \t:=]{1,3})([\w.~+/=-]{8,})", re.IGNORECASE | re.ASCII)
-_BASIC: Final = re.compile(r"\bbasic([ \t]{1,3})([\w+/-]{4,}={0,2})", re.IGNORECASE | re.ASCII)
-_PLAIN_WORD: Final = re.compile(r"[A-Z]?[a-z]{1,24}[.]?\Z|[\w-]{0,24}[.]{2,3}\Z", re.ASCII)
+_BEARER: Final = pattern(r"\bbearer([ \t:=]{1,3})([\w.~+/=-]{8,})", re.IGNORECASE | re.ASCII)
+_BASIC: Final = pattern(r"\bbasic([ \t]{1,3})([\w+/-]{4,}={0,2})", re.IGNORECASE | re.ASCII)
+_PLAIN_WORD: Final = pattern(r"[A-Z]?[a-z]{1,24}[.]?\Z|[\w-]{0,24}[.]{2,3}\Z", re.ASCII)
 _MAX_BASIC: Final = 4096
 _PRINTABLE: Final = frozenset(range(33, 127))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from clientobs._patterns import pattern
 from clientobs.privacy.keys import MARKER
 
 __all__ = ["end_of_element", "end_of_header", "value_at"]
@@ -17,8 +18,8 @@ _MAX_NOTHING: Final = 64
 _MAX_NESTED: Final = 65_536
 _MAX_ELEMENT: Final = 8_192
 _NAME_AHEAD: Final = r"[\w.%\-]{1,64}"
-_OPENING: Final = re.compile(r"(?:[bBuUrRfF]{0,2})(\\{0,8})(\"\"\"|'''|[\"'`])")
-_UNQUOTED: Final = re.compile(
+_OPENING: Final = pattern(r"(?:[bBuUrRfF]{0,2})(\\{0,8})(\"\"\"|'''|[\"'`])")
+_UNQUOTED: Final = pattern(
     r"(?:[^\s\"'`<&;,)\]}\\]+"
     # A quote, bracket or separator belongs to the value unless something that ends a value follows.
     r"|[\"'`)\]}](?![\s\"'`,;)\]}>:&.\\]|/>|\Z)"
@@ -26,15 +27,13 @@ _UNQUOTED: Final = re.compile(
     rf"|,(?![\s\"'{{\[]|\Z|{_NAME_AHEAD}[\"']?[=:])"
     r"|<(?!/)|\\(?![\"'nrt]))*"
 )
-_NESTED: Final = re.compile(
-    r"\"(?:[^\"\\]+|\\.)*\"?|'(?:[^'\\]+|\\.)*'?|[\[\](){}]|[^\"'\[\](){}]+", re.DOTALL
-)
-_INSIDE: Final = {quote: re.compile(rf"(?:[^{quote}\\]+|\\.)*", re.DOTALL) for quote in "\"'`"}
-_GLUED: Final = re.compile(r"[^\s,;&)\]}>:<\"'`\\./]")
-_HEADER_END: Final = re.compile(r"[\r\n]|\\+[nr\"']|[\"'](?=[\s,;)\]}>]|\Z)")
-_SCHEME_WITH_QUOTES: Final = re.compile(r"\s*(?:digest|aws4|oauth|hawk|ntlm)\b", re.IGNORECASE)
-_LINE_END: Final = re.compile(r"[\r\n]")
-_NOTHING: Final = re.compile(
+_NESTED: Final = pattern(r"\"(?:[^\"\\]+|\\.)*\"?|'(?:[^'\\]+|\\.)*'?|[\[\](){}]|[^\"'\[\](){}]+", re.DOTALL)
+_INSIDE: Final = {quote: pattern(rf"(?:[^{quote}\\]+|\\.)*", re.DOTALL) for quote in "\"'`"}
+_GLUED: Final = pattern(r"[^\s,;&)\]}>:<\"'`\\./]")
+_HEADER_END: Final = pattern(r"[\r\n]|\\+[nr\"']|[\"'](?=[\s,;)\]}>]|\Z)")
+_SCHEME_WITH_QUOTES: Final = pattern(r"\s*(?:digest|aws4|oauth|hawk|ntlm)\b", re.IGNORECASE)
+_LINE_END: Final = pattern(r"[\r\n]")
+_NOTHING: Final = pattern(
     rf"(?:null|none|nil|true|false|undefined|\*+|{re.escape(MARKER)}"
     r"|\$\{?[A-Z_][A-Z0-9_]*\}?|%[A-Z_]+%|<[\w -]+>)?\Z",
     re.IGNORECASE,

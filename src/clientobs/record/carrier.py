@@ -8,12 +8,12 @@ server that an instrumented client talks to.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
 from clientobs._guarded import guarded
+from clientobs._patterns import pattern
 from clientobs.record import recorder as _recorder
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Incoming", "carrier", "read_incoming", "trace_id"]
 
-_TRACEPARENT: Final = re.compile(r"^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$")
+_TRACEPARENT: Final = pattern(r"^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$")
 _CARRIED: Final = ("production.", "workfile.", "publish.", "farm.")
 # https://www.w3.org/TR/baggage/#limits
 _MAX_BAGGAGE: Final = 8192

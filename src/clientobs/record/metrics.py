@@ -9,9 +9,9 @@ from clientobs.errors import ConfigError
 from clientobs.record import recorder as _recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-__all__ = ["Counter", "Gauge", "Histogram", "counter", "gauge", "histogram"]
+__all__ = ["Counter", "Gauge", "Histogram", "add_distribution", "counter", "gauge", "histogram"]
 
 Number: TypeAlias = int | float
 Sort: TypeAlias = Literal["counter", "histogram", "gauge"]
@@ -110,6 +110,24 @@ def gauge(name: str, unit: str = "1", description: str = "") -> Gauge:
     >>> gauge("render.queue.length", "{job}").set(3)
     """
     return _once(Gauge, "gauge", name, unit, description)
+
+
+def add_distribution(
+    name: str,
+    unit: str,
+    description: str,
+    bounds: Sequence[float],
+    points: Sequence[tuple[dict[str, Any], Sequence[int]]],
+) -> None:
+    """Add values that the caller counted by bucket, one `(attributes, counts)` for each series.
+
+    For what happens too often for an instrument: a value costs an OpenTelemetry histogram microseconds. There is
+    one count more than there are bounds; sums are told from the middle of the buckets.
+    """
+    recorder = _recorder.active()
+    if recorder is not None and recorder.add_distribution is not None and points:
+        with quiet("metrics.distribution"):
+            recorder.add_distribution(name, unit, description, tuple(bounds), points)
 
 
 def _once(kind: type[T], sort: Sort, name: str, unit: str, description: str) -> T:

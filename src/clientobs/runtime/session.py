@@ -41,6 +41,13 @@ class SessionEvents:
             {semconv.SESSION_KIND: self.kind},
         )
 
+    def environment(self, attributes: dict[str, Any], *, variables: int, new: bool) -> None:
+        """Tell under which environment the session runs; `new` says that its variables are with it."""
+        sent = "recorded here" if new else "the same as before"
+        self._emit(
+            semconv.SESSION_ENVIRONMENT, _INFO, f"{variables} environment variables, {sent}", attributes
+        )
+
     def ended(self, now_mono: int, evidence: str) -> None:
         """Tell that the session ended as it should; `evidence` says how ("atexit", "os._exit 0", "exec x")."""
         seconds = (now_mono - self.started_mono) / 1e9

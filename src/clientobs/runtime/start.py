@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -18,9 +19,8 @@ from clientobs.config.destination import destination_key
 from clientobs.config.resolve import Resolved, resolve
 from clientobs.errors import JournalError
 from clientobs.guard.exits import ExitWatch
-from clientobs.journal.home import Home, prepare
+from clientobs.instruments import registry
 from clientobs.journal.writer import Journal, RunIdentity
-from clientobs.paths.folders import choose_home, home_candidates
 from clientobs.paths.mounts import MountTable
 from clientobs.pipeline import otel
 from clientobs.pipeline.context import Tool
@@ -30,13 +30,14 @@ from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import Incoming, read_incoming
 from clientobs.record.tools import Tools
 from clientobs.runtime.delivery import Delivery
+from clientobs.runtime.home import home_of
 from clientobs.runtime.keeper import Chore, Keeper
 from clientobs.runtime.runtime import Parts, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clientobs.config.model import Config
+    from clientobs.journal.home import Home
 
 __all__ = ["start"]
 
@@ -58,7 +59,7 @@ def start(arguments: Mapping[str, Any], package: str) -> Runtime:
         return _idle(resolved, str(error))
     mounts = MountTable.of_this_machine()
     try:
-        home = _home(resolved.config, environ, mounts)
+        home = home_of(resolved.config, environ, mounts)
     except JournalError as error:
         return _idle(resolved, str(error))
     return _Builder(resolved, home, environ, mounts).build(package)
@@ -66,16 +67,6 @@ def start(arguments: Mapping[str, Any], package: str) -> Runtime:
 
 def _idle(resolved: Resolved, reason: str) -> Runtime:
     return Runtime.idle(reason, resolved.config, dict(resolved.sources), resolved.problems)
-
-
-def _home(config: Config, environ: Mapping[str, str], mounts: MountTable) -> Home:
-    uid = os.getuid() if hasattr(os, "getuid") else None
-    candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
-    choice = choose_home(candidates, mounts.is_network, lambda path: prepare(path, uid=uid))
-    if choice.home is None:
-        tried = "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in choice.refused)
-        raise JournalError(f"No folder for the journal ({tried}); set CLIENTOBS_HOME to one on local disk.")
-    return choice.home
 
 
 class _Builder:
@@ -124,8 +115,11 @@ class _Builder:
         parts = self._parts(pipeline, journal, destination, kind)
         runtime = self._runtime(parts)
         self._install(runtime, parts, pipeline)
-        parts.events.started(self.config.service.name, self.config.service.version)
-        parts.events.problems(self.resolved.problems)
+        with quiet("session.start"):
+            # Older SDKs read a limit from the environment for each log record, and raise where it isn't valid:
+            # logs are lost then, as they are to every other user of such an SDK, but not spans and metrics.
+            parts.events.started(self.config.service.name, self.config.service.version)
+            parts.events.problems(self.resolved.problems)
         parts.keeper.start()
         return runtime
 
@@ -182,19 +176,38 @@ class _Builder:
             tools=self.tools,
             redactor=self.redactor,
             origin=pipeline.origin,
+            add_distribution=pipeline.add_distribution,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
-        parts.collect_metrics = pipeline.collect_metrics
-        parts.keeper = Keeper(self._chores(pipeline, journal, parts.delivery))
+        parts.collect_metrics = lambda: self._collect(pipeline)
+        parts.keeper = Keeper(self._chores(pipeline, journal, parts))
         return parts
 
-    def _chores(self, pipeline: Any, journal: Journal, delivery: Delivery) -> list[Chore]:
+    def _chores(self, pipeline: Any, journal: Journal, parts: Parts) -> list[Chore]:
         return [
-            Chore("drain", _DRAIN_EVERY, delivery.ensure, anyway=True),
+            Chore("drain", _DRAIN_EVERY, parts.delivery.ensure, anyway=True),
+            Chore("environment", math.inf, lambda: self._tell_environment(parts)),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
-            Chore("metrics", _METRICS_EVERY, pipeline.collect_metrics),
+            Chore("metrics", _METRICS_EVERY, lambda: self._collect(pipeline)),
         ]
+
+    def _collect(self, pipeline: Any) -> None:
+        registry.tick()
+        pipeline.collect_metrics()
+
+    def _tell_environment(self, parts: Parts) -> None:
+        if parts.journal.identity.role != "main":
+            return  # a forked child has its parent's session
+        from clientobs.runtime.environment import SessionEnvironment  # noqa: PLC0415  # the keeper's, not init()'s
+
+        SessionEnvironment(
+            environ=self.environ,
+            policy=self.config.privacy,
+            redactor=self.redactor,
+            events=parts.events,
+            folder=os.path.join(self.home.path, "environments"),
+        ).tell()
 
     def _renew_clock(self, journal: Journal) -> None:
         if self.clock.renew():
@@ -230,8 +243,11 @@ class _Builder:
         parts.journal.in_child.begin = parts.keeper.start_anew
         parts.journal.in_child.end = runtime.leave
         _recorder.install(parts.recorder)
+        if patches:
+            self._instrument()
 
         def release() -> None:
+            registry.uninstrument()
             _recorder.install(None)
             if parts.exits is not None:
                 parts.exits.uninstall()
@@ -240,6 +256,21 @@ class _Builder:
             pipeline.release()
 
         parts.release = release
+
+    def _instrument(self) -> None:
+        """Switch on what the configuration names, or the profile's own set."""
+        registry.work_for(
+            registry.Surroundings(
+                config=self.config,
+                home=self.home.path,
+                mounts=self.mounts,
+                pseudonym=maker(self.home.secret),
+            )
+        )
+        wanted = self.config.instruments
+        names = registry.STANDARD if wanted is None else [n for n in wanted if n in registry.INSTRUMENTS]
+        if names:
+            registry.instrument(*names)
 
 
 class _AtExit:
@@ -268,6 +299,7 @@ class _InChild:
         self._parts.delivery.after_fork_in_child()
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
+        registry.after_fork_in_child()
 
 
 def _describe_child(run: str, resource: Mapping[str, Any]) -> dict[str, Any]:
