@@ -10,6 +10,9 @@ from support.readback import seen
 if TYPE_CHECKING:
     from pathlib import Path
 
+# From 3.12 on Python itself warns of a fork beside threads.
+FORKING = ("-W", "ignore::DeprecationWarning")
+
 
 def test_a_child_forked_while_we_import_can_import_the_same(home: Path, tmp_path: Path) -> None:
     """A module lock that a thread of the parent holds is held in the child for ever."""
@@ -41,6 +44,7 @@ def test_a_child_forked_while_we_import_can_import_the_same(home: Path, tmp_path
         print(json.dumps(os.waitpid(child, 0)[1]))
         """,
         str(tmp_path),
+        flags=FORKING,
     )
     assert answer == 0
 
@@ -59,7 +63,8 @@ def test_a_child_measures_though_a_thread_was_loading_the_sdks_metrics(home: Pat
             counter.add(1)
             os._exit(0)
         print(json.dumps(os.waitpid(child, 0)[1]))
-        """
+        """,
+        flags=FORKING,
     )
     assert answer == 0
 
@@ -80,7 +85,8 @@ def test_a_fork_starts_no_thread_of_the_sdk_and_prints_nothing(home: Path) -> No
             os._exit(0)
         os.waitpid(child, 0)
         print(os.read(reading, 1000).decode())
-        """
+        """,
+        flags=FORKING,
     )
     assert answer == []
 
