@@ -45,8 +45,12 @@ class Keeper:
     def start(self) -> None:
         """Start the thread; a second call does nothing."""
         if self._thread is None and not self._stop.is_set():
-            self._thread = threading.Thread(target=self._run, name="clientobs-keeper", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="clientobs-keeper", daemon=True)
+            with quiet(
+                "keeper.start"
+            ):  # no more threads, or the interpreter is ending: what is appended lands
+                thread.start()
+                self._thread = thread
 
     def stop(self) -> None:
         """Ask the thread to end; doesn't wait for it."""
