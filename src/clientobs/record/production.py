@@ -56,7 +56,7 @@ class context:  # noqa: N801  # reads as a statement: `with clientobs.context(sh
 
     def __init__(self, /, **production: Any) -> None:
         self._production = production
-        self._entered: list[tuple[Any, Any]] = []
+        self._entered: dict[int, tuple[Any, Any]] = {}
 
     def __enter__(self) -> None:
         recorder = _recorder.active()
@@ -68,7 +68,7 @@ class context:  # noqa: N801  # reads as a statement: `with clientobs.context(sh
             overlay = current.get(OVERLAY_KEY, EMPTY).with_values(values)
             laid = _span._Context({**current, OVERLAY_KEY: overlay})  # noqa: SLF001
             try:
-                self._entered.append((laid, _span._attach(laid)))  # noqa: SLF001
+                self._entered[id(laid)] = (laid, _span._attach(laid))  # noqa: SLF001
             except BaseException:  # Ctrl-C between the two steps: the token is lost
                 _span._attach(current)  # noqa: SLF001
                 raise
@@ -88,14 +88,15 @@ class context:  # noqa: N801  # reads as a statement: `with clientobs.context(sh
                 raise
 
     def _leave(self) -> None:
-        current = _span._get_current()  # noqa: SLF001
         # One object may be entered again inside itself, or on several threads: each leaves its own.
-        mine = next((one for one in reversed(self._entered) if one[0] is current), None)
-        if mine is None and self._entered:
-            mine = self._entered[-1]
-        if mine is not None:
-            _span._detach(mine[1])  # noqa: SLF001
-            self._entered.remove(mine)
+        mine = self._entered.get(id(_span._get_current()))  # noqa: SLF001
+        if mine is None:
+            left = list(self._entered.values())
+            if not left:
+                return
+            mine = left[-1]
+        _span._detach(mine[1])  # noqa: SLF001
+        self._entered.pop(id(mine[0]), None)  # afterwards: a Ctrl-C in between leaves it for another try
 
 
 @guarded("set_context", default=None)

@@ -46,7 +46,17 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
     ...     publish.set_attribute("publish.files", 3)
     """
 
-    __slots__ = ("_again", "_attributes", "_context", "_name", "_recorder", "_span", "_token", "_tool")
+    __slots__ = (
+        "_again",
+        "_attributes",
+        "_context",
+        "_free",
+        "_name",
+        "_recorder",
+        "_span",
+        "_token",
+        "_tool",
+    )
 
     def __init__(self, name: str, /, **attributes: Any) -> None:
         self._name = name
@@ -54,7 +64,8 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
         self._span: Any = None
         self._recorder: Recorder | None = None
         self._tool: str | None = None
-        self._again: list[span] | None = None
+        self._again: dict[int, span] = {}
+        self._free = [True]
 
     def __enter__(self) -> Span | UnrecordedSpan:
         recorder = _recorder._active  # noqa: SLF001  # a function call is a tenth of a microsecond here
@@ -64,7 +75,9 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
             module = self._tool
             if module is None and recorder.tools.several:
                 module = sys._getframe(1).f_globals.get("__name__")  # noqa: SLF001
-            if self._span is not None:
+            try:
+                self._free.pop()  # one thread gets it, however many enter at once
+            except IndexError:
                 return self._enter_again(recorder, module)
             self._start(recorder, module)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
@@ -124,6 +137,7 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
         finally:
             started.end()
             self._span = self._context = self._recorder = None  # type: ignore[assignment]  # keeps no user object alive
+            self._release()
 
     def _abandon(self) -> None:
         """Bring to an end what an exception of the host's, a signal handler's, has interrupted in here."""
@@ -134,25 +148,31 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
             if started.is_recording():
                 started.end()
             self._span = self._context = self._recorder = None  # type: ignore[assignment]  # as in _end
+        self._release()
+
+    def _release(self) -> None:
+        if not self._free:
+            self._free.append(True)
 
     def _enter_again(self, recorder: Recorder, module: object) -> Span:
         """Open another span of the same name: this one is open, around the block or on another thread."""
         inner = span(self._name, **self._attributes)
         inner._start(recorder, module)
-        if self._again is None:
-            self._again = []
-        self._again.append(inner)
+        self._again[id(inner._span)] = inner
         return inner._span  # type: ignore[no-any-return]  # the tracer's
 
     def _innermost(self) -> span:
         """Return whichever of the spans of this object is current here, else the one opened last."""
-        opened: list[span] = self._again or [self]
         current = _get_current().get(_SPAN_KEY)
         if self._span is not None and self._span is current:
             return self
-        inner = next((one for one in reversed(opened) if one._span is current), opened[-1])  # noqa: SLF001
-        opened.remove(inner)
-        return inner
+        inner = self._again.pop(id(current), None)  # alive, so the id is its own
+        if inner is not None:
+            return inner
+        try:
+            return self._again.popitem()[1]
+        except KeyError:
+            return self
 
     def _tell(self, started: Any, error: BaseException) -> None:
         outcome = outcome_of(error)
