@@ -22,6 +22,7 @@ VIOLENT = {
     "kill-9": "os.kill(os.getpid(), signal.SIGKILL)",
     "segfault": "import ctypes; ctypes.string_at(0)",
     "abort": "os.abort()",
+    "exit-in-c": "import ctypes; ctypes.CDLL(None)._exit(0)",
     "terminated": "signal.signal(signal.SIGTERM, signal.SIG_DFL); os.kill(os.getpid(), signal.SIGTERM)",
 }
 CLEAN = {
@@ -29,6 +30,7 @@ CLEAN = {
     "sys-exit": "sys.exit(3)",
     "os-exit": "os._exit(4)",
     "uncaught": "sys.stderr = None; raise RuntimeError('the tool, not the application')",
+    "interrupted": "sys.stderr = None; os.kill(os.getpid(), signal.SIGINT)",
     "exec": "os.execvp('true', ['true'])",
     "shutdown-then-kill": "clientobs.shutdown(); os.kill(os.getpid(), signal.SIGKILL)",
 }
