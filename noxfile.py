@@ -1,6 +1,7 @@
 """Every check of this project, one session each: `python3 dev.py nox -l` lists them.
 
-A plain `nox` runs what a change must pass. `bench`, `demo`, `quickstart` and `torture` are run by name.
+A plain `nox` runs what a change must pass. `bench`, `demo`, `quickstart`, `torture` and `transparency` are run by
+name.
 """
 
 from __future__ import annotations
@@ -66,6 +67,24 @@ def opentelemetry(session: nox.Session, end: str) -> None:
     else:
         session.install("--upgrade", "--upgrade-strategy", "eager", "--editable", ".[demo]", *group("test"))
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def transparency(session: nox.Session) -> None:
+    """Run tests that others wrote, without and with clientobs, and tell what differs."""
+    install(session, "test")
+    session.install("rez>=3.2")
+    session.run("python", "tests/transparency.py", *session.posargs)
+    if session.posargs:
+        return
+    # A library of the field whose tests come with its sources alone.
+    folder = Path(session.create_tmp()).resolve()
+    session.run(
+        "python", "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "-d", str(folder), "fileseq"
+    )
+    archive = next(folder.glob("fileseq-*.tar.gz"))
+    shutil.unpack_archive(archive, folder)
+    session.run("python", "tests/transparency.py", str(folder / archive.name.removesuffix(".tar.gz")))
 
 
 @nox.session

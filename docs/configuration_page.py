@@ -11,6 +11,7 @@ from typing import Any
 from clientobs.config import model
 from clientobs.config.options import OPTIONS, SETTINGS, Option
 from clientobs.config.problems import Unacceptable
+from clientobs.config.units import with_unit
 from clientobs.config.values import Base
 
 __all__ = ["configuration_page"]
@@ -95,10 +96,11 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("DrainConfig", "[drain]", "drain"),
     ("PrivacyConfig", "[privacy]", "privacy"),
     ("LimitsConfig", "[limits]", "limits"),
+    ("FilesConfig", "[files]", "files"),
     ("TracesConfig", "[traces]", "traces"),
     ("RootConfig", "[roots.NAME]", "roots"),
 )
-NESTED = {"service", "journal", "drain", "delivery", "privacy", "limits", "traces", "roots"}
+NESTED = {"service", "journal", "drain", "delivery", "privacy", "limits", "traces", "files", "roots"}
 KEYS = {"session_kind": "session.kind", "instruments": "instruments.enabled"}
 MORE_VARIABLES = {"disabled": ("OTEL_SDK_DISABLED",)}
 TABLE_HEAD = "| key | default | accepted | variable, argument | meaning |\n| --- | --- | --- | --- | --- |"
@@ -191,9 +193,7 @@ def default(class_name: str, name: str) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):
         return f"`{', '.join(value)}`"
-    if name.endswith("_bytes"):
-        return f"`{value // model.MIB} MiB`"
-    return f"`{value:.12g}`" if isinstance(value, float) else f"`{value}`"
+    return f"`{value}`" if isinstance(value, str) else f"`{with_unit(name, value)}`"
 
 
 def accepted(option: Option) -> str:

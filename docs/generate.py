@@ -18,6 +18,7 @@ from typing import Any
 
 from attributes_page import attributes_page
 from configuration_page import configuration_page
+from losses_page import losses_page
 
 import clientobs
 from clientobs.cli.main import COMMANDS
@@ -91,6 +92,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "attributes.md": attributes_page,
     "commands.md": commands_page,
     "configuration.md": configuration_page,
+    "losses.md": losses_page,
 }
 NOTE = "<!-- Made by docs/generate.py: change what it is made from. -->\n"
 

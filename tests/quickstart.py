@@ -4,8 +4,10 @@
     python tests/quickstart.py --wheels DIR from a folder of wheels alone
 
 It clones this repository's last commit into a temporary folder, and does there what the README and the
-tutorial say, with nothing but this interpreter. It prints how long each step took and fails where one fails,
-where a trace does not show what the program did, or where all of it takes ten minutes or more.
+tutorial say, with nothing but this interpreter: the demo, a program that knows nothing of clientobs under
+`clientobs run` (once well, once failing), then the same with two lines added. It prints how long each step took
+and fails where one fails, where a trace does not show what the program did, or where all of it takes ten
+minutes or more.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TEN_MINUTES = 600.0
 
+# What a user has on the desk: it knows nothing of clientobs, and fails where its folder is missing.
 TOOL = """
 import pathlib, sys
 
@@ -56,21 +59,28 @@ class Walk:
         }
         self.started = time.monotonic()
 
-    def step(self, what: str, *command: str) -> str:
-        """Run one command as the user would, and return what it printed."""
+    def step(self, what: str, *command: str, code: int = 0) -> str:
+        """Run one command as the user would, and return what it printed; `code` is how it must end."""
         begun = time.monotonic()
         done = subprocess.run(
-            command, cwd=self.desk, env=self.environ, stdout=subprocess.PIPE, encoding="utf-8", check=False
+            command,
+            cwd=self.desk,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=None if code == 0 else subprocess.DEVNULL,  # the traceback that we asked for
+            encoding="utf-8",
+            check=False,
         )
         sys.stdout.write(f"{time.monotonic() - begun:7.1f} s  {what}\n")
         sys.stdout.flush()
-        if done.returncode != 0:
+        if done.returncode != code:
             raise SystemExit(f"{what}: ended with {done.returncode}\n{done.stdout}")
         return done.stdout
 
-    def dev(self, what: str, *arguments: str) -> str:
+    def dev(self, what: str, *arguments: str, code: int = 0) -> str:
         """Run dev.py of the clone."""
-        return self.step(what, sys.executable, str(self.clone / "dev.py"), *self.options, *arguments)
+        dev = str(self.clone / "dev.py")
+        return self.step(what, sys.executable, dev, *self.options, *arguments, code=code)
 
     def walk(self) -> None:
         """Go all the way."""
@@ -78,14 +88,26 @@ class Walk:
         must_show(self.dev("python3 dev.py demo", "demo"), "✗ failed", "Unknown encoder", "write_manifest")
         tool = self.desk / "convert.py"
         tool.write_text(TOOL, encoding="utf-8")
-        python = ("python", str(tool), str(self.desk))
-        lent = ("run", "clientobs", "run", "--service", "converter", "--", *python)
-        must_show(self.dev("a program of the user's, unchanged", *lent), "converted 3 files")
-        must_show(self.dev("its session", "run", "clientobs", "status"), "✓ converter")
+        self.unchanged("python", str(tool))
         changed = TOOL.replace("convert(sys.argv[1])", "clientobs.traced(convert)(sys.argv[1])")
         tool.write_text(TWO_LINES + changed, encoding="utf-8")
-        must_show(self.dev("with two lines and a span", "run", *python), "converted 3 files")
+        python = ("run", "python", str(tool), str(self.desk))
+        must_show(self.dev("two lines and a span added", *python), "converted 3 files")
         must_show(self.dev("its trace", "run", "clientobs", "show"), "converter 0.1.0", "convert ")
+        must_show(self.dev("all that was run", "run", "clientobs", "status"), "✓ convert ", "✓ converter")
+        self.in_time()
+
+    def unchanged(self, *program: str) -> None:
+        """See the traces of a program that nobody has changed: one that goes well, one that fails."""
+        lent = ("run", "clientobs", "run", "--", *program)
+        show = ("run", "clientobs", "show")
+        must_show(self.dev("a program of the user's, unchanged", *lent, str(self.desk)), "converted 3 files")
+        must_show(self.dev("its trace", *show), "── convert ", "✓ ok", "convert.py", "process.exit.code=0")
+        self.dev("the same where it fails", *lent, str(self.desk / "missing"), code=1)
+        must_show(self.dev("its trace", *show, "--failed"), "✗ convert.py", "FileNotFoundError", "in convert")
+
+    def in_time(self) -> None:
+        """Fail where it took too long."""
         took = time.monotonic() - self.started
         sys.stdout.write(f"{took:7.1f} s  in all\n")
         if took >= TEN_MINUTES:

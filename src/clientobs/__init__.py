@@ -9,7 +9,8 @@
             ...
 
 Importing this package does nothing: no thread, no patch, no look at the environment, no OpenTelemetry. The
-names below load their part when they are first used.
+names below load their part when they are first used; all of them with `init`, so that nothing is left to load
+when a signal handler, a `__del__` at the interpreter's end, or a tool whose NAS is gone records for the first time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from clientobs.errors import ClientobsError, ConfigError
+    from clientobs.instruments.registry import instrument, uninstrument
     from clientobs.record.carrier import carrier, trace_id
     from clientobs.record.events import event
     from clientobs.record.metrics import counter, gauge, histogram
@@ -45,11 +47,13 @@ __all__ = [
     "gauge",
     "histogram",
     "init",
+    "instrument",
     "set_context",
     "shutdown",
     "span",
     "trace_id",
     "traced",
+    "uninstrument",
 ]
 
 _HOMES = {
@@ -65,11 +69,13 @@ _HOMES = {
     "gauge": "record.metrics",
     "histogram": "record.metrics",
     "init": "runtime.active",
+    "instrument": "instruments.registry",
     "set_context": "record.production",
     "shutdown": "runtime.active",
     "span": "record.span",
     "trace_id": "record.carrier",
     "traced": "record.traced",
+    "uninstrument": "instruments.registry",
 }
 
 
@@ -79,9 +85,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'clientobs' has no attribute {name!r}")
     import importlib  # noqa: PLC0415  # nothing is imported before a name is used
 
-    value = getattr(importlib.import_module(f"clientobs.{home}"), name)
-    globals()[name] = value
-    return value
+    for each in _HOMES if name == "init" else (name,):
+        if each != "doctor" or name == "doctor":
+            globals()[each] = getattr(importlib.import_module(f"clientobs.{_HOMES[each]}"), each)
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

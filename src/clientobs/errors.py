@@ -3,14 +3,22 @@
     ClientobsError
     ├── ConfigError        a wrong argument, option, variable or key of the TOML file
     ├── JournalError       a journal folder or segment that cannot be used
-    │   └── UnsafeHomeError    a folder with a foreign owner, a symlink in its way, or on a network share
+    │   ├── UnsafeHomeError    a folder with a foreign owner, a symlink in its way, or on a network share
+    │   └── NoJournalError     nothing has been recorded on this machine yet
     └── DeliveryError      the drain cannot reach or use its destination
 
 They are for configuration, the command line, tests and the drain. Inside a host none of them is ever
 raised by recording: a wrong argument to `init()` is the one exception, since a programmer made it.
 """
 
-__all__ = ["ClientobsError", "ConfigError", "DeliveryError", "JournalError", "UnsafeHomeError"]
+__all__ = [
+    "ClientobsError",
+    "ConfigError",
+    "DeliveryError",
+    "JournalError",
+    "NoJournalError",
+    "UnsafeHomeError",
+]
 
 
 class ClientobsError(Exception):
@@ -27,6 +35,10 @@ class JournalError(ClientobsError):
 
 class UnsafeHomeError(JournalError):
     """A journal folder is refused: foreign owner, open permissions, symlink, or network storage."""
+
+
+class NoJournalError(JournalError):
+    """Nothing has been recorded on this machine yet; the message says where was looked."""
 
 
 class DeliveryError(ClientobsError):

@@ -196,6 +196,68 @@ FILE_EXTENSION: Final = _attribute("file.extension", DEV, "Extension without the
 FILE_SIZE: Final = _attribute("file.size", DEV, "Size in bytes.")
 STORAGE_MOUNT: Final = _attribute("storage.mount", OWN, "Mount point that the path lies on.")
 STORAGE_KIND: Final = _attribute("storage.kind", OWN, "One of local, nfs, smb, afp, fuse ...")
+FILE_OPERATION: Final = _attribute("file.operation", OWN, "One of open, stat, listdir, copyfile ...")
+FILE_TARGET: Final = _attribute("file.target", OWN, "Second path of a rename, copy or link.", INDIRECT)
+FILE_OWNER: Final = _attribute("file.owner", OWN, "User number of who owns what refused access.", INDIRECT)
+FILE_GROUP: Final = _attribute("file.group", OWN, "Group number of what refused access.", INDIRECT)
+FILE_MODE: Final = _attribute("file.mode", OWN, "Permission bits of what refused access, octal.")
+FILE_REFUSED_AT: Final = _attribute(
+    "file.refused.path", OWN, "The existing folder or file that refused access.", INDIRECT
+)
+FILE_REFUSED_USER: Final = _attribute(
+    "file.refused.user", OWN, "Effective user number that was refused.", INDIRECT
+)
+FILE_FAILURE_COUNT: Final = _attribute("file.failure.count", OWN, "How many equal failures this stands for.")
+FILE_WRITTEN: Final = _attribute("file.written", OWN, "Bytes written to the file until then.")
+FILE_COUNT: Final = _attribute("file.count", OWN, "Files that a copy, move or removal of a tree handled.")
+ERROR_CODE: Final = _attribute("error.code", OWN, "Name of the system's error number: ENOENT, EACCES ...")
+FILE_IO_TIME: Final = _attribute("file.io.time", OWN, "Seconds in file operations under this span.")
+FILE_IO_NETWORK_TIME: Final = _attribute("file.io.network.time", OWN, "Seconds of it on network storage.")
+FILE_IO_LOCAL_TIME: Final = _attribute("file.io.local.time", OWN, "Seconds of it on local storage.")
+FILE_IO_OPERATIONS: Final = _attribute("file.io.operations", OWN, "File operations under this span.")
+FILE_IO_OPENED: Final = _attribute("file.io.opened", OWN, "Files opened under this span.")
+FILE_IO_READ: Final = _attribute("file.io.read", OWN, "Bytes read under this span.")
+FILE_IO_WRITTEN: Final = _attribute("file.io.written", OWN, "Bytes written under this span.")
+FILE_IO_READ_ESTIMATED: Final = _attribute(
+    "file.io.read.estimated", OWN, "True where many small files were read and one in sixteen was measured."
+)
+FILE_IO_SLOWEST_PATH: Final = _attribute(
+    "file.io.slowest.path", OWN, "File of the slowest operation.", INDIRECT
+)
+FILE_IO_SLOWEST_TIME: Final = _attribute("file.io.slowest.time", OWN, "Seconds that it took.")
+FILE_IO_SLOWEST_OPERATION: Final = _attribute("file.io.slowest.operation", OWN, "What it did: open, read ...")
+FILE_IO_MOUNTS: Final = _attribute("file.io.mounts", OWN, "Mounts used, the one that took longest first.")
+FILE_IO_MOUNT_KINDS: Final = _attribute("file.io.mounts.kind", OWN, "Storage kind of each of the mounts.")
+FILE_IO_MOUNT_TIMES: Final = _attribute("file.io.mounts.time", OWN, "Seconds on each of the mounts.")
+FILE_IO_MOUNT_OPERATIONS: Final = _attribute("file.io.mounts.operations", OWN, "Operations on each.")
+FILE_IO_MOUNT_READ: Final = _attribute("file.io.mounts.read", OWN, "Bytes read from each of the mounts.")
+FILE_IO_MOUNT_WRITTEN: Final = _attribute("file.io.mounts.written", OWN, "Bytes written to each.")
+FILE_IO_FAILED: Final = _attribute("file.io.failed", OWN, "File operations that failed, probing included.")
+FILE_IO_FAILURES: Final = _attribute(
+    "file.io.failures", OWN, "The failures, equal ones folded: code, operation, path, count.", INDIRECT
+)
+FILE_IO_MISSING: Final = _attribute(
+    "file.io.missing", OWN, "Files that were asked for and not there.", INDIRECT
+)
+FILE_IO_EMPTY: Final = _attribute("file.io.empty", OWN, "Files that were written and are empty.", INDIRECT)
+FILE_IO_SHORT: Final = _attribute(
+    "file.io.short", OWN, "Files that are shorter than what was written to them.", INDIRECT
+)
+FILE_IO_ATOMIC: Final = _attribute("file.io.atomic", OWN, "Files that were put in place whole, by a rename.")
+FILE_IO_OUTSIDE: Final = _attribute(
+    "file.io.outside_roots", OWN, "Files that a publish wrote outside every storage root.", INDIRECT
+)
+FILE_IO_SPANS_DROPPED: Final = _attribute(
+    "file.io.spans_dropped", OWN, "Operations that deserved a span when the trace's budget was used up."
+)
+STORAGE_FREE: Final = _attribute("storage.free", OWN, "Free bytes of a full storage.")
+STORAGE_SIZE: Final = _attribute("storage.size", OWN, "Size of a full storage in bytes.")
+FILE_OPERATION_DURATION: Final = _metric(
+    "file.operation.duration", OWN, "s", "histogram", "Time of file operations by mount, kind and operation."
+)
+FILE_OPERATION_SIZE: Final = _metric(
+    "file.operation.size", OWN, "By", "histogram", "Bytes of files read and written, by mount and kind."
+)
 STORAGE_ROOT: Final = _attribute("storage.root", OWN, "Name of the configured storage root.")
 STORAGE_ROOT_MISSING: Final = _event("storage.root_missing", OWN, "A configured storage root is not there.")
 
@@ -229,6 +291,11 @@ _begin("clientobs itself")
 INTERRUPTED: Final = _attribute(
     "clientobs.interrupted", OWN, "True on a span that was open when its process died: it ends with the run."
 )
+EXIT_WAY: Final = _attribute(
+    "clientobs.exit.way",
+    OWN,
+    "How a program under `clientobs run` ended: ran_out, exception, sys.exit, SystemExit, os._exit, exec, shutdown.",
+)
 LINK_KIND: Final = _attribute("clientobs.link.kind", OWN, "Why a link is there: launcher or submission.")
 LOSS_REASON: Final = _attribute("clientobs.loss.reason", OWN, "Why records were lost: quota, storm, torn ...")
 STORM_SPAN_NAME: Final = _attribute("clientobs.storm.name", OWN, "Span name that was thinned.")
@@ -240,6 +307,7 @@ CONFIG_FILE: Final = _attribute("clientobs.config.file", OWN, "Configuration fil
 CONFIG_LINE: Final = _attribute("clientobs.config.line", OWN, "Line of the problem.")
 CONFIG_KEY: Final = _attribute("clientobs.config.key", OWN, "Key, variable or argument of the problem.")
 PATCH_NAME: Final = _attribute("clientobs.patch.name", OWN, "Instrument that a breaker turned off.")
+PATCH_SHARE: Final = _attribute("clientobs.patch.share", OWN, "Share of the time that it took until then.")
 OTEL_SIGNAL: Final = _attribute("clientobs.signal", OWN, "One of traces, logs, metrics.")
 JOURNAL_LANE: Final = _attribute("clientobs.journal.lane", OWN, "One of vital, bulk.")
 METRIC_OVERFLOW: Final = _attribute(

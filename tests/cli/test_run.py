@@ -46,9 +46,11 @@ def studio(tmp_path: Path) -> dict[str, str]:
 
 
 def _write_clientobs(folder: Path, *, more: str) -> None:
-    (folder / "clientobs").mkdir(exist_ok=True)
+    (folder / "clientobs" / "cli").mkdir(exist_ok=True, parents=True)
     (folder / "opentelemetry" / "sdk").mkdir(parents=True, exist_ok=True)
     (folder / "clientobs" / "__init__.py").write_text(FAKE_CLIENTOBS.format(more=more))
+    (folder / "clientobs" / "cli" / "__init__.py").write_text("")
+    (folder / "clientobs" / "cli" / "program.py").write_text("from clientobs import init as start\n")
 
 
 def _command(*words: str) -> list[str]:

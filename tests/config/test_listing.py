@@ -15,6 +15,19 @@ def test_every_setting_is_listed_with_its_source() -> None:
     assert listed["delivery.traces.endpoint"].value == ""
 
 
+def test_people_see_bytes_and_seconds_with_units_that_the_file_takes_back() -> None:
+    plain = resolve({}, environ={}, strict=True)
+    shown = {row.key: row.shown for row in rows(plain)}
+    assert shown["journal.max_age"] == "30 d"
+    assert shown["journal.keep_delivered_seconds"] == "24 h"
+    assert shown["journal.bulk_bytes"] == "256 MiB"
+    assert shown["limits.text_length"] == "16384"
+    journal = {
+        key.partition(".")[2]: text for key, text in shown.items() if key.startswith("journal.") and text
+    }
+    assert resolve({"journal": journal}, environ={}, strict=True).config.journal == plain.config.journal
+
+
 def test_the_destination_is_shown_without_credentials() -> None:
     found = resolve(
         {

@@ -56,8 +56,8 @@ def test_a_fault_leaves_its_last_words_for_the_doctor(tmp_path: Path) -> None:
     (tmp_path / "drain").mkdir()
     site = tmp_path / "site/clientobs/drain"
     site.mkdir(parents=True)
-    for package in (site, site.parent):  # else an installed clientobs goes before it
-        (package / "__init__.py").touch()
+    for package in (site.parent, site):  # without it an installed clientobs would win over a namespace
+        (package / "__init__.py").write_text("")
     (site / "__main__.py").write_text("def main(argv): raise RuntimeError('broken installation')")
     environ = {
         surroundings.IMPORT_PATH: json.dumps([str(tmp_path / "site")]),

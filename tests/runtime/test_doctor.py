@@ -122,6 +122,39 @@ def test_a_clock_that_is_far_off_the_endpoints_is_a_problem(home: Path, seconds:
     assert abs(finding.facts["skew_seconds"] + seconds) < 60
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "level", "told"),
+    [
+        (
+            "interpreter.failed",
+            '{"unfit": [["/usr/bin/python3", "Python 3.9 is too old"]]}',
+            "problem",
+            "3.9 is too old",
+        ),
+        ("interpreter.failed", "no JSON", "problem", "can't be read"),
+        (
+            "last-words.txt",
+            "Traceback ...\nRuntimeError: broken installation\n",
+            "warning",
+            "broken installation",
+        ),
+    ],
+)
+def test_a_drain_that_could_not_start_is_told_until_one_does(
+    home: Path, name: str, text: str, level: str, told: str
+) -> None:
+    _examine(home)
+    folder = home / "drain"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    (finding,) = [one for one in _of(_examine(home), "drain") if one.level == level]
+    assert told in finding.text
+    assert finding.remedy
+    (folder / "interpreter.known").write_text("{}")
+    os.utime(folder / name, (1_000_000_000, 1_000_000_000))
+    assert [one.level for one in _of(_examine(home), "drain")] == ["good"]
+
+
 def test_a_check_that_fails_is_a_finding_like_any_other(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Any) -> Any:
         raise RuntimeError("instrument out of order")

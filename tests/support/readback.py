@@ -77,6 +77,8 @@ def seen(home: Path | str) -> Seen:
     placed: list[Placed] = []
     for segment in sorted(Path(home).glob("v1/*/*.seg")):
         reading = read_segment(str(segment), live=False)
+        if reading.header is None and not reading.frames:
+            continue  # made this very moment, by a host that still runs
         assert reading.header is not None
         contexts: dict[int, ContextRecord] = {}
         for frame in reading.frames:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from clientobs.cli.main import DONE, USAGE
 from clientobs.cli.screen import Line, open_screen, pad
-from clientobs.cli.text import visible
+from clientobs.cli.text import description, visible
 from clientobs.config.listing import Row, rows
 from clientobs.config.resolve import resolve
 
@@ -25,7 +25,7 @@ _SOURCES = {"environment": "open", "file": "context", "argument": "ok", "default
 
 def run(invocation: Invocation) -> int:
     """Show the settings; problems are listed, and make the exit code 2."""
-    parser = argparse.ArgumentParser(prog="clientobs config", description=__doc__)
+    parser = argparse.ArgumentParser(prog="clientobs config", description=description(__doc__))
     commands = parser.add_subparsers(dest="what", required=True, metavar="show")
     show = commands.add_parser("show", help="every setting, its value, and where it comes from")
     show.add_argument("--set", action="store_true", help="only settings that somebody has set")
@@ -57,7 +57,7 @@ def _document(listed: Sequence[Row], problems: Sequence[Problem]) -> dict[str, o
 
 def _lines(listed: Sequence[Row]) -> Iterator[Line]:
     keys = max((len(row.key) for row in listed), default=0) + 2
-    values = min(max((len(visible(row.value)) for row in listed), default=0), 48) + 2
+    values = min(max((len(visible(row.shown)) for row in listed), default=0), 48) + 2
     sizes = Counter(_table_of(row) for row in listed)
     before: str | None = None
     for row in listed:
@@ -66,7 +66,7 @@ def _lines(listed: Sequence[Row]) -> Iterator[Line]:
             yield []
         before = table
         set_by_somebody = row.source.kind != "default"
-        value = visible(row.value) or "(none)"
+        value = visible(row.shown) or "(none)"
         line = pad([(visible(row.key), "strong" if set_by_somebody else "")], keys)
         line = pad([*line, (value, "value" if set_by_somebody else "dim")], keys + values)
         where = visible(row.source.where) or "default"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,7 +42,10 @@ PRODUCTION_ORDER: Final = (
 _QUIET_PREFIXES: Final = ("code.", "thread.", "exception.", "clientobs.")
 _QUIET: Final = frozenset({semconv.ERROR_TYPE, semconv.TOOL_OUTCOME, semconv.SESSION_ID})
 _LEVELS: Final = ((21, "FATAL", "failed"), (17, "ERROR", "error"), (13, "WARN", "warn"), (9, "INFO", ""))
-_LAST_FRAME: Final = re.compile(r'File "([^"\n]+)", line (\d+), in (\S+)')
+_FRAME: Final = re.compile(r'File "([^"\n]+)", line (\d+), in (\S+)')
+_LIBRARY: Final = re.compile(
+    r"[/\\](lib(64)?[/\\]python\d|lib[/\\][^/\\]+\.py$|(site|dist)-packages[/\\])|^<", re.IGNORECASE
+)
 _BODY_LINES: Final = 3
 
 
@@ -53,7 +57,12 @@ def state_words(span: Span) -> Line:
         return [("running" if state == "open" else "interrupted", state)]
     if state == "failed":
         kind = str(attributes.get(semconv.ERROR_TYPE, "")).rpartition(".")[2]
-        return [(value(kind or span.record.status_message or "failed", 60), "error")]
+        message = span.record.status_message
+        if kind == "SystemExit" and message:  # the exit code, and what sys.exit() said
+            return [(value(message, 120), "error")]
+        return [(value(kind or message or "failed", 60), "error")]
+    if attributes.get(semconv.EXIT_WAY) == "SystemExit" and semconv.PROCESS_EXIT_CODE not in attributes:
+        return [("exit code unknown", "warn")]  # not a failure that we know of, nor a success
     outcome = attributes.get(semconv.TOOL_OUTCOME)
     return [(value(outcome, 20), "warn")] if outcome not in {None, "ok"} else []
 
@@ -91,7 +100,7 @@ def attribute_pieces(attributes: Mapping[str, Any], room: int) -> Line:
         name, text = visible(key), value(item, 60)
         need = 2 + cell_width(name) + 1 + cell_width(text)
         if need > room:
-            break
+            continue
         pieces += [("  ", ""), (f"{name}=", "key"), (text, "value")]
         room -= need
     return pieces
@@ -186,13 +195,21 @@ def _text(line: str, style: str) -> Piece:
 
 
 def _stack(stack: Any, *, everything: bool) -> list[str]:
-    """Return the lines of a stack trace, or the place of its last frame."""
+    """Return the lines of a stack trace, or the place that it came from."""
     if not isinstance(stack, str) or not stack:
         return []
     if everything:
         return [visible(line) for line in stack.rstrip().splitlines()]
-    frames = _LAST_FRAME.findall(stack)
+    frames = _FRAME.findall(stack)
     if not frames:
         return []
-    path, line_number, function = frames[-1]
-    return [f"at {visible(path)}:{line_number} in {visible(function)}"]
+    # The tool's own line says more than the library's that raised; where they differ, both are told.
+    own = next((frame for frame in reversed(frames) if not _LIBRARY.search(frame[0])), frames[-1])
+    raised = (
+        "" if own == frames[-1] else f", raised in {_place(os.path.basename(frames[-1][0]), *frames[-1][1:])}"
+    )
+    return [f"at {_place(*own)}{raised}"]
+
+
+def _place(path: str, line_number: str, function: str) -> str:
+    return f"{visible(path)}:{line_number} in {visible(function)}"

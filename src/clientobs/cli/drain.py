@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from clientobs._guarded import faults
 from clientobs.cli.main import DONE, USAGE, WRONG
 from clientobs.cli.screen import Screen, open_screen
-from clientobs.cli.text import number, size, visible
+from clientobs.cli.text import description, number, size, visible
 from clientobs.config.destination import destination_key
 from clientobs.config.resolve import resolve
 from clientobs.drain.__main__ import end_by_signal
@@ -21,8 +21,8 @@ from clientobs.drain.assembly import life_of
 from clientobs.drain.life import Reason
 from clientobs.drain.lock import file_of, look
 from clientobs.drain.state import DrainState, read_state, state_path
-from clientobs.errors import JournalError
-from clientobs.runtime.checks.home import choose
+from clientobs.paths.mounts import MountTable
+from clientobs.runtime.home import home_of
 
 if TYPE_CHECKING:
     from clientobs.cli.main import Invocation
@@ -47,7 +47,7 @@ _REASONS: Final[dict[Reason, str]] = {
 
 def run(invocation: Invocation) -> int:
     """Deliver; 1 where another drain holds the lock, or something is left that could not be delivered."""
-    parser = argparse.ArgumentParser(prog="clientobs drain", description=__doc__)
+    parser = argparse.ArgumentParser(prog="clientobs drain", description=description(__doc__))
     parser.add_argument("--once", action="store_true", help="deliver what is there, then end")
     parser.add_argument(
         "--timeout",
@@ -67,10 +67,7 @@ def run(invocation: Invocation) -> int:
             file=invocation.stderr,
         )
         return USAGE
-    home, refused = choose(config, invocation.environ)
-    if home is None:
-        tried = "; ".join(f"{path}: {why}" for path, why in refused)
-        raise JournalError(f"there is no journal to drain ({tried})")
+    home = home_of(config, invocation.environ, MountTable.of_this_machine())
     key = destination_key(config.delivery, home.secret)
     life = life_of(config, home, key, idle_seconds=math.inf, steward="ops")
     if options.once:

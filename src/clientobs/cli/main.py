@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from clientobs._version import __version__
 from clientobs.config.environment import current
 from clientobs.config.problems import did_you_mean
-from clientobs.errors import ClientobsError
+from clientobs.errors import ClientobsError, NoJournalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _dispatch(given)
     except ClientobsError as error:
         print(f"clientobs: {error}", file=sys.stderr)
-        return USAGE
+        return WRONG if isinstance(error, NoJournalError) else USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from clientobs.cli.main import DONE
-from clientobs.cli.screen import Line, open_screen, pad
-from clientobs.cli.text import shorten, visible
+from clientobs.cli.screen import Line, open_screen, pad, wrapped
+from clientobs.cli.text import description, shorten, visible
 from clientobs.config.resolve import resolve
 from clientobs.errors import JournalError
 from clientobs.privacy.inventory import find
@@ -34,7 +34,7 @@ _TITLES = {
 
 def run(invocation: Invocation) -> int:
     """Print what is recorded under the policy in force, with the values held on this machine."""
-    parser = argparse.ArgumentParser(prog="clientobs privacy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="clientobs privacy", description=description(__doc__))
     commands = parser.add_subparsers(dest="what", required=True, metavar="show")
     show = commands.add_parser("show", help="what is recorded here, and what is known of you")
     show.add_argument("--all", "-a", action="store_true", help="also what says nothing about a person")
@@ -75,7 +75,7 @@ def _lines(
             if recorded.personal == personal:
                 forms.setdefault(f"{recorded.form}; kept {recorded.retention}", []).append(recorded)
         for form, listed in forms.items():
-            yield [("  ", ""), (shorten(form, width - 2), "dim")]
+            yield from ([("  ", ""), (part, "dim")] for part in wrapped(form, width - 2))
             for recorded in listed:
                 yield from _recorded_lines(recorded, held, width)
         yield []
@@ -84,6 +84,8 @@ def _lines(
     yield []
     yield [("Environment variables that may be recorded", "title")]
     yield from _wrapped(told.variables, width)
+    yield [("  but never, whatever the list says", "dim")]
+    yield from _wrapped(told.refused_variables, width)
     yield []
     where = visible(home) if home is not None else "nothing is recorded yet"
     yield [("Records on this machine: ", "dim"), (where, "")]
@@ -91,7 +93,9 @@ def _lines(
 
 def _recorded_lines(recorded: Recorded, held: Mapping[str, Sequence[str]], width: int) -> Iterator[Line]:
     line = pad([("    ", ""), (recorded.name, "strong")], _NAME)
-    yield [*line, ("  ", ""), (shorten(recorded.purpose, max(width - _NAME - 2, 40)), "")]
+    for part in wrapped(recorded.purpose, max(width - _NAME - 2, 40)):
+        yield [*line, ("  ", ""), (part, "")]
+        line = pad([], _NAME)
     for name, values in held.items():
         if _belongs(name, recorded.name):
             shown = ", ".join(shorten(visible(value), 48) for value in values)

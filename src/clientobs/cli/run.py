@@ -32,12 +32,17 @@ NOT_EXECUTABLE, NOT_FOUND = 126, 127
 _HERE: Final = os.path.dirname(os.path.abspath(__file__))
 PRELOAD: Final = os.path.join(_HERE, "preload")
 LEND_VARIABLE: Final = "_CLIENTOBS_RUN_LEND"
+NO_SPAN_VARIABLE: Final = "_CLIENTOBS_RUN_NO_SPAN"
 VERBOSE_VARIABLE: Final = "_CLIENTOBS_RUN_VERBOSE"
 _COERCED: Final = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
 _DESCRIPTION: Final = """\
 Run COMMAND with clientobs active in every Python (3.10 or newer) that it starts.
 Arguments, exit code, signals and standard streams are the command's own.
-126: it cannot be executed, 127: it was not found."""
+
+Each Python script or module (-m) that runs gets one span, from its start to its exit, with its command line
+(secrets replaced), its exit code and what it failed with; scripts that it starts itself are below it in the
+trace. `python -c`, prompts, pip and worker processes get none."""
+_EXIT_CODES: Final = "exit codes: the command's own; 126 it cannot be executed, 127 it was not found"
 
 
 def run(invocation: Invocation) -> int:
@@ -45,18 +50,26 @@ def run(invocation: Invocation) -> int:
     own, command = split(invocation.arguments)
     parser = argparse.ArgumentParser(
         prog="clientobs run",
-        usage="clientobs run [--service NAME] [--verbose] [--] COMMAND [ARGUMENT ...]",
+        usage="clientobs run [--service NAME] [--no-span] [--verbose] [--] COMMAND [ARGUMENT ...]",
         description=_DESCRIPTION,
+        epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--service", metavar="NAME", help="service.name of what is recorded")
+    parser.add_argument(
+        "--no-span",
+        action="store_true",
+        help="open no span for a program as a whole: for servers and tools that stay open all day",
+    )
     parser.add_argument(
         "--verbose", action="store_true", help="each Python says on stderr whether clientobs is active in it"
     )
     options = parser.parse_args(own)
     if not command:
         parser.error("which command? for example: clientobs run -- python publish.py")
-    environ = environment_for(invocation.environ, service=options.service, verbose=options.verbose)
+    environ = environment_for(
+        invocation.environ, service=options.service, span=not options.no_span, verbose=options.verbose
+    )
     try:
         return _start(command, environ)
     except FileNotFoundError:
@@ -87,7 +100,7 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def environment_for(
-    environ: Mapping[str, str], *, service: str | None = None, verbose: bool = False
+    environ: Mapping[str, str], *, service: str | None = None, span: bool = True, verbose: bool = False
 ) -> dict[str, str]:
     """Return the environment of the command: the caller's own, and clientobs at the head of PYTHONPATH."""
     result = dict(environ)
@@ -97,6 +110,8 @@ def environment_for(
     result[LEND_VARIABLE] = os.pathsep.join([_interpreter_tag(), *_folders_to_lend()])
     if service:
         result["OTEL_SERVICE_NAME"] = service
+    if not span:
+        result[NO_SPAN_VARIABLE] = "1"
     if verbose:
         result[VERBOSE_VARIABLE] = "1"
     return result

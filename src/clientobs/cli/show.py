@@ -11,7 +11,7 @@ from clientobs.cli.follow import follow
 from clientobs.cli.heading import footer, heading, summary_line
 from clientobs.cli.main import DONE, WRONG
 from clientobs.cli.screen import Screen, open_screen
-from clientobs.cli.text import number
+from clientobs.cli.text import description, number
 from clientobs.cli.tree import View, tree_lines
 from clientobs.config.resolve import resolve
 from clientobs.viewer.homes import existing_home, runs_folder
@@ -87,7 +87,7 @@ def view_of(screen: Screen, *, everything: bool = False) -> View:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="clientobs show",
-        description=__doc__,
+        description=description(__doc__),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

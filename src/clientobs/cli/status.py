@@ -11,9 +11,10 @@ from clientobs.cli.details import run_words
 from clientobs.cli.documents import iso_time, run_document
 from clientobs.cli.main import DONE, WRONG
 from clientobs.cli.screen import Line, open_screen, pad
-from clientobs.cli.text import age, date_time, duration, number, shorten, size, visible
+from clientobs.cli.text import age, date_time, description, duration, number, shorten, size, visible
 from clientobs.config.resolve import resolve
 from clientobs.viewer.homes import existing_home
+from clientobs.viewer.losses import MEANINGS
 from clientobs.viewer.overview import DrainView, Overview, RunView, overview
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _VERDICTS = {
 
 def run(invocation: Invocation) -> int:
     """Print how things stand; 1 where the endpoint refuses until a person does something."""
-    parser = argparse.ArgumentParser(prog="clientobs status", description=__doc__)
+    parser = argparse.ArgumentParser(prog="clientobs status", description=description(__doc__))
     parser.add_argument("--home", metavar="FOLDER", help="another journal than the one in use")
     parser.add_argument("--all", "-a", action="store_true", help="all runs, not only the last 10")
     parser.add_argument("--json", action="store_true", help="one JSON document")
@@ -137,8 +138,11 @@ def _loss_lines(found: Overview) -> Iterator[Line]:
     if not found.lost:
         yield [*_label("Lost"), ("nothing", "ok")]
         return
+    width = max(map(len, found.lost)) + 2
     for index, (reason, count) in enumerate(found.lost.items()):
-        yield [*_label("Lost" if index == 0 else ""), (f"{count:>9,}  ", "warn"), (visible(reason), "")]
+        lead: Line = [*_label("Lost" if index == 0 else ""), (f"{count:>9,}  ", "warn")]
+        meaning = MEANINGS.get(reason)
+        yield [*lead, (f"{visible(reason):<{width}}", ""), (meaning.gone if meaning else "", "dim")]
 
 
 def _run_lines(found: Overview, shown: tuple[RunView, ...], now_ns: int) -> Iterator[Line]:

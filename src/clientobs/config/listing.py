@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clientobs.config.options import OPTIONS, SETTINGS, SIGNALS
+from clientobs.config.units import with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,22 +27,27 @@ class Row:
 
     key: str
     value: str
-    """Text to show; "" where unset. Header values and queries of URLs are `***`."""
+    """Plain text, for scripts; "" where unset. Header values and queries of URLs are `***`."""
+    shown: str
+    """The same for people: bytes and seconds have their unit."""
     source: Source
 
 
 def rows(resolved: Resolved) -> tuple[Row, ...]:
     """Return all settings in the order of the reference page."""
-    return tuple(Row(key=key, value=value, source=resolved.source(key)) for key, value in _values(resolved))
+    return tuple(
+        Row(key=key, value=_text(value), shown=_for_people(key, value), source=resolved.source(key))
+        for key, value in _values(resolved)
+    )
 
 
-def _values(resolved: Resolved) -> Iterator[tuple[str, str]]:
+def _values(resolved: Resolved) -> Iterator[tuple[str, object]]:
     config = resolved.config
     for key in OPTIONS:
         section, _, name = key.rpartition(".")
         if not key.startswith("delivery."):
             holder = getattr(config, section) if section and key not in _PLACES else config
-            yield key, _text(getattr(holder, _PLACES.get(key, name)))
+            yield key, getattr(holder, _PLACES.get(key, name))
     for name, value in config.service.attributes:
         yield f"resource.{name}", value
     for root in config.roots:
@@ -50,14 +56,14 @@ def _values(resolved: Resolved) -> Iterator[tuple[str, str]]:
     yield from _delivery(config.delivery)
 
 
-def _delivery(delivery: DeliveryConfig) -> Iterator[tuple[str, str]]:
+def _delivery(delivery: DeliveryConfig) -> Iterator[tuple[str, object]]:
     yield "delivery.headers_file", delivery.headers_file or ""
     # arguments of the command may be credentials, its name is none
     yield (
         "delivery.headers_command",
         " ".join((*delivery.headers_command[:1], *("***",) * bool(delivery.headers_command[1:]))),
     )
-    yield "delivery.metrics_max_age", _text(delivery.metrics_max_age)
+    yield "delivery.metrics_max_age", delivery.metrics_max_age
     for signal in SIGNALS:
         endpoint: EndpointConfig | None = getattr(delivery, signal)
         if endpoint is None:
@@ -68,12 +74,18 @@ def _delivery(delivery: DeliveryConfig) -> Iterator[tuple[str, str]]:
             yield f"delivery.{signal}.{name}", _shown(name, value)
 
 
-def _shown(name: str, value: object) -> str:
+def _shown(name: str, value: object) -> object:
     if name == "endpoint":
         url, question, _ = str(value).partition("?")
         return f"{url}?***" if question else url
     if name == "headers" and isinstance(value, tuple):
         return ", ".join(f"{header}=***" for header, _ in value)
+    return value
+
+
+def _for_people(key: str, value: object) -> str:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return with_unit(key, value)
     return _text(value)
 
 

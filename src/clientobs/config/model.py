@@ -17,8 +17,10 @@ __all__ = [
     "DrainConfig",
     "DrainMode",
     "EndpointConfig",
+    "FilesConfig",
     "JournalConfig",
     "LimitsConfig",
+    "PathPolicy",
     "PrivacyConfig",
     "Profile",
     "Protocol",
@@ -37,6 +39,7 @@ Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
 Signal: TypeAlias = Literal["traces", "logs", "metrics"]
 UserPolicy: TypeAlias = Literal["pseudonym", "name", "none"]
 SessionKind: TypeAlias = Literal["interactive", "batch", "farm"]
+PathPolicy: TypeAlias = Literal["keep", "portable", "hash", "drop"]
 Compression: TypeAlias = Literal["gzip", "none"]
 Sampler: TypeAlias = Literal[
     "always_on",
@@ -237,6 +240,27 @@ class RootConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilesConfig:
+    """The instrument `files`: what it leaves alone, and when an operation gets a span of its own."""
+
+    paths: PathPolicy = "keep"
+    """keep: as the program wrote them, and portable. portable: below a root only. hash: the file's name is a
+    keyed hash. drop: none."""
+    ignore: tuple[str, ...] = ()
+    """Paths (globs) that are left alone, besides the interpreter's own files, the journal, /proc, /sys, /dev."""
+    network: tuple[str, ...] = ()
+    """Folders to be taken for network storage where the mount table does not say so."""
+    slow_local: float = 1.0
+    """Seconds from which an operation on local storage gets a span of its own."""
+    slow_network: float = 0.25
+    """Seconds from which an operation on network storage gets a span of its own."""
+    slow_main_thread: float = 0.016
+    """Seconds on the main thread of an application with windows from which an operation gets a span."""
+    spans_per_trace: int = 64
+    """Spans of single operations in one trace; what goes beyond is counted on the summary."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All settings of one run."""
 
@@ -256,5 +280,6 @@ class Config:
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     traces: TracesConfig = field(default_factory=TracesConfig)
+    files: FilesConfig = field(default_factory=FilesConfig)
     roots: tuple[RootConfig, ...] = ()
     """Storage roots by name: TOML [roots.NAME]."""

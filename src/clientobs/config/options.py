@@ -18,6 +18,7 @@ from clientobs.config.model import (
     MIB,
     Compression,
     DrainMode,
+    PathPolicy,
     Profile,
     Protocol,
     Sampler,
@@ -115,6 +116,18 @@ def _plain() -> tuple[Option, ...]:
     )
 
 
+def _files() -> tuple[Option, ...]:
+    return (
+        Option("files.paths", values.choice(*get_args(PathPolicy))),
+        Option("files.ignore", values.texts),
+        Option("files.network", values.texts),
+        Option("files.slow_local", values.seconds(0.001, HOUR)),
+        Option("files.slow_network", values.seconds(0.001, HOUR)),
+        Option("files.slow_main_thread", values.seconds(0.001, HOUR)),
+        Option("files.spans_per_trace", values.count(0)),
+    )
+
+
 def _delivery(prefix: str, infix: str) -> tuple[Option, ...]:
     readers: dict[str, Reader] = {
         "endpoint": values.text,
@@ -141,7 +154,7 @@ def _delivery(prefix: str, infix: str) -> tuple[Option, ...]:
 
 
 def _table() -> dict[str, Option]:
-    rows = [*_plain(), *_delivery("delivery", "")]
+    rows = [*_plain(), *_files(), *_delivery("delivery", "")]
     for signal in SIGNALS:
         rows += _delivery(f"delivery.{signal}", f"{signal.upper()}_")
         exporter = Option(

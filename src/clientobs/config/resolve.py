@@ -11,6 +11,7 @@ from clientobs.config import environment, toml_file
 from clientobs.config.model import (
     Config,
     DrainConfig,
+    FilesConfig,
     JournalConfig,
     LimitsConfig,
     PrivacyConfig,
@@ -38,6 +39,7 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "drain": DrainConfig,
     "privacy": PrivacyConfig,
     "limits": LimitsConfig,
+    "files": FilesConfig,
     "traces": TracesConfig,
 }
 _TOP_LEVEL: Final = {

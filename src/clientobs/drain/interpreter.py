@@ -22,14 +22,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Candidates", "Surroundings", "find_candidates", "judge", "proven", "remember"]
+__all__ = [
+    "MEMORY",
+    "Candidates",
+    "Surroundings",
+    "find_candidates",
+    "judge",
+    "named_like_python",
+    "proven",
+    "remember",
+]
 
 _PYTHON: Final = re.compile(r"pythonw?(\d+(\.\d+)?)?t?(\.exe)?", re.IGNORECASE)
 _HOSTS: Final = re.compile(
     r"(hython|mayapy|maya|nuke|houdini|hbatch|blender|3dsmax|unreal|katana|clarisse|motionbuilder|mobu|gaffer)",
     re.IGNORECASE,
 )
-_MEMORY: Final = "interpreter.known"
+MEMORY: Final = "interpreter.known"
 _MAX_CANDIDATES: Final = 8
 _MAX_BYTES: Final = 8192
 
@@ -123,6 +132,16 @@ def _places(configured: str | None, surroundings: Surroundings) -> Iterator[str]
         yield from (found for folder in folders if os.path.lexists(found := os.path.join(folder, name)))
 
 
+def named_like_python(path: str) -> bool:
+    """Say whether a program and what it links to are called like a plain interpreter.
+
+    >>> named_like_python("/opt/hfs20.5/bin/hython")
+    False
+    """
+    names = (os.path.basename(path), os.path.basename(os.path.realpath(path)))
+    return all(_PYTHON.fullmatch(name) for name in names)
+
+
 def judge(path: str, *, configured: bool = False, platform: str = sys.platform) -> str | None:
     """Say why `path` must not run the drain, or None where it may. Reads names and two bytes; starts nothing.
 
@@ -164,7 +183,7 @@ def _judge_file(target: str, *, configured: bool) -> str | None:
 def proven(home: str, version: str) -> str | None:
     """Return the interpreter that ran this version's drain before, if it is still the same file."""
     try:
-        with open(os.path.join(home, "drain", _MEMORY), "rb") as file:
+        with open(os.path.join(home, "drain", MEMORY), "rb") as file:
             facts = json.loads(file.read(_MAX_BYTES))
         path = str(facts["path"])
         same = facts["version"] == version and facts["identity"] == _identity(path)
@@ -181,7 +200,7 @@ def remember(home: str, version: str, path: str, refused: Sequence[tuple[str, st
         "identity": _identity(path),
         "unfit": [list(each) for each in refused],
     }
-    target = os.path.join(home, "drain", _MEMORY)
+    target = os.path.join(home, "drain", MEMORY)
     draft = f"{target}.{os.getpid()}"
     with open(draft, "w", encoding="ascii") as file:
         json.dump(facts, file)

@@ -12,15 +12,15 @@ import os
 import signal
 import sys
 
-__all__ = ["hand_on", "leave_word", "let_go_of_host", "main", "run_from_copy"]
+__all__ = ["FAILURE", "LAST_WORDS", "hand_on", "leave_word", "let_go_of_host", "main", "run_from_copy"]
 
 OLDEST = (3, 10)
 _IMPORT_PATH = "CLIENTOBS_DRAIN_IMPORT_PATH"
 _CANDIDATES = "CLIENTOBS_DRAIN_CANDIDATES"
 _COPY = "CLIENTOBS_DRAIN_COPY"
 _UNFIT = "CLIENTOBS_DRAIN_UNFIT"
-_FAILURE = "interpreter.failed"
-_LAST_WORDS = "last-words.txt"
+FAILURE = "interpreter.failed"
+LAST_WORDS = "last-words.txt"
 _MAX_WORDS = 8000
 # Where cores are scarce the host goes first: at its own priority the drain would take the core from a span for a
 # whole time slice (4 ms). Enough is left to deliver within seconds on a machine that renders on all cores.
@@ -77,7 +77,7 @@ def hand_on(reason: str, home: str) -> None:
     unfit = [*json.loads(os.environ.get(_UNFIT, "[]")), [sys.executable, reason]]
     candidates = [each for each in json.loads(os.environ.get(_CANDIDATES, "[]")) if each != sys.executable]
     if not candidates:
-        with open(os.path.join(home, "drain", _FAILURE), "w") as file:  # ASCII by json
+        with open(os.path.join(home, "drain", FAILURE), "w") as file:  # ASCII by json
             json.dump({"unfit": unfit}, file)
         sys.exit(78)
     os.environ[_UNFIT] = json.dumps(unfit)
@@ -136,7 +136,7 @@ def leave_word() -> None:
     """Write the fault that ends this drain where `clientobs doctor` finds it: nobody sees its stderr."""
     import traceback  # noqa: PLC0415  # only where something went wrong
 
-    place = os.path.join(os.path.abspath(sys.argv[sys.argv.index("--home") + 1]), "drain", _LAST_WORDS)
+    place = os.path.join(os.path.abspath(sys.argv[sys.argv.index("--home") + 1]), "drain", LAST_WORDS)
     with open(place, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(traceback.format_exc()[-_MAX_WORDS:])
 

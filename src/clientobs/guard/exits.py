@@ -45,12 +45,15 @@ class ExitWatch:
             if original is not None and name not in self._originals:
                 wrapper = self._around(original, kind)
                 self._originals[name], self._wrappers[name] = original, wrapper
+                if original in os.supports_fd:  # what programs ask before they hand execve a descriptor
+                    os.supports_fd.add(wrapper)
                 setattr(os, name, wrapper)
 
     def uninstall(self) -> None:
         """Restore what is still ours; where somebody patched on top of us, become a pass-through."""
         self._leaving = self._stayed = None
         for name, wrapper in self._wrappers.items():
+            os.supports_fd.discard(wrapper)
             if getattr(os, name) is wrapper:
                 setattr(os, name, self._originals[name])
         self._originals, self._wrappers = {}, {}

@@ -62,6 +62,7 @@ class Lanes:
         self._mono = mono
         self._opened = opened
         self._opening = threading.Lock()
+        self._locked_out = 0
         self._left = False
         self._opener = 0
         self._leaving: deque[Segment] = deque(maxlen=_UNSYNCED)
@@ -74,24 +75,26 @@ class Lanes:
             return reason
         if self._opener == threading.get_ident():
             return "reentrant"  # a signal handler or a __del__, while this very thread opens a segment
-        if not self._opening.acquire(timeout=_WAIT):
+        turn = self._take_turn(_WAIT)
+        if turn is None:
             return "busy"
-        self._opener = threading.get_ident()
         try:
+            self._opener = threading.get_ident()
             current = self.current[lane]
             if current is not None and current is not failed and current.failure is None:
                 return current  # another thread was here before
             return self._replace_failed(lane, failed)
         finally:
             self._opener = 0
-            self._opening.release()
+            turn.release()
 
     def rotate(self, lane: Lane) -> None:
         """Put the lane's next segment in place, unless another thread is opening one."""
-        if not self._opening.acquire(blocking=False):
+        turn = self._take_turn(0)
+        if turn is None:
             return
-        self._opener = threading.get_ident()
         try:
+            self._opener = threading.get_ident()
             old = self.current[lane]
             if old is None or not self._is_due(old):
                 return
@@ -101,7 +104,7 @@ class Lanes:
                 self._leaving.append(old)
         finally:
             self._opener = 0
-            self._opening.release()
+            turn.release()
 
     def keep(self) -> None:
         """Replace segments that are full, old or unusable, and see to the lock; for the keeper."""
@@ -109,13 +112,16 @@ class Lanes:
             segment = self.current[lane]
             if segment is not None and self._is_due(segment):
                 self.rotate(lane)
-        if not self.directory.is_sound() and self._opening.acquire(blocking=False):
+        turn = None if self.directory.is_sound() else self._take_turn(0)
+        if turn is not None:
             try:
+                self._opener = threading.get_ident()
                 self.directory.keep()
             except (OSError, JournalError):
                 return  # the next round, or the next segment, tries again
             finally:
-                self._opening.release()
+                self._opener = 0
+                turn.release()
 
     def sync(self) -> None:
         """Bring what has landed to the disk itself; for the keeper, since it takes 0.1 to 100 ms."""
@@ -158,13 +164,13 @@ class Lanes:
 
     def close(self) -> None:
         """Drop all segments and let go of the run; a keeper that is about to take its lock again comes first."""
-        waits = self._opener != threading.get_ident() and self._opening.acquire(timeout=_WAIT)
+        turn = None if self._opener == threading.get_ident() else self._take_turn(_WAIT)
         try:
             self.leave()
             self.directory.close()
         finally:
-            if waits:
-                self._opening.release()
+            if turn is not None:
+                turn.release()
 
     def leave(self) -> None:
         """Drop all segments, for good: each is sealed when its last user lets go of it."""
@@ -174,6 +180,28 @@ class Lanes:
     def _drop(self) -> None:
         self.current = dict.fromkeys(LANES)
         self._leaving.clear()
+
+    def _take_turn(self, wait: float) -> threading.Lock | None:
+        """Return the lock of opening, held, or None where it can't be had within `wait` seconds.
+
+        Ctrl-C may fall between taking the lock and the `try` that gives it back (`with` can't wait with a
+        bound). Nobody says then that it is at work: after a second of that, another lock takes its place.
+        """
+        turn = self._opening
+        before = self._mono()
+        if turn.acquire(timeout=wait):
+            self._locked_out = 0
+            return turn
+        if self._opener:
+            self._locked_out = 0
+            return None
+        now = self._mono()
+        self._locked_out = self._locked_out or before
+        if now - self._locked_out < _WAIT * 0.9e9:
+            return None
+        self._locked_out = 0
+        self._opening = turn = threading.Lock()
+        return turn if turn.acquire(blocking=False) else None
 
     def _is_due(self, segment: Segment) -> bool:
         if segment.failure is not None or segment.size * _HARD_LIMIT >= self.hard_bytes[segment.lane]:

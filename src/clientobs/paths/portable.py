@@ -44,6 +44,11 @@ class Roots:
         for group in self._by_anchor.values():
             group.sort(key=lambda entry: (-len(entry[0]), entry[1]))
 
+    @property
+    def known(self) -> bool:
+        """Whether this system mounts any root."""
+        return bool(self._by_anchor)
+
     def portable(self, path: str) -> str | None:
         """Return `{root}/...` with forward slashes, or None where no root holds `path`."""
         if not self._by_anchor:

@@ -9,9 +9,11 @@ from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from clientobs._version import __version__
 from clientobs.pipeline.context import ContextNumbers, Tool
+from clientobs.pipeline.forks import QuietLoggerProvider
 from clientobs.pipeline.ids import PrivateIdGenerator
 from clientobs.pipeline.logs import JournalLogProcessor
 from clientobs.pipeline.metrics import LazyMeterProvider, MetricsSink
@@ -31,15 +33,17 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline"]
 
 _SCOPE: Final = "clientobs"
+_OWN_SCOPE: Final = InstrumentationScope(_SCOPE, __version__)
 
 
 class Voice:
     """The tracer, logger and meter that clientobs itself records with, of the providers of now."""
 
-    __slots__ = ("_meters", "logger", "tracer")
+    __slots__ = ("_meter", "_meters", "logger", "tracer")
 
     def __init__(self, traces: GlobalProvider, logs: GlobalProvider, meters: LazyMeterProvider) -> None:
         self._meters = meters
+        self._meter: Any = None
         self._hear_traces(traces.current)
         self._hear_logs(logs.current)
         traces.on_change = self._hear_traces
@@ -53,7 +57,10 @@ class Voice:
 
     def meter(self) -> Any:
         """Return the meter; the first call imports the SDK's metrics."""
-        return self._meters.get_meter(_SCOPE, __version__)
+        if self._meter is None:
+            # Kept: the SDK takes a lock for each look-up, which a signal handler's measurement must not wait for.
+            self._meter = self._meters.get_meter(_SCOPE, __version__)
+        return self._meter
 
 
 class Pipeline:
@@ -79,10 +86,14 @@ class Pipeline:
         self._logs = JournalLogProcessor(
             journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length
         )
-        self._meters = LazyMeterProvider(MetricsSink(journal.append, redactor, clock.now, scopes), described)
-        traces = self._tracer_provider(config, clock, loss, described)
+        self._now = clock.now
+        self._sink = MetricsSink(journal.append, redactor, clock.now, scopes)
+        self._started = clock.now()
+        self._counted_since: dict[str, int] = {}
+        self._meters = LazyMeterProvider(self._sink, described)
+        traces = self._tracer_provider(config, clock, loss, described, redactor)
         traces.add_span_processor(self._spans)
-        logs = LoggerProvider(
+        logs = QuietLoggerProvider(
             resource=described,
             shutdown_on_exit=False,
             **_log_limits(config.limits),
@@ -95,12 +106,13 @@ class Pipeline:
         self.voice = Voice(self._global_traces, self._global_logs, self._meters)
 
     def _tracer_provider(
-        self, config: Config, clock: Clock, loss: LossLedger, described: Resource
+        self, config: Config, clock: Clock, loss: LossLedger, described: Resource, redactor: Redacts
     ) -> JournalTracerProvider:
         budget = NameBudget(config.limits.storm_per_minute)
         return JournalTracerProvider(
             origin=self.origin,
             clock=clock,
+            plain=redactor.value,
             resource=described,
             sampler=StormSampler(configured_sampler(config.traces), budget, loss),
             id_generator=PrivateIdGenerator(),
@@ -123,6 +135,12 @@ class Pipeline:
     def collect_metrics(self) -> None:
         """Write the metric deltas since the last collection."""
         self._meters.collect()
+
+    def add_distribution(self, name: str, *counted: Any) -> None:
+        """Write histograms that their owner counted since the last time; see MetricsSink."""
+        since = self._counted_since.get(name, self._started)
+        self._counted_since[name] = self._now()
+        self._sink.add_distribution(_OWN_SCOPE, since, name, *counted)
 
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""

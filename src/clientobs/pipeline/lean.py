@@ -21,10 +21,11 @@ from opentelemetry.sdk.trace import Span
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import DEFAULT_TRACE_STATE, SpanContext, TraceFlags, TraceState
 
+from clientobs._guarded import quiet
 from clientobs._ids import ids
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import Tracer
@@ -65,17 +66,22 @@ _CONTEXT_IS_A_TUPLE: Final = isinstance(_EXAMPLE, tuple) and tuple(_EXAMPLE) == 
 
 _new = object.__new__  # __init__ is what this module is there to avoid
 _new_tuple = tuple.__new__
-_new_lock = threading.Lock
+# Not Lock, as the SDK: a signal handler or a __del__ that sets an attribute of the span that is being changed on
+# this very thread would wait for itself, and the host with it.
+_new_lock = threading.RLock
 
 
 class LeanSpan(Span):
     """An SDK span whose lists of events and links are made at first use, and whose clock is the run's.
 
-    `start_mono` is the start on that clock; `head` and `clean` belong to the processor that writes the span
+    `plain` makes a host's value one that the SDK can
+    take: the SDK itself follows cycles until the stack ends, iterates a `range(10**12)`, and lets what `__str__`
+    raises through to the host. `start_mono` is the start on that clock; `head` and `clean` belong to the processor that writes the span
     down: its first fields, and its attributes at the start as long as nobody touched them.
     """
 
     clock: Clock
+    plain: Callable[[str, object], Any]
     start_mono: int
     head: tuple[Any, ...] | None
     clean: dict[str, Any] | None
@@ -84,7 +90,7 @@ class LeanSpan(Span):
     def _events(self) -> Any:
         events = self.__dict__.get("events_made")
         if events is None:
-            events = self.__dict__["events_made"] = BoundedList(self._limits.max_events)
+            events = self.__dict__["events_made"] = _bounded_list(self._limits.max_events)
         return events
 
     @_events.setter
@@ -95,7 +101,7 @@ class LeanSpan(Span):
     def _links(self) -> Any:
         links = self.__dict__.get("links_made")
         if links is None:
-            links = self.__dict__["links_made"] = BoundedList(self._limits.max_links)
+            links = self.__dict__["links_made"] = _bounded_list(self._limits.max_links)
         return links
 
     @_links.setter
@@ -103,14 +109,25 @@ class LeanSpan(Span):
         self.__dict__["links_made"] = links
 
     def set_attribute(self, key: str, value: Any) -> None:
-        """Set one attribute."""
+        """Set one attribute; a value of an odd type is made plain, as all attributes are in the end."""
         self.clean = None
-        super().set_attribute(key, value)
+        with quiet("spans.set_attribute"):
+            super().set_attribute(key, value if type(value) in _SIMPLE else self.plain(key, value))
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        """Set several attributes."""
-        self.clean = None
-        super().set_attributes(attributes)
+        """Set several attributes, each as `set_attribute` does."""
+        with quiet("spans.set_attributes"):
+            for key, value in attributes.items():
+                self.set_attribute(key, value)
+
+    def add_event(
+        self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None
+    ) -> None:
+        """Add an event, with attributes as `set_attribute` takes them."""
+        with quiet("spans.add_event"):
+            if attributes and not _all_simple(attributes):
+                attributes = {key: self.plain(key, value) for key, value in attributes.items()}
+            super().add_event(name, attributes, timestamp)
 
     def end(self, end_time: int | None = None) -> None:
         """End the span; a single processor gets the span itself instead of a copy."""
@@ -122,25 +139,32 @@ class LeanSpan(Span):
         if len(processors) != 1 or self._end_time is not None:
             super().end(end_time)
             return
-        with self._lock:
-            if self._end_time is not None:  # another thread ended it between the two looks
-                return
-            self._end_time = end_time
-            self._attributes._immutable = True  # type: ignore[union-attr]
-        after = self.__dict__.get("_record_end_metrics")
-        if after is not None:
-            after()
         processor = processors[0]
-        processor._on_ending(self)
-        processor.on_end(self)
+        try:
+            with self._lock:
+                if self._end_time is not None:  # another thread ended it between the two looks
+                    return
+                self._end_time = end_time
+                self._attributes._immutable = True  # type: ignore[union-attr]
+            after = self.__dict__.get("_record_end_metrics")
+            if after is not None:
+                after()
+            processor._on_ending(self)
+            processor.on_end(self)
+        except BaseException:  # Ctrl-C at this very moment: what has an end is written all the same
+            if self._end_time is not None:
+                processor.on_end(self)
+            raise
 
 
 class LeanFactory:
     """Makes the spans of one tracer."""
 
-    __slots__ = ("_attribute_fields", "_clock", "_fields", "_processor", "_room", "fits")
+    __slots__ = ("_attribute_fields", "_clock", "_fields", "_plain", "_processor", "_room", "fits")
 
-    def __init__(self, tracer: Tracer, prototype: Span, clock: Clock) -> None:
+    def __init__(
+        self, tracer: Tracer, prototype: Span, clock: Clock, plain: Callable[[str, object], Any]
+    ) -> None:
         fields, attributes = vars(prototype), getattr(prototype, "_attributes", None)
         known = set(fields) - _SINCE_1_41 == _PER_SPAN | _SHARED
         bounded = type(attributes) is BoundedAttributes
@@ -151,7 +175,8 @@ class LeanFactory:
         if not self.fits:
             return
         self._fields = {name: value for name, value in fields.items() if name not in _PER_SPAN}
-        self._fields.update(_end_time=None, _status=prototype.status, clock=clock, head=None)
+        self._fields.update(_end_time=None, _status=prototype.status, clock=clock, plain=plain, head=None)
+        self._plain = plain
         self._clock = clock
         self._attribute_fields = dict(vars(attributes))
         self._attribute_fields.update(dropped=0, _immutable=False)
@@ -193,8 +218,12 @@ class LeanFactory:
         clock = self._clock
         mono = fields["start_mono"] = clock.mono()
         fields["_start_time"] = mono + clock.offset if start_time is None else start_time
-        for processor in self._processor._span_processors:  # fits has checked
-            processor.on_start(span, within)
+        try:
+            for processor in self._processor._span_processors:  # fits has checked
+                processor.on_start(span, within)
+        except BaseException:  # Ctrl-C at this very moment: nobody else will ever hold this span to end it
+            span.end()
+            raise
         return span
 
     def _bounded(self, attributes: Mapping[str, Any] | None) -> BoundedAttributes:
@@ -209,8 +238,15 @@ class LeanFactory:
         else:
             fields["_dict"] = {}
             for key, value in attributes.items():
-                bounded[key] = value  # the SDK cleans, bounds and counts
+                with quiet("spans.attributes"):  # the SDK bounds and counts
+                    bounded[key] = value if type(value) in _SIMPLE else self._plain(key, value)
         return bounded
+
+
+def _bounded_list(limit: int | None) -> Any:
+    made = BoundedList(limit)
+    made._lock = _new_lock()
+    return made
 
 
 def _context_below(parent: SpanContext | None) -> SpanContext:

@@ -1,22 +1,21 @@
 """Metrics: the SDK's aggregation in the host, deltas into the journal, sums over all runs in the drain.
 
 The SDK's metrics cost 37 ms to import and most tools never make an instrument: the provider below is what is
-set as the global one, and becomes the SDK's at the first `get_meter`.
-
-Exemplars come from reservoirs that draw from our own generator; the SDK's draw from the global `random`.
+set as the global one, and becomes the SDK's (meters.py) at the first `get_meter`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics
 
-from clientobs._guarded import faults, quiet
-from clientobs._ids import ids
+from clientobs._guarded import quiet
 from clientobs.journal.format import Kind, Lane, encode_payload
+from clientobs.pipeline.turns import OwnTurns
+from clientobs.privacy.plain import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
@@ -54,26 +53,53 @@ class MetricsSink:
         if rows:
             self._append(Kind.METRICS, encode_payload((self._now(), tuple(rows))), "bulk", tuple(numbers))
 
+    def add_distribution(
+        self,
+        scope: Any,
+        since: int,
+        name: str,
+        unit: str,
+        description: str,
+        bounds: tuple[float, ...],
+        series: Sequence[tuple[dict[str, Any], Sequence[int]]],
+    ) -> None:
+        """Write histograms that were counted elsewhere, since a time in nanoseconds since the epoch."""
+        now, number = self._now(), self._scopes.of(scope)
+        points = tuple(
+            (self._redactor.attributes(attributes), _value_of(bounds, counts), since, now, ())
+            for attributes, counts in series
+        )
+        row = (number, self._redactor.name(name), unit, description, "histogram", False, points)
+        self._append(Kind.METRICS, encode_payload((now, (row,))), "bulk", (number,))
+
     def _rows(self, scope: int, collected: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
         for metric in collected:
             data = metric.data
-            points = tuple(self._point(point) for point in data.data_points)
+            points = self._points(data.data_points)
             if points:
                 kind = _kind_of(data)
                 monotonic = bool(getattr(data, "is_monotonic", False))
                 name = self._redactor.name(metric.name)
-                yield (scope, name, metric.unit or "", metric.description or "", kind, monotonic, points)
+                unit, description = str(metric.unit or ""), str(metric.description or "")
+                yield (scope, name, unit, description, kind, monotonic, points)
+
+    def _points(self, collected: Iterable[Any]) -> tuple[tuple[Any, ...], ...]:
+        points: list[tuple[Any, ...]] = []
+        for point in collected:
+            with quiet("metrics.point"):  # one that can't be written must not take the others with it
+                points.append(self._point(point))
+        return tuple(points)
 
     def _point(self, point: Any) -> tuple[Any, ...]:
         value: Any
         if hasattr(point, "bucket_counts"):
             bounds, counts = tuple(point.explicit_bounds), tuple(point.bucket_counts)
-            value = (point.count, point.sum, point.min, point.max, bounds, counts)
+            value = (point.count, *map(_plain, (point.sum, point.min, point.max)), bounds, counts)
         else:
-            value = point.value
+            value = _plain(point.value)
         exemplars = tuple(
             (
-                exemplar.value,
+                _plain(exemplar.value),
                 exemplar.time_unix_nano,
                 exemplar.trace_id or 0,
                 exemplar.span_id or 0,
@@ -83,6 +109,22 @@ class MetricsSink:
         )
         attributes = self._redactor.attributes(point.attributes or {})
         return (attributes, value, point.start_time_unix_nano or 0, point.time_unix_nano, exemplars)
+
+
+def _value_of(bounds: tuple[float, ...], counts: Sequence[int]) -> tuple[Any, ...]:
+    """Return a histogram's value; the sum is told from the middle of each bucket, its ends from the bounds."""
+    edges = (0.0, *bounds, bounds[-1] * 2)
+    used = [index for index, count in enumerate(counts) if count]
+    total = sum(count * (edges[index] + edges[index + 1]) / 2 for index, count in enumerate(counts))
+    least, most = (edges[used[0]], edges[used[-1] + 1]) if used else (None, None)
+    return (sum(counts), total, least, most, bounds, tuple(counts))
+
+
+def _plain(number: Any) -> int | float:
+    """Return a host's number as one that can be written: numpy's, Fraction, Decimal, True, an IntEnum's member."""
+    if isinstance(number, int) and INT_MIN <= number <= INT_MAX:
+        return int(number)
+    return float(number)
 
 
 def _kind_of(data: Any) -> str:
@@ -98,6 +140,7 @@ class LazyMeterProvider(metrics.MeterProvider):
         self._lock = threading.RLock()
         self._provider: Any = None
         self._reader: Any = None
+        self._turns = OwnTurns()
 
     def get_meter(
         self,
@@ -110,6 +153,7 @@ class LazyMeterProvider(metrics.MeterProvider):
         with self._lock:
             if self._provider is None:
                 self._provider, self._reader = _build(self._sink, self._resource)
+                self._turns.watch(self._provider._measurement_consumer, self._reader)  # noqa: SLF001
         meter: metrics.Meter = self._provider.get_meter(name, version, schema_url, attributes)
         return meter
 
@@ -122,6 +166,7 @@ class LazyMeterProvider(metrics.MeterProvider):
     def after_fork_in_child(self) -> None:
         """Begin to measure at zero: what the parent has measured and not yet written, it writes itself."""
         self._lock = threading.RLock()
+        self._turns.reset()
         if self._provider is not None:
             # The instruments stay, the application's own too; where they lead is made anew, with its locks, which a
             # thread may have held that doesn't exist here. The names are the SDK's private ones.
@@ -133,78 +178,6 @@ class LazyMeterProvider(metrics.MeterProvider):
 
 
 def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
-    from opentelemetry.sdk.metrics import (  # noqa: PLC0415  # 37 ms: see the module's docstring
-        Counter,
-        Histogram,
-        MeterProvider,
-        ObservableCounter,
-        ObservableUpDownCounter,
-        TraceBasedExemplarFilter,
-        UpDownCounter,
-    )
-    from opentelemetry.sdk.metrics.export import (  # noqa: PLC0415
-        AggregationTemporality,
-        MetricReader,
-    )
-    from opentelemetry.sdk.metrics.view import View  # noqa: PLC0415
+    from clientobs.pipeline import meters  # noqa: PLC0415  # 37 ms: see the module's docstring
 
-    delta = AggregationTemporality.DELTA
-    kinds = (Counter, Histogram, ObservableCounter, ObservableUpDownCounter, UpDownCounter)
-
-    class JournalReader(MetricReader):
-        """Hands each collection to the sink; collected by the runtime's keeper and at exit."""
-
-        def _receive_metrics(
-            self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
-        ) -> None:
-            del timeout_millis, kwargs
-            try:
-                if metrics_data is not None:
-                    sink.write(metrics_data)
-            except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
-                faults.record("metrics.write", error)
-
-        def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
-            del timeout_millis, kwargs
-
-    reader = JournalReader(preferred_temporality=dict.fromkeys(kinds, delta))
-    view = View(instrument_name="*", exemplar_reservoir_factory=_reservoir_factory())
-    settings: dict[str, Any] = {
-        "metric_readers": [reader],
-        "resource": resource,
-        "shutdown_on_exit": False,
-        "views": [view],
-    }
-    try:
-        provider = MeterProvider(**settings)
-    except ValueError:  # OTEL_METRICS_EXEMPLAR_FILTER is none that the SDK knows: its default holds
-        provider = MeterProvider(exemplar_filter=TraceBasedExemplarFilter(), **settings)
-    return provider, reader
-
-
-def _reservoir_factory() -> Callable[[type], Callable[..., Any]]:
-    from opentelemetry.sdk.metrics import (  # noqa: PLC0415
-        AlignedHistogramBucketExemplarReservoir,
-        SimpleFixedSizeExemplarReservoir,
-    )
-    from opentelemetry.sdk.metrics._internal.exemplar.exemplar_reservoir import (  # noqa: PLC0415
-        BucketIndexError,
-    )
-
-    class PrivateReservoir(SimpleFixedSizeExemplarReservoir):
-        """The SDK's uniform reservoir, drawing from our generator."""
-
-        def _find_bucket_index(self, *_measurement: Any, **_named: Any) -> int:
-            seen: int = self._measurements_seen
-            self._measurements_seen = seen + 1
-            index = seen if seen < self._size else ids.below(seen + 1)
-            if index < self._size:
-                return index
-            raise BucketIndexError("not drawn")
-
-    def factory(aggregation: type) -> Callable[..., Any]:
-        if "ExplicitBucket" in aggregation.__name__:
-            return AlignedHistogramBucketExemplarReservoir
-        return PrivateReservoir
-
-    return factory
+    return meters.build(sink.write, resource)

@@ -112,6 +112,7 @@ class JournalSpanProcessor(SpanProcessor):
         try:
             if type(span) is LeanSpan:
                 self._end_lean(span)
+                span.head = None  # written: whoever was interrupted in here and tries again writes it once
                 return
             mono = self._clock.mono()
             head = self._open.pop(span.context.span_id, None) or self._head_of_stranger(span, mono)

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import get_current
-from opentelemetry.sdk.trace import Tracer, TracerProvider, _Span
+from opentelemetry.sdk.trace import Tracer, _Span
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace.propagation import _SPAN_KEY
 
+from clientobs.pipeline.forks import QuietTracerProvider
 from clientobs.pipeline.lean import LeanFactory
 from clientobs.pipeline.sampling import StormSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanKind
@@ -105,13 +106,16 @@ class JournalTracer(Tracer):
         )
 
 
-class JournalTracerProvider(TracerProvider):
+class JournalTracerProvider(QuietTracerProvider):
     """The SDK's provider; its tracers know the process's origin."""
 
-    def __init__(self, *, origin: Origin, clock: Clock, **settings: Any) -> None:
+    def __init__(
+        self, *, origin: Origin, clock: Clock, plain: Callable[[str, object], Any], **settings: Any
+    ) -> None:
         super().__init__(shutdown_on_exit=False, **settings)
         self._origin = origin
         self._clock = clock
+        self._plain = plain
 
     def get_tracer(
         self,
@@ -130,7 +134,9 @@ class JournalTracerProvider(TracerProvider):
             tracer.__class__ = JournalTracer
             tracer.origin = self._origin  # type: ignore[attr-defined]  # it is a JournalTracer from here on
             tracer.counts = _self_metrics(tracer)  # type: ignore[attr-defined]
-            tracer.lean = LeanFactory(tracer, _prototype(tracer), self._clock)  # type: ignore[attr-defined]
+            tracer.lean = LeanFactory(  # type: ignore[attr-defined]
+                tracer, _prototype(tracer), self._clock, self._plain
+            )
         return tracer
 
 

@@ -21,7 +21,7 @@ _PLAIN: Final = (str, int, float, bool, type(None))
 _ALIASES: Final = {"warning": "warn", "critical": "fatal"}
 
 
-def event(name: str, body: object = None, *, severity: Severity = "info", **attributes: Any) -> None:
+def event(name: str, /, body: object = None, *, severity: Severity = "info", **attributes: Any) -> None:
     """Record an event, tied to the current span and the production context.
 
     `name` is a stable, dotted name to search for ("asset.published"), `body` a sentence for people.
@@ -29,10 +29,11 @@ def event(name: str, body: object = None, *, severity: Severity = "info", **attr
 
     >>> event("asset.published", "Published hero_rig v012", asset="hero_rig")
     """
-    level = _ALIASES.get(severity, severity)
+    level = _ALIASES.get(severity, severity) if type(severity) is str else None
     if level not in _NUMBER:
         accepted = ", ".join(get_args(Severity))
-        raise ConfigError(f"event(severity={severity!r}) is not a severity; use one of {accepted}")
+        given = repr(severity) if type(severity) is str else f"<{type(severity).__name__}>"
+        raise ConfigError(f"event(severity={given}) is not a severity; use one of {accepted}")
     _emit(name, body, level, attributes)
 
 
@@ -47,8 +48,9 @@ def _emit(name: str, body: object, level: str, attributes: dict[str, Any]) -> No
         severity_number=SeverityNumber(_NUMBER[level]),
         severity_text=level.upper(),
         body=_finite(recorder, "body", body),
-        attributes={key: _finite(recorder, key, value) for key, value in attributes.items()},
-        event_name=name if isinstance(name, str) else str(name),
+        # Plain before the SDK sees them: it would iterate a range(10**12), and follow a list that holds itself.
+        attributes=recorder.redactor.attributes(attributes),
+        event_name=recorder.redactor.name(name),
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from clientobs._guarded import quiet
+from clientobs.errors import ConfigError
 from clientobs.record import recorder as _recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-__all__ = ["Counter", "Gauge", "Histogram", "counter", "gauge", "histogram"]
+__all__ = ["Counter", "Gauge", "Histogram", "add_distribution", "counter", "gauge", "histogram"]
 
 Number: TypeAlias = int | float
 Sort: TypeAlias = Literal["counter", "histogram", "gauge"]
@@ -57,7 +58,7 @@ class Counter(_Instrument):
 
     __slots__ = ()
 
-    def add(self, value: Number = 1, **attributes: Any) -> None:
+    def add(self, /, value: Number = 1, **attributes: Any) -> None:
         """Add `value` (not negative) under these attributes."""
         self._record(value, attributes)
 
@@ -67,7 +68,7 @@ class Histogram(_Instrument):
 
     __slots__ = ()
 
-    def record(self, value: Number, **attributes: Any) -> None:
+    def record(self, /, value: Number, **attributes: Any) -> None:
         """Record one value under these attributes."""
         self._record(value, attributes)
 
@@ -77,7 +78,7 @@ class Gauge(_Instrument):
 
     __slots__ = ()
 
-    def set(self, value: Number, **attributes: Any) -> None:
+    def set(self, /, value: Number, **attributes: Any) -> None:
         """Set the value under these attributes."""
         self._record(value, attributes)
 
@@ -111,7 +112,28 @@ def gauge(name: str, unit: str = "1", description: str = "") -> Gauge:
     return _once(Gauge, "gauge", name, unit, description)
 
 
+def add_distribution(
+    name: str,
+    unit: str,
+    description: str,
+    bounds: Sequence[float],
+    points: Sequence[tuple[dict[str, Any], Sequence[int]]],
+) -> None:
+    """Add values that the caller counted by bucket, one `(attributes, counts)` for each series.
+
+    For what happens too often for an instrument: a value costs an OpenTelemetry histogram microseconds. There is
+    one count more than there are bounds; sums are told from the middle of the buckets.
+    """
+    recorder = _recorder.active()
+    if recorder is not None and recorder.add_distribution is not None and points:
+        with quiet("metrics.distribution"):
+            recorder.add_distribution(name, unit, description, tuple(bounds), points)
+
+
 def _once(kind: type[T], sort: Sort, name: str, unit: str, description: str) -> T:
+    if type(name) is not str or not name:
+        given = "''" if type(name) is str else f"<{type(name).__name__}>"
+        raise ConfigError(f'{sort}({given}) has no name; use a text such as "frames.rendered"')
     known = _made.get((sort, name))
     if known is None:
         known = _made.setdefault((sort, name), kind(sort, name, unit, description))

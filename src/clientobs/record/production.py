@@ -52,11 +52,11 @@ class context:  # noqa: N801  # reads as a statement: `with clientobs.context(sh
     ...     pass
     """
 
-    __slots__ = ("_production", "_token")
+    __slots__ = ("_entered", "_production")
 
-    def __init__(self, **production: Any) -> None:
+    def __init__(self, /, **production: Any) -> None:
         self._production = production
-        self._token: Any = None
+        self._entered: list[tuple[Any, Any]] = []
 
     def __enter__(self) -> None:
         recorder = _recorder.active()
@@ -66,19 +66,36 @@ class context:  # noqa: N801  # reads as a statement: `with clientobs.context(sh
             current = _span._get_current()  # noqa: SLF001  # bound once for this package, see span.bind
             values = recorder.redactor.attributes(attribute_names(self._production))
             overlay = current.get(OVERLAY_KEY, EMPTY).with_values(values)
-            self._token = _span._attach(_span._Context({**current, OVERLAY_KEY: overlay}))  # noqa: SLF001
+            laid = _span._Context({**current, OVERLAY_KEY: overlay})  # noqa: SLF001
+            try:
+                self._entered.append((laid, _span._attach(laid)))  # noqa: SLF001
+            except BaseException:  # Ctrl-C between the two steps: the token is lost
+                _span._attach(current)  # noqa: SLF001
+                raise
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("context.enter", error)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        token, self._token = self._token, None
-        if token is not None:
+        if self._entered:
             try:
-                _span._detach(token)  # noqa: SLF001
+                self._leave()
             except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
                 faults.record("context.exit", fault)
+            except BaseException:  # Ctrl-C at this very moment
+                self._leave()
+                raise
+
+    def _leave(self) -> None:
+        current = _span._get_current()  # noqa: SLF001
+        # One object may be entered again inside itself, or on several threads: each leaves its own.
+        mine = next((one for one in reversed(self._entered) if one[0] is current), None)
+        if mine is None and self._entered:
+            mine = self._entered[-1]
+        if mine is not None:
+            _span._detach(mine[1])  # noqa: SLF001
+            self._entered.remove(mine)
 
 
 @guarded("set_context", default=None)

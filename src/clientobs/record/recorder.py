@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from clientobs.pipeline.assembly import Voice
     from clientobs.pipeline.context import ContextNumbers
@@ -35,6 +35,8 @@ class Recorder:
     redactor: Redacts
     origin: Origin
     session: Mapping[str, Any] = field(default_factory=dict)
+    add_distribution: Callable[..., None] | None = None
+    """Writes counts by bucket as a histogram, see metrics.add_distribution."""
 
 
 _active: Recorder | None = None

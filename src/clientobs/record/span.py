@@ -46,7 +46,7 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
     ...     publish.set_attribute("publish.files", 3)
     """
 
-    __slots__ = ("_attributes", "_context", "_name", "_recorder", "_span", "_token", "_tool")
+    __slots__ = ("_again", "_attributes", "_context", "_name", "_recorder", "_span", "_token", "_tool")
 
     def __init__(self, name: str, /, **attributes: Any) -> None:
         self._name = name
@@ -54,6 +54,7 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
         self._span: Any = None
         self._recorder: Recorder | None = None
         self._tool: str | None = None
+        self._again: list[span] | None = None
 
     def __enter__(self) -> Span | UnrecordedSpan:
         recorder = _recorder._active  # noqa: SLF001  # a function call is a tenth of a microsecond here
@@ -63,19 +64,27 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
             module = self._tool
             if module is None and recorder.tools.several:
                 module = sys._getframe(1).f_globals.get("__name__")  # noqa: SLF001
+            if self._span is not None:
+                return self._enter_again(recorder, module)
             self._start(recorder, module)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("span.enter", error)
+        except BaseException:  # Ctrl-C at this very moment: `with` will not call __exit__
+            self._abandon()
+            raise
         return UNRECORDED if self._span is None else self._span
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._span is not None:
+        if self._span is not None or self._again:
             try:
-                self._end(error)
+                self._innermost()._end(error)
             except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
                 faults.record("span.exit", fault)
+            except BaseException:  # Ctrl-C at this very moment
+                self._abandon()
+                raise
 
     def __call__(self, function: F) -> F:
         """Decorate a function."""
@@ -84,28 +93,70 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
         return decorate(function, self._name, self._attributes)
 
     def _start(self, recorder: Recorder, module: object) -> None:
-        current = _get_current()
+        current = before = _get_current()
         tool = recorder.tools.of_module(module) if recorder.tools.several else None
         if tool is not None:
             overlay = current.get(OVERLAY_KEY, EMPTY)
             if overlay.tool is not tool:
                 current = _Context({**current, OVERLAY_KEY: overlay.for_tool(tool)})
-        started = recorder.voice.tracer.start_span(self._name, current, attributes=self._attributes)
+        name = self._name if type(self._name) is str else recorder.redactor.name(self._name)
+        started = recorder.voice.tracer.start_span(name, current, attributes=self._attributes)
         self._context: Context = _Context({**current, _SPAN_KEY: started})
-        self._token: Token[Context] = _attach(self._context)
         self._recorder = recorder
+        self._token: Token[Context] | None = None
         self._span = started
+        try:
+            self._token = _attach(self._context)
+        except BaseException:  # Ctrl-C between the two steps: the token is lost
+            _attach(before)
+            raise
 
     def _end(self, error: BaseException | None) -> None:
-        started, self._span = self._span, None
+        started = self._span
         try:
             if self._token is not None:
-                _detach(self._token)
+                self._leave_context(self._token)
             if error is not None and started.is_recording():
                 self._tell(started, error)
         finally:
             started.end()
-            self._context = self._recorder = None  # type: ignore[assignment]  # keeps no user object alive
+            self._span = self._context = self._recorder = None  # type: ignore[assignment]  # keeps no user object alive
+
+    def _leave_context(self, token: Token[Context]) -> None:
+        is_current = _get_current() is self._context
+        _detach(token)
+        if not is_current:
+            _leave_ended()
+
+    def _abandon(self) -> None:
+        """Bring to an end what an exception of the host's, a signal handler's, has interrupted in here."""
+        started = self._span
+        if self._token is not None:
+            _detach(self._token)
+        if started is not None:
+            if started.is_recording():
+                started.end()
+            self._span = self._context = self._recorder = None  # type: ignore[assignment]  # as in _end
+
+    def _enter_again(self, recorder: Recorder, module: object) -> Span:
+        """Open another span of the same name: this one is open, around the block or on another thread."""
+        inner = span(self._name, **self._attributes)
+        inner._start(recorder, module)
+        if self._again is None:
+            self._again = []
+        self._again.append(inner)
+        return inner._span  # type: ignore[no-any-return]  # the tracer's
+
+    def _innermost(self) -> span:
+        """Return whichever of the spans of this object is current here, else the one opened last."""
+        if not self._again:
+            return self
+        current = _get_current().get(_SPAN_KEY)
+        if self._span is not None and self._span is current:
+            return self
+        inner = next((one for one in reversed(self._again) if one._span is current), self._again[-1])
+        self._again.remove(inner)
+        return inner
 
     def _tell(self, started: Any, error: BaseException) -> None:
         outcome = outcome_of(error)
@@ -145,6 +196,17 @@ def _detach(token: Any) -> None:
         _reset(token)
     except (ValueError, RuntimeError):  # another context's, or used already
         return
+
+
+def _leave_ended() -> None:
+    """Take a span off the context that has ended: two spans were left in the order in which they were entered.
+
+    What runs on this thread afterwards would be its child for ever.
+    """
+    current = _get_current()
+    left = current.get(_SPAN_KEY)
+    if getattr(left, "end_time", None) is not None:
+        _attach(_Context({key: value for key, value in current.items() if key != _SPAN_KEY}))
 
 
 def bind() -> None:

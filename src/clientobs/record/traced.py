@@ -11,6 +11,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, TypeVar, overload
 
+from clientobs.errors import ConfigError
 from clientobs.record import recorder as _recorder
 from clientobs.record.span import span
 from clientobs.record.steps import Steps
@@ -46,6 +47,11 @@ def decorate(function: F, name: str | None, attributes: dict[str, Any]) -> F:
     """Return `function` with a span around each call."""
     if isinstance(function, staticmethod | classmethod):
         return type(function)(decorate(function.__func__, name, attributes))
+    if isinstance(function, type) or not callable(function):
+        raise ConfigError(
+            f"traced() takes functions and methods, not {_kind_of(function)}; put it on the methods, below"
+            " @property, @staticmethod and @classmethod"
+        )
     label = name or getattr(function, "__qualname__", None) or type(function).__qualname__
     module = getattr(function, "__module__", None)
 
@@ -56,6 +62,12 @@ def decorate(function: F, name: str | None, attributes: dict[str, Any]) -> F:
 
     wrapper = _wrapper_for(function, new_span)
     return functools.wraps(function)(wrapper)  # type: ignore[return-value]
+
+
+def _kind_of(target: object) -> str:
+    return (
+        f"the class {target.__qualname__}" if isinstance(target, type) else f"a {type(target).__qualname__}"
+    )
 
 
 def _wrapper_for(function: Callable[..., Any], new_span: Callable[[], span]) -> Callable[..., Any]:

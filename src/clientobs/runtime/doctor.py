@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "Report", "doctor", "examine"]
 
-_CHECKS: Final = ("settings", "installation", "home", "delivery", "process")
+_CHECKS: Final = ("settings", "installation", "starts", "home", "delivery", "process")
 
 
 def doctor(*, network: bool = False) -> Report:

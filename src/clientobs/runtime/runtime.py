@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from clientobs._guarded import quiet
 from clientobs._loss import LossLedger
 from clientobs.config.model import Config
+from clientobs.instruments import registry
 from clientobs.pipeline.context import Tool
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class Runtime:
 
     `home` is the journal's folder (None: there is none), `run` and `session` are 32 hex digits, `config` and
     `sources` are the settings and where each came from, `problems` what was not valid in them, `reason` why
-    nothing is recorded ("" when all is well).
+    nothing is recorded ("" when all is well). `endings` are called with the evidence, each once, before a clean
+    end of the process that filled it is written; not in a forked child.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Runtime:
         self._parts = parts
         self._ending = threading.RLock()
         self._joined: set[str] = set()
+        self.endings: list[Callable[[str], None]] = []
 
     @classmethod
     def idle(
@@ -117,8 +120,11 @@ class Runtime:
     @property
     def patched(self) -> tuple[str, ...]:
         """The functions of others that call us before or after their own work, for `doctor`."""
-        exits = self._parts.exits if self._parts is not None else None
-        return exits.patched if exits is not None else ()
+        if self._parts is None:
+            return ()
+        exits = self._parts.exits
+        instruments = [name for each in registry.active().values() for name in each.patched]
+        return (*(exits.patched if exits is not None else ()), *instruments)
 
     @property
     def tools(self) -> dict[str, Tool]:
@@ -189,6 +195,9 @@ class Runtime:
                 parts.delivery.see_off()
 
     def _write_end(self, parts: Parts, evidence: str) -> None:
+        while self.endings and parts.journal.identity.role == "main":
+            with quiet("end.callback"):
+                self.endings.pop()(evidence)
         with quiet("end.metrics"):
             parts.collect_metrics()
         with quiet("end.session"):

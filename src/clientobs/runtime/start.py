@@ -19,9 +19,8 @@ from clientobs.config.destination import destination_key
 from clientobs.config.resolve import Resolved, resolve
 from clientobs.errors import JournalError
 from clientobs.guard.exits import ExitWatch
-from clientobs.journal.home import Home, prepare
+from clientobs.instruments import registry
 from clientobs.journal.writer import Journal, RunIdentity
-from clientobs.paths.folders import choose_home, home_candidates
 from clientobs.paths.mounts import MountTable
 from clientobs.pipeline import otel
 from clientobs.pipeline.context import Tool
@@ -31,13 +30,14 @@ from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import Incoming, read_incoming
 from clientobs.record.tools import Tools
 from clientobs.runtime.delivery import Delivery
+from clientobs.runtime.home import home_of
 from clientobs.runtime.keeper import Chore, Keeper
 from clientobs.runtime.runtime import Parts, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clientobs.config.model import Config
+    from clientobs.journal.home import Home
 
 __all__ = ["start"]
 
@@ -59,7 +59,7 @@ def start(arguments: Mapping[str, Any], package: str) -> Runtime:
         return _idle(resolved, str(error))
     mounts = MountTable.of_this_machine()
     try:
-        home = _home(resolved.config, environ, mounts)
+        home = home_of(resolved.config, environ, mounts)
     except JournalError as error:
         return _idle(resolved, str(error))
     return _Builder(resolved, home, environ, mounts).build(package)
@@ -67,16 +67,6 @@ def start(arguments: Mapping[str, Any], package: str) -> Runtime:
 
 def _idle(resolved: Resolved, reason: str) -> Runtime:
     return Runtime.idle(reason, resolved.config, dict(resolved.sources), resolved.problems)
-
-
-def _home(config: Config, environ: Mapping[str, str], mounts: MountTable) -> Home:
-    uid = os.getuid() if hasattr(os, "getuid") else None
-    candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
-    choice = choose_home(candidates, mounts.is_network, lambda path: prepare(path, uid=uid))
-    if choice.home is None:
-        tried = "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in choice.refused)
-        raise JournalError(f"No folder for the journal ({tried}); set CLIENTOBS_HOME to one on local disk.")
-    return choice.home
 
 
 class _Builder:
@@ -186,9 +176,10 @@ class _Builder:
             tools=self.tools,
             redactor=self.redactor,
             origin=pipeline.origin,
+            add_distribution=pipeline.add_distribution,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
-        parts.collect_metrics = pipeline.collect_metrics
+        parts.collect_metrics = lambda: self._collect(pipeline)
         parts.keeper = Keeper(self._chores(pipeline, journal, parts))
         return parts
 
@@ -198,8 +189,12 @@ class _Builder:
             Chore("environment", math.inf, lambda: self._tell_environment(parts)),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
-            Chore("metrics", _METRICS_EVERY, pipeline.collect_metrics),
+            Chore("metrics", _METRICS_EVERY, lambda: self._collect(pipeline)),
         ]
+
+    def _collect(self, pipeline: Any) -> None:
+        registry.tick()
+        pipeline.collect_metrics()
 
     def _tell_environment(self, parts: Parts) -> None:
         if parts.journal.identity.role != "main":
@@ -249,8 +244,11 @@ class _Builder:
         parts.journal.in_child.begin = parts.keeper.start_anew
         parts.journal.in_child.end = runtime.leave
         _recorder.install(parts.recorder)
+        if patches:
+            self._instrument()
 
         def release() -> None:
+            registry.uninstrument()
             _recorder.install(None)
             if parts.exits is not None:
                 parts.exits.uninstall()
@@ -260,6 +258,21 @@ class _Builder:
             pipeline.release()
 
         parts.release = release
+
+    def _instrument(self) -> None:
+        """Switch on what the configuration names, or the profile's own set."""
+        registry.work_for(
+            registry.Surroundings(
+                config=self.config,
+                home=self.home.path,
+                mounts=self.mounts,
+                pseudonym=maker(self.home.secret),
+            )
+        )
+        wanted = self.config.instruments
+        names = registry.STANDARD if wanted is None else [n for n in wanted if n in registry.INSTRUMENTS]
+        if names:
+            registry.instrument(*names)
 
 
 class _AtExit:
@@ -288,6 +301,7 @@ class _InChild:
         self._parts.delivery.after_fork_in_child(is_safe=self._parts.keeper.at_rest)
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
+        registry.after_fork_in_child()
 
 
 def _describe_child(run: str, resource: Mapping[str, Any]) -> dict[str, Any]:

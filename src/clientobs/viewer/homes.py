@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from clientobs.errors import JournalError
+from clientobs.errors import NoJournalError
 from clientobs.journal.format import FORMAT_MAJOR
 from clientobs.paths.folders import home_candidates
 from clientobs.paths.mounts import MountTable
@@ -22,7 +22,7 @@ __all__ = ["existing_home", "runs_folder"]
 def existing_home(config: Config, environ: Mapping[str, str]) -> str:
     """Return the first home that holds a journal; looking creates nothing, and touches no network storage.
 
-    Raises JournalError where there is none yet.
+    Raises NoJournalError where there is none yet.
     """
     uid = os.getuid() if hasattr(os, "getuid") else None
     named = config.journal.home
@@ -32,7 +32,7 @@ def existing_home(config: Config, environ: Mapping[str, str]) -> str:
     for candidate in candidates:
         if not mounts.is_network(candidate) and os.path.isdir(runs_folder(candidate)):
             return candidate
-    raise JournalError(
+    raise NoJournalError(
         f"nothing has been recorded yet: there is no journal in {' or '.join(candidates)}. "
         "Try `clientobs demo`, or `clientobs run -- python your_script.py`."
     )

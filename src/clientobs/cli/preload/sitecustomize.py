@@ -2,7 +2,7 @@
 
 Every Python below the command imports this file, also the 2.7 or 3.7 of a locked show: it must parse there
 and leave quietly. It hands over to the sitecustomize that would have been imported without it, takes its own
-folder out of sys.path, and calls clientobs.init(). Nothing that goes wrong here reaches the program.
+folder out of sys.path, and starts clientobs (cli/program.py). Nothing that goes wrong here reaches the program.
 """
 
 import os
@@ -32,15 +32,15 @@ def _hand_over():
 
 def _switch_on():
     # type: () -> str
-    """Call init(); return what happened, for `run --verbose`."""
+    """Start recording; return what happened, for `run --verbose`."""
     version = "Python {0}.{1}".format(*sys.version_info[:2])
     if sys.version_info < OLDEST:
         return "not active: " + version + " is older than 3.10"
     try:
         _import_clientobs()
-        import clientobs  # noqa: PLC0415
+        from clientobs.cli import program  # noqa: PLC0415
 
-        runtime = clientobs.init()
+        runtime = program.start()
         if not runtime.running:
             return "not active in " + version + ": " + runtime.reason
         return "active in " + version + ", run " + runtime.run

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from typing import TYPE_CHECKING
 
-from clientobs.journal.home import Home, prepare
-from clientobs.paths.folders import choose_home, home_candidates
 from clientobs.paths.mounts import MountTable
+from clientobs.runtime.home import choose
 from clientobs.runtime.report import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from clientobs.config.model import Config
+    from clientobs.journal.home import Home
     from clientobs.runtime.checks.patient import Patient
     from clientobs.runtime.report import Level
 
-__all__ = ["check", "choose", "find_home"]
+__all__ = ["check", "find_home"]
 
 _SECTION = "journal"
-_MIB = 1 << 20
+_MIB, _GIB = 1 << 20, 1 << 30
 
 
 def find_home(patient: Patient) -> Home | None:
     """Return the home that a host with these settings would use, prepared as a host would."""
-    return choose(patient.resolved.config, patient.environ)[0]
+    return choose(patient.resolved.config, patient.environ, MountTable.of_this_machine()).home
 
 
 def check(patient: Patient) -> Iterator[Finding]:
     """Yield which places were refused, where the journal is, and how much room there is."""
-    home, refused = choose(patient.resolved.config, patient.environ)
+    mounts = MountTable.of_this_machine()
+    choice = choose(patient.resolved.config, patient.environ, mounts)
+    home = choice.home
     named = patient.resolved.config.journal.home
-    for path, reason in refused:
+    for refusal in choice.refused:
+        path, reason = refusal.path, refusal.reason
         # A place of the platform that can't be used is ordinary: an NFS home. One that somebody named is not.
         level: Level = "problem" if path == named else "note"
         remedy = "name a folder on local disk that belongs to this user, or none" if path == named else ""
@@ -47,7 +47,7 @@ def check(patient: Patient) -> Iterator[Finding]:
             remedy="set CLIENTOBS_HOME to a folder on local disk that this user can write to",
         )
         return
-    mount = MountTable.of_this_machine().locate(home.path)
+    mount = mounts.locate(home.path)
     storage = f" ({mount.fstype} at {mount.point})" if mount is not None else ""
     yield Finding(
         section=_SECTION,
@@ -73,18 +73,13 @@ def _room(patient: Patient, path: str) -> Iterator[Finding]:
         yield Finding(
             section=_SECTION,
             level="problem",
-            text=f"only {free // _MIB} MiB are free: below {floor // _MIB} MiB nothing is recorded",
+            text=f"only {_size(free)} are free: below {_size(floor)} nothing is recorded",
             remedy="make room, or lower journal.free_floor_bytes",
             facts=facts,
         )
         return
-    yield Finding(section=_SECTION, level="good", text=f"{free // _MIB:,} MiB free", facts=facts)
+    yield Finding(section=_SECTION, level="good", text=f"{_size(free)} free", facts=facts)
 
 
-def choose(config: Config, environ: Mapping[str, str]) -> tuple[Home | None, list[tuple[str, str]]]:
-    """Choose and prepare the home as a host does; the second part tells each refused place and why."""
-    uid = os.getuid() if hasattr(os, "getuid") else None
-    candidates = home_candidates(environ, sys.platform, uid, config.journal.home)
-    is_network = MountTable.of_this_machine().is_network
-    choice = choose_home(candidates, is_network, lambda path: prepare(path, uid=uid))
-    return choice.home, [(refusal.path, refusal.reason) for refusal in choice.refused]
+def _size(count: int) -> str:
+    return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count // _MIB} MiB"

@@ -1,0 +1,360 @@
+"""What the wrappers of `files` report to when there is more to do than count.
+
+The wrappers do the fast part themselves; here is the rest: finding the part and the account, failures, slow
+operations, what a closed file was. Every entry is guarded, and none is entered from within another on the same
+thread: the files that we touch ourselves (a journal segment that rotates) are nobody's.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs import semconv
+from clientobs._guarded import faults
+from clientobs.instruments.files.accounts import SAMPLE, Part
+from clientobs.instruments.files.pathtext import text_of
+from clientobs.instruments.files.places import folder_of
+from clientobs.instruments.files.summary import summary_of
+from clientobs.instruments.files.telling import PROBING, code_of
+from clientobs.record.endings import before_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clientobs.instruments.files.accounts import Account
+    from clientobs.instruments.files.books import Book, Books
+    from clientobs.instruments.files.measures import Measures
+    from clientobs.instruments.files.pathtext import PathText
+    from clientobs.instruments.files.places import Places
+    from clientobs.instruments.files.telling import Teller
+    from clientobs.instruments.meter import Meter
+    from clientobs.instruments.patching import Switch
+
+__all__ = ["Desk", "Here"]
+
+_LEFT_ALONE: Final = ("importlib", "linecache", "tokenize", "zipimport", "pkgutil", "traceback", "inspect")
+_FRAMES: Final = 6
+_LOOKING: Final = frozenset({"stat", "lstat", "access", "readlink", "listdir", "scandir"})
+
+
+class Here(threading.local):
+    """What a thread remembers: its part of the day, and whether it is at the desk."""
+
+    def __init__(self, nobody: Part) -> None:
+        self.part = nobody
+        self.busy = False
+        self.tree: Any = None
+        """The operation on a tree of files that is under way, if any."""
+
+
+class Desk:
+    """See the module's docstring. `switch` is the instrument's, `meter` what the instrument costs."""
+
+    def __init__(
+        self,
+        *,
+        switch: Switch,
+        meter: Meter,
+        places: Places,
+        text: PathText,
+        teller: Teller,
+        measures: Measures,
+        get_current: Callable[[], Any],
+    ) -> None:
+        self.switch = switch
+        self.meter = meter
+        self.places = places
+        self.text = text
+        self.teller = teller
+        self.measures = measures
+        self.get_current = get_current
+        self.books: Books
+        self.here: Here
+
+    def begin(self, books: Books) -> None:
+        """Take the books, which need this desk to be told of the ends of spans."""
+        self.books = books
+        # Equal to no context: the first call of each thread finds its part.
+        self.here = Here(Part(books.outside, object()))
+
+    def begin_anew(self) -> None:
+        """Let this thread, the only one in a forked child, find its part again."""
+        self.here.part = Part(self.books.outside, object())
+        self.here.busy = False
+
+    def part(self) -> Part:
+        """Return this thread's part for the context of now."""
+        context = self.get_current()
+        part = self.here.part
+        if part.context is not context:
+            part = self.here.part = self.books.part_in(context)
+        return part
+
+    def account_of(self, path: str) -> tuple[Part, Account]:
+        """Return the part of now and the account for a path."""
+        part = self.part()
+        folder = folder_of(path)
+        place = self.places.of_folder(folder) if folder else None
+        if place is None or place.split:
+            place = self.places.of(path)
+            folder = f"\0{place.point}{'!' if place.ignored else ''}"
+        return part, part.account(folder, place)
+
+    def done(self, operation: str, path: Any, spent: int, **more: Any) -> None:
+        """Take an operation that succeeded and was not quick, or has something to tell."""
+        if not self.switch.on or self.here.busy:
+            return
+        self.here.busy = True
+        began = self.meter.now()
+        try:
+            text = text_of(path)
+            _, account = self.account_of(text)
+            account.add(operation, spent, text)
+            place = account.place
+            if not place.ignored and self.teller.is_slow(place, spent):
+                self.teller.slow(account.book, place, operation, path, spent, **more)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.done", error)
+        finally:
+            self.here.busy = False
+            self.meter.spend(began)
+
+    def failed(self, operation: str, path: Any, error: OSError, spent: int, **more: Any) -> None:
+        """Take an operation that failed; probing is counted, all else has a span of its own."""
+        if not self.switch.on or self.here.busy:
+            return
+        if operation in _LOOKING and isinstance(error, FileNotFoundError) and spent < _A_LONG_TIME:
+            self.part().probed += 1
+            return
+        self.here.busy = True
+        began = self.meter.now()
+        try:
+            self._take_failure(operation, text_of(path), path, error, spent, more)
+        except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.failed", fault)
+        finally:
+            self.here.busy = False
+            self.meter.spend(began)
+
+    def _take_failure(
+        self, operation: str, text: str, path: Any, error: OSError, spent: int, more: dict[str, Any]
+    ) -> None:
+        _, account = self.account_of(text)
+        place, book = account.place, account.book
+        if place.ignored or _is_machinery():
+            return
+        account.add(operation, spent, text)
+        failure = book.fail(code_of(error), operation, text)
+        if isinstance(path, bytes):
+            failure.path = path
+        if error.errno in PROBING:
+            if operation == "open" and isinstance(error, FileNotFoundError):
+                book.note("missing", text)
+            if self.teller.is_slow(place, spent):
+                self.teller.slow(book, place, operation, path, spent, **{semconv.ERROR_CODE: failure.code})
+            return
+        self.teller.failed(book, place, failure, error, spent, **more)
+
+    def live(self, account: Account) -> Account:
+        """Return the account, or one of now where its span has ended while the file was open."""
+        if not account.book.ended:
+            return account
+        return self.part().account(
+            f"\0{account.place.point}{'!' if account.place.ignored else ''}", account.place
+        )
+
+    def read_and_closed(self, account: Account, size: int, weight: int) -> None:
+        """Take the bytes that were read from a file by its close; `weight` files stand behind a sampled one."""
+        account = self.live(account)
+        account.read += size * weight
+        account.sampled = account.sampled or weight == SAMPLE
+        account.add_size("read", size)
+
+    def written_and_closed(
+        self, account: Account, path: str, size: int, position: int, created: bool
+    ) -> None:
+        """Take what a file that was written is at its close."""
+        if account.place.ignored:
+            return
+        book = account.book
+        account.add_size("write", size)
+        book.remember_written(path, size)
+        if created and size == 0:
+            book.note("empty", path)
+        else:
+            book.unnote("empty", path)
+        if position > size:
+            book.note("short", path)
+        if self.text.outside_roots(path):
+            book.note("outside", path)
+
+    def renamed(self, source: Any, target: Any) -> None:
+        """Take a rename: of a file that was just written, it is what puts a whole file in place."""
+        if not self.switch.on or self.here.busy:
+            return
+        try:
+            book, old, new = self.part().book, text_of(source), text_of(target)
+            if old not in book.written:
+                return
+            size = book.written.pop(old)
+            book.atomic += 1
+            book.remember_written(new, size)
+            for what in ("empty", "short", "outside"):
+                if old in book.noted.get(what, ()):
+                    book.unnote(what, old)
+                    if what != "outside" or self.text.outside_roots(new):
+                        book.note(what, new)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.renamed", error)
+
+    def removed(self, path: Any) -> None:
+        """Take back what was noted of a file that is gone."""
+        try:
+            book, text = self.part().book, text_of(path)
+            if book.written.pop(text, None) is not None:
+                for what in ("empty", "short", "outside"):
+                    book.unnote(what, text)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.removed", error)
+
+    def moved(self, operation: str, path: str, spent: int, size: int) -> None:
+        """Take a read or write by descriptor."""
+        self.done(operation, path, spent)
+        try:
+            _, account = self.account_of(path)
+            if operation == "read":
+                account.read += size
+            else:
+                account.written += size
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.moved", error)
+
+    def take_copied(self, source: str, target: str) -> int:
+        """Return the size of a file that was copied, and count it as read where sendfile read it."""
+        part, account = self.account_of(source)
+        size = part.book.written.get(target, 0)
+        account.read += size
+        _, receiving = self.account_of(target)
+        receiving.written += size
+        return size
+
+    def is_slow(self, path: str, spent: int) -> bool:
+        """Say whether an operation on a path deserves a span of its own."""
+        return self.teller.is_slow(self.places.of(path), spent)
+
+    def tell_slow(self, operation: str, path: Any, spent: int, **more: Any) -> None:
+        """Write the span of a slow operation whose parts were counted already."""
+        place = self.places.of(text_of(path))
+        if not place.ignored:
+            self.here.busy = True
+            try:
+                self.teller.slow(self.part().book, place, operation, path, spent, **more)
+            finally:
+                self.here.busy = False
+
+    @property
+    def has_network(self) -> bool:
+        """Whether any network storage is mounted: else nobody need look for it."""
+        return self.places.has_network
+
+    def on_network(self, path: Any) -> bool:
+        """Say whether a path is on network storage."""
+        if not self.has_network:
+            return False
+        try:
+            place = self.places.of(text_of(path))
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.on_network", error)
+            return False
+        return place.network and not place.ignored
+
+    def watch_end(self, span: Any, book: Book) -> bool:
+        """Have the book closed when its span ends."""
+        return before_end(span, lambda ending: self._span_ends(ending, book))
+
+    def _span_ends(self, span: Any, book: Book) -> None:
+        busy, self.here.busy = self.here.busy, True
+        began = self.meter.now()
+        try:
+            self._tell_what_left(span, book)
+            self.measures.take(book.close_parts())
+            self.books.leave(book)
+            publishing = "publish" in book.name.lower() or self._is_publish_context()
+            if self.switch.on:
+                span.set_attributes(summary_of(book, self.text, publishing=publishing))
+            self._hand_on(span, book)
+        finally:
+            self.here.busy = busy
+            self.meter.spend(began)
+
+    def _hand_on(self, span: Any, book: Book) -> None:
+        """Give the sums to the parent, where it is the current span again, as it is after `with`."""
+        parent = getattr(span, "parent", None)
+        if parent is None:
+            return
+        outer = self.books.book_in(self.get_current())
+        if outer.span_id == parent.span_id:
+            outer.take_child(book)
+
+    def _tell_what_left(self, span: Any, book: Book) -> None:
+        """Write the span of a failure that ends the program's own span: probing it was not."""
+        status = getattr(span, "status", None)
+        if status is None or status.status_code.name != "ERROR":
+            return
+        error: BaseException | None = sys.exc_info()[1]
+        for _ in range(8):
+            if error is None:
+                return
+            if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+                self._tell_cause(span, book, error)
+                return
+            error = error.__cause__ or error.__context__
+
+    def _tell_cause(self, span: Any, book: Book, error: OSError) -> None:
+        text, code = text_of(error.filename), code_of(error)
+        same = [one for one in book.failures.values() if one.code == code and text_of(one.path) == text]
+        if any(one.told for one in same):
+            return
+        failure = same[0] if same else book.fail(code, "open" if not same else same[0].operation, text)
+        place = self.places.of(text)
+        if not place.ignored:
+            # The program's span is still open, but no longer current: the failure belongs below it.
+            from opentelemetry.context import attach, detach  # noqa: PLC0415  # loaded with the instrument
+            from opentelemetry.trace import set_span_in_context  # noqa: PLC0415
+
+            token = attach(set_span_in_context(span))
+            try:
+                self.teller.failed(book, place, failure, error, 0)
+            finally:
+                detach(token)
+
+    def _is_publish_context(self) -> bool:
+        from clientobs.record import recorder  # noqa: PLC0415  # the one of now
+
+        recording = recorder.active()
+        if recording is None:
+            return False
+        return semconv.PUBLISH_VERSION in recording.contexts.values_of(self.get_current())
+
+    def settle(self) -> None:
+        """Hand what happened outside every span to the metrics."""
+        old = self.books.renew_outside()
+        self.measures.take(old.close_parts())
+
+
+_A_LONG_TIME: Final = 10_000_000
+
+
+def _is_machinery() -> bool:
+    """Say whether Python's own machinery for modules and sources asked; looked at for failures only."""
+    frame = sys._getframe(3)  # noqa: SLF001  # the wrappers and this module stand above it
+    for _ in range(_FRAMES):
+        name = frame.f_globals.get("__name__", "")
+        if isinstance(name, str) and name.partition(".")[0] in _LEFT_ALONE:
+            return True
+        if frame.f_back is None:
+            return False
+        frame = frame.f_back
+    return False

@@ -1,0 +1,225 @@
+"""Hear of reads, writes and the close of a file that stays what it is.
+
+`open()` must return the very types that it returns today: code asks for them, C extensions take them, and the
+fast paths of the io module look at exact types. But the buffered layer above a `FileIO` calls it by name
+(`raw.readinto`, `raw.write`, `raw.close`), and a `FileIO` has a `__dict__` that such a call looks into before the
+class. So the functions below stand in the `__dict__` of the innermost object alone, and nothing else changes.
+
+They must not keep that object alive, or files would no longer be closed when the last name for them goes: they
+hold it weakly. The cyclic garbage collector clears weak references before it finalizes (until Python 3.14); then they
+find the object by its address. It is there: it is what calls them, and once it was closed nothing is looked for.
+
+A file without a buffer is handed out as its `FileIO`, whose methods callers may keep apart from it: left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from _ctypes import PyObj_FromPtr  # the journal has loaded it; at shutdown nothing can be imported any more
+from io import FileIO
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs._guarded import faults
+
+if TYPE_CHECKING:
+    from clientobs.instruments.files.accounts import Account
+    from clientobs.instruments.files.desk import Desk
+
+__all__ = ["Reading", "Writing", "raw_of", "watch_reading", "watch_writing"]
+
+_NOTABLE: Final = 1_000_000
+"""Nanoseconds: a read or write of a local file that took longer is an operation of its own."""
+_close: Final = FileIO.close
+_readinto: Final = FileIO.readinto
+_readall: Final = FileIO.readall
+_read: Final = FileIO.read
+_write: Final = FileIO.write
+_tell: Final = FileIO.tell
+_os_fstat: Final = os.fstat
+
+
+def raw_of(handle: Any) -> FileIO | None:
+    """Return the FileIO below a file that `open` returned; None where there is none, or no buffer above it."""
+    buffer = getattr(handle, "buffer", handle)
+    raw = getattr(buffer, "raw", None)
+    return raw if type(raw) is FileIO else None
+
+
+class Reading(weakref.ref[FileIO]):
+    """Hears of the close of a file on local storage that was opened to be read."""
+
+    __slots__ = ("account", "address", "desk", "weight")
+
+    account: Account | None
+    desk: Desk
+    address: int
+    weight: int
+
+    def close(self) -> None:
+        """Close the file as FileIO does; before that, see how far it was read."""
+        raw = self() or _caller(self)
+        if raw is None:
+            return
+        account, self.account = self.account, None
+        if account is not None and not raw.closed:
+            try:
+                self.desk.read_and_closed(account, _tell(raw), self.weight)
+            except (OSError, ValueError):
+                account.sampled = True  # a pipe has no position
+            except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+                faults.record("files.close", error)
+        _close(raw)
+
+
+def watch_reading(desk: Desk, raw: FileIO, account: Account, weight: int) -> None:
+    """Have the bytes read from a local file counted when it is closed."""
+    reading = Reading(raw)
+    reading.account, reading.desk, reading.weight, reading.address = account, desk, weight, id(raw)
+    raw.__dict__["close"] = reading.close
+
+
+class Writing(weakref.ref[FileIO]):
+    """Hears of the writes, the close, and on network storage the reads, of one file."""
+
+    __slots__ = ("account", "address", "base", "created", "desk", "moved", "path", "read_bytes", "writes")
+
+    account: Account | None
+    desk: Desk
+    address: int
+    path: str
+    writes: bool
+    """Whether the file was opened to be written."""
+    created: bool
+    """Whether it began empty."""
+    base: int
+    moved: int
+    """Bytes written."""
+    read_bytes: int
+
+    def write(self, data: Any, /) -> Any:
+        """Write as FileIO does."""
+        raw = self() or _caller(self)
+        if raw is None:
+            return _refuse()
+        began = perf_counter_ns()
+        try:
+            done = _write(raw, data)
+        except OSError as error:
+            self._failed("write", error, perf_counter_ns() - began)
+            raise
+        self._count("write", perf_counter_ns() - began)
+        if done:
+            self.moved += done
+        return done
+
+    def readinto(self, buffer: Any, /) -> Any:
+        """Read as FileIO does."""
+        return self._reads(_readinto, buffer)
+
+    def read(self, size: int | None = -1, /) -> Any:
+        """Read as FileIO does."""
+        return self._reads(_read, size)
+
+    def readall(self) -> Any:
+        """Read as FileIO does."""
+        return self._reads(_readall)
+
+    def _reads(self, method: Any, *arguments: Any) -> Any:
+        raw = self() or _caller(self)
+        if raw is None:
+            return _refuse()
+        began = perf_counter_ns()
+        try:
+            done = method(raw, *arguments)
+        except OSError as error:
+            self._failed("read", error, perf_counter_ns() - began)
+            raise
+        self._count("read", perf_counter_ns() - began)
+        if done:
+            self.read_bytes += done if type(done) is int else len(done)
+        return done
+
+    def close(self) -> None:
+        """Close the file as FileIO does, and take down what has become of it."""
+        raw = self() or _caller(self)
+        if raw is None:
+            return
+        account, self.account = self.account, None
+        if account is None or raw.closed:
+            _close(raw)
+            return
+        state = self._state(raw) if self.writes else None
+        began = perf_counter_ns()
+        try:
+            _close(raw)
+        except OSError as error:
+            self._failed("close", error, perf_counter_ns() - began, account)
+            raise
+        self._take(account, state, perf_counter_ns() - began)
+
+    def _state(self, raw: FileIO) -> tuple[int, int] | None:
+        try:
+            return _os_fstat(raw.fileno()).st_size, self.base + self.moved
+        except (OSError, ValueError):
+            return None
+
+    def _count(self, operation: str, spent: int) -> None:
+        account = self.account
+        if account is not None:
+            if account.place.network or spent > _NOTABLE:
+                self.desk.done(operation, self.path, spent)
+            else:
+                account.spent += spent
+
+    def _failed(self, operation: str, error: OSError, spent: int, account: Account | None = None) -> None:
+        if (account or self.account) is not None:
+            from clientobs import semconv  # noqa: PLC0415  # nothing is wrong as a rule
+
+            self.desk.failed(operation, self.path, error, spent, **{semconv.FILE_WRITTEN: self.moved})
+
+    def _take(self, account: Account, state: tuple[int, int] | None, spent: int) -> None:
+        try:
+            if account.place.network or spent > _NOTABLE:
+                self.desk.done("close", self.path, spent)
+            account = self.desk.live(account)
+            account.written += self.moved
+            account.read += self.read_bytes
+            if self.read_bytes:
+                account.add_size("read", self.read_bytes)
+            if state is not None:
+                size, position = state
+                self.desk.written_and_closed(account, self.path, size, position, self.created)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.close", error)
+
+
+def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: str) -> None:
+    """Have the writes of a file counted, and on network storage its reads, with their times."""
+    writing = Writing(raw)
+    writing.account, writing.desk, writing.path, writing.address = account, desk, path, id(raw)
+    writing.moved = writing.read_bytes = 0
+    writing.created = "w" in mode or "x" in mode
+    writing.writes = writing.created or "a" in mode or "+" in mode
+    # Positions add up where a file grows from its start or its end alone; "r+" writes over what is there.
+    writing.base = _tell(raw) if "a" in mode and raw.seekable() else 0
+    hooks = raw.__dict__
+    hooks["close"] = writing.close
+    if writing.writes:
+        hooks["write"] = writing.write
+    if account.place.network and ("r" in mode or "+" in mode):
+        hooks["readinto"], hooks["readall"], hooks["read"] = writing.readinto, writing.readall, writing.read
+
+
+def _caller(hook: Reading | Writing) -> FileIO | None:
+    """Return the file that the garbage collector is finalizing, whose close was not seen yet."""
+    if hook.account is None:
+        return None
+    raw = PyObj_FromPtr(hook.address)
+    kept = raw.__dict__.get("close") if type(raw) is FileIO else None
+    return raw if getattr(kept, "__self__", None) is hook else None
+
+
+def _refuse() -> Any:
+    raise ValueError("I/O operation on closed file")

@@ -1,0 +1,113 @@
+"""The calls of `os` on names: stat and its family, rename, remove, mkdir and the like.
+
+They are what a NAS is slow at. A call that succeeds at once adds to two numbers and no path is looked at; one
+that took longer, or failed, is looked at closely. Patched in `os` alone: `posix` and `nt` stay as they are, and
+with them the import system. What stands on these (os.path.exists, os.makedirs, os.walk, glob, pathlib) comes
+through here too.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs.instruments.files.accounts import QUICK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clientobs.instruments.files.desk import Desk
+
+__all__ = ["CALLS", "REMOVALS", "RENAMES", "wrap_call", "wrap_removal", "wrap_rename"]
+
+CALLS: Final = (
+    *("stat", "lstat", "access", "readlink", "mkdir", "rmdir", "link", "symlink", "truncate"),
+    *("chmod", "utime", "listdir"),
+)
+RENAMES: Final = ("rename", "replace")
+REMOVALS: Final = ("remove", "unlink")
+
+
+def wrap_call(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
+    """Return a call of `os` whose first argument is a path, with counting around it."""
+    here, get_current, clock, quick = desk.here, desk.get_current, perf_counter_ns, QUICK
+
+    # As the original takes them: what is wrong with arguments, the original says in its own words.
+    def call(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
+        began = clock()
+        try:
+            result = original(*args, **kwargs)
+        except OSError as error:
+            _failed(desk, operation, args, kwargs, error, clock() - began)
+            raise
+        spent = clock() - began
+        part = here.part
+        if spent < quick and part.context is get_current():
+            part.quick += 1
+            part.quick_spent += spent
+            return result
+        _done(desk, operation, args, kwargs, spent)
+        return result
+
+    return call
+
+
+def wrap_rename(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
+    """Return os.rename or os.replace, which may put a whole file in place."""
+    clock = perf_counter_ns
+
+    def rename(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
+        began = clock()
+        try:
+            result = original(*args, **kwargs)
+        except OSError as error:
+            _failed(desk, operation, args, kwargs, error, clock() - began)
+            raise
+        _done(desk, operation, args, kwargs, clock() - began)
+        if len(args) > 1 and not kwargs:
+            desk.renamed(args[0], args[1])
+        return result
+
+    return rename
+
+
+def wrap_removal(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
+    """Return os.remove or os.unlink: what was noted of the file no longer matters."""
+    clock = perf_counter_ns
+
+    def remove(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
+        began = clock()
+        try:
+            result = original(*args, **kwargs)
+        except OSError as error:
+            _failed(desk, operation, args, kwargs, error, clock() - began)
+            raise
+        _done(desk, operation, args, kwargs, clock() - began)
+        if args and not kwargs and desk.switch.on:
+            desk.removed(args[0])
+        return result
+
+    return remove
+
+
+def _path_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    path = args[0] if args else kwargs.get("path", kwargs.get("src", "."))
+    # Below an open folder (dir_fd) the name says nothing of the mount; a descriptor has no name.
+    below_descriptor = kwargs.get("dir_fd") is not None or kwargs.get("src_dir_fd") is not None
+    return "" if type(path) is int or (below_descriptor and not _absolute(path)) else path
+
+
+def _absolute(path: Any) -> bool:
+    return isinstance(path, str) and path.startswith("/")
+
+
+def _done(desk: Desk, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any], spent: int) -> None:
+    path = _path_of(args, kwargs)
+    if path is not None:
+        desk.done(operation, path, spent)
+
+
+def _failed(
+    desk: Desk, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any], error: OSError, spent: int
+) -> None:
+    desk.failed(operation, _path_of(args, kwargs) or "", error, spent)

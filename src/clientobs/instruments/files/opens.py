@@ -1,0 +1,153 @@
+"""builtins.open and io.open: timed, counted by folder, and what they return is what it was.
+
+Everything that opens by Python's own `open` comes through here: pathlib, codecs, tempfile, gzip, bz2, lzma,
+zipfile, tarfile, json and pickle dumps. What C and C++ open by themselves (OpenEXR, USD, Alembic) does not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from io import text_encoding
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs._guarded import faults
+from clientobs.instruments.files.accounts import EXACT, SAMPLE
+from clientobs.instruments.files.handles import raw_of, watch_reading, watch_writing
+from clientobs.instruments.files.pathtext import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clientobs.instruments.files.desk import Desk
+
+__all__ = ["wrap_open"]
+
+_NOT_GIVEN: Final = object()
+_NEEDS_LOOK: Final = 1_000_000
+"""Nanoseconds: a local open that took longer may deserve a span."""
+_BETWEEN: Final = SAMPLE - 1
+_LINE_BUFFERING: Final = (
+    "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used"
+)
+
+
+def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
+    """Return `open` with counting around `original`."""
+    here, get_current, clock, separator = desk.here, desk.get_current, perf_counter_ns, os.sep
+    opened = _Opened(desk)
+
+    def open(  # noqa: A001  # the signature of the original, see patching.in_place_of
+        _module: Any,
+        /,
+        file: Any = _NOT_GIVEN,
+        mode: Any = "r",
+        buffering: Any = -1,
+        encoding: Any = None,
+        errors: Any = None,
+        newline: Any = None,
+        closefd: Any = True,
+        opener: Any = None,
+        *more: Any,
+        **unknown: Any,
+    ) -> Any:
+        if more or unknown or file is _NOT_GIVEN:
+            # The original says what is wrong with that, in its own words.
+            given = (file, mode, buffering, encoding, errors, newline, closefd, opener, *more)
+            return original(*given[: len(given) if more else file is not _NOT_GIVEN], **unknown)
+        if buffering == 1 or (encoding is None and _warns_of_encoding):
+            buffering, encoding = _warn_in_place(mode, buffering, encoding)
+        began = clock()
+        try:
+            handle = original(file, mode, buffering, encoding, errors, newline, closefd, opener)
+        except OSError as error:
+            opened.failed(file, error, clock() - began)
+            raise
+        spent = clock() - began
+        part = here.part
+        if part.context is get_current() and spent < _NEEDS_LOOK and type(file) is str:
+            account = part.folders.get(file.rpartition(separator)[0])
+            if account is not None and account.light and (mode == "rb" or mode == "r"):  # noqa: PLR1714
+                account.opens[spent.bit_length()] += 1
+                account.spent += spent
+                account.opened = count = account.opened + 1
+                if spent > account.worst:
+                    account.worst, account.worst_path, account.worst_operation = spent, file, "open"
+                if count > EXACT and count & _BETWEEN:
+                    return handle
+                opened.to_read(handle, account, SAMPLE if count > EXACT else 1)
+                return handle
+        opened.otherwise(handle, file, mode, spent)
+        return handle
+
+    return open
+
+
+class _Opened:
+    """What is to be done about a file that was opened, in the cases that are not the fast one."""
+
+    __slots__ = ("_desk",)
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def to_read(self, handle: Any, account: Any, weight: int) -> None:
+        """Have the bytes of a light reading counted."""
+        try:
+            raw = raw_of(handle)
+            if raw is not None and not account.place.ignored:
+                watch_reading(self._desk, raw, account, weight)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.open", error)
+
+    def failed(self, file: Any, error: OSError, spent: int) -> None:
+        """Take an open that failed; by a descriptor it is no file of ours."""
+        if type(file) is not int:
+            self._desk.failed("open", file, error, spent)
+
+    def otherwise(self, handle: Any, file: Any, mode: Any, spent: int) -> None:
+        """Take an opened file: the first of its folder, one to write, one on network storage, a slow one."""
+        desk = self._desk
+        if type(file) is int or not desk.switch.on or desk.here.busy or not isinstance(mode, str):
+            return
+        desk.here.busy = True
+        began = desk.meter.now()
+        try:
+            text = text_of(file)
+            part, account = desk.account_of(text)
+            count = account.add_open(spent, text)
+            place = account.place
+            if place.ignored:
+                return
+            if desk.teller.is_slow(place, spent):
+                desk.teller.slow(part.book, place, "open", file, spent)
+            raw = raw_of(handle)
+            if raw is None:
+                return
+            if place.network or "r" not in mode or "+" in mode:
+                watch_writing(desk, raw, account, text, mode)
+            elif count <= EXACT or not count & _BETWEEN:
+                watch_reading(desk, raw, account, SAMPLE if count > EXACT else 1)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.open", error)
+        finally:
+            desk.here.busy = False
+            desk.meter.spend(began)
+
+
+_warns_of_encoding: Final = bool(sys.flags.warn_default_encoding)
+
+
+def _warn_in_place(mode: Any, buffering: Any, encoding: Any) -> tuple[Any, Any]:
+    """Give the warnings that `open` gives for its caller's line: from C, that line would be ours."""
+    if not isinstance(mode, str):
+        return buffering, encoding
+    if "b" in mode:
+        if buffering == 1 and not isinstance(buffering, bool):
+            warnings.warn(_LINE_BUFFERING, RuntimeWarning, stacklevel=3)
+            return -1, encoding
+    elif encoding is None and _warns_of_encoding:
+        return buffering, text_encoding(None, 3)
+    return buffering, encoding

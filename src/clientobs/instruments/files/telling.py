@@ -1,0 +1,171 @@
+"""Spans of single operations: slow ones, failed ones, and long ones on the main thread of an application.
+
+Each is written when the operation is over, with its own times, within the budget of its trace.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs import semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clientobs.config.model import FilesConfig
+    from clientobs.instruments.files.books import Book, Failure
+    from clientobs.instruments.files.pathtext import PathText
+    from clientobs.instruments.files.places import Place
+
+__all__ = ["PROBING", "Teller", "code_of"]
+
+PROBING: Final = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ENOENT", "ENOTDIR", "EEXIST", "ENOTEMPTY", "EISDIR", "EINVAL", "EBADF", "ENOTSUP", "EOPNOTSUPP"),
+        *("EAGAIN", "EINTR", "EPIPE", "ESPIPE", "ENXIO", "ENOTTY", "ENOSYS", "ENODATA", "EXDEV"),
+    )
+    if hasattr(errno, name)
+)
+"""How programs find out what is there: counted, and told only where it ends the program's own span."""
+
+_FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_REFUSED: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
+_SURELY_ANSWERS: Final = 1_000_000_000
+"""Nanoseconds: who took longer to refuse is not asked again."""
+_ASKING: Final = {"stat", "lstat", "access"}
+_GUI: Final = ("PySide6.QtWidgets", "PySide2.QtWidgets", "PyQt6.QtWidgets", "PyQt5.QtWidgets")
+
+
+def code_of(error: OSError) -> str:
+    """Return the name of an error number: "ENOENT"; the class's name where there is no number."""
+    number = error.errno
+    return errno.errorcode.get(number, f"errno {number}") if number is not None else type(error).__name__
+
+
+class Teller:
+    """Writes the spans of single operations."""
+
+    def __init__(
+        self,
+        settings: FilesConfig,
+        text: PathText,
+        tracer: Callable[[], Any],
+        originals: dict[str, Callable[..., Any]],
+    ) -> None:
+        self._settings = settings
+        self._text = text
+        self._tracer = tracer
+        self._stat = originals["stat"]
+        self._main = threading.main_thread().ident
+
+    def is_slow(self, place: Place, spent: int) -> bool:
+        """Say whether an operation of that many nanoseconds deserves a span of its own."""
+        settings = self._settings
+        seconds = spent / 1e9
+        if seconds >= (settings.slow_network if place.network else settings.slow_local):
+            return True
+        on_main = seconds >= settings.slow_main_thread and threading.get_ident() == self._main
+        return on_main and _has_windows()
+
+    def slow(self, book: Book, place: Place, operation: str, path: Any, spent: int, **more: Any) -> None:
+        """Write the span of a slow operation."""
+        if self._within_budget(book):
+            self._write(operation, {**self._facts(place, operation, path), **more}, spent, None)
+
+    def failed(
+        self, book: Book, place: Place, failure: Failure, error: OSError, spent: int, **more: Any
+    ) -> None:
+        """Write the span of a failure; its equals only count from here on."""
+        if failure.told or not self._within_budget(book):
+            return
+        failure.told = True
+        facts = self._facts(place, failure.operation, failure.path)
+        facts[semconv.ERROR_TYPE] = type(error).__qualname__
+        facts[semconv.ERROR_CODE] = failure.code
+        facts[semconv.FILE_FAILURE_COUNT] = failure.count
+        second = getattr(error, "filename2", None)
+        if second:
+            facts[semconv.FILE_TARGET] = self._text.full(second)
+        if error.errno in _FULL:
+            facts.update(self._room(place, failure.path))
+        elif error.errno in _REFUSED and spent < _SURELY_ANSWERS:
+            facts.update(self._owner(failure.path, asked=failure.operation in _ASKING))
+        self._write(failure.operation, {**facts, **more}, spent, f"{failure.code}: {error.strerror}")
+
+    def _within_budget(self, book: Book) -> bool:
+        if book.budget[0] > 0:
+            book.budget[0] -= 1
+            return True
+        book.wanted += 1
+        return False
+
+    def _facts(self, place: Place, operation: str, path: Any) -> dict[str, Any]:
+        facts = {semconv.FILE_OPERATION: operation, **self._text.attributes(path)}
+        if place.point:
+            facts[semconv.STORAGE_MOUNT] = place.point
+        facts[semconv.STORAGE_KIND] = place.kind
+        return facts
+
+    def _room(self, place: Place, path: Any) -> dict[str, Any]:
+        """Return size and free space of a full storage; it has just answered, so it may be asked."""
+        if not hasattr(os, "statvfs"):
+            return {}
+        try:
+            room = os.statvfs(place.point or os.path.dirname(path) or ".")
+        except (OSError, ValueError):
+            return {}
+        return {
+            semconv.STORAGE_SIZE: room.f_blocks * room.f_frsize,
+            semconv.STORAGE_FREE: room.f_bavail * room.f_frsize,
+        }
+
+    def _owner(self, path: Any, *, asked: bool) -> dict[str, Any]:
+        """Return who owns what refused access, and who was refused: the file, or the folder that it is in.
+
+        Where the file was `asked` for just this, in vain, it is the folder.
+        """
+        if not path or not hasattr(os, "geteuid"):
+            return {}
+        refused = os.path.abspath(path)
+        if asked:
+            refused = os.path.dirname(refused)
+        for _ in range(2):
+            try:
+                found = self._stat(refused)
+            except (OSError, ValueError):
+                refused = os.path.dirname(refused)
+                continue
+            return {
+                semconv.FILE_REFUSED_AT: self._text.full(refused),
+                semconv.FILE_OWNER: found.st_uid,
+                semconv.FILE_GROUP: found.st_gid,
+                semconv.FILE_MODE: f"{found.st_mode & 0o7777:04o}",
+                semconv.FILE_REFUSED_USER: os.geteuid(),
+            }
+        return {semconv.FILE_REFUSED_USER: os.geteuid()}
+
+    def _write(self, operation: str, facts: dict[str, Any], spent: int, problem: str | None) -> None:
+        from opentelemetry.trace import StatusCode  # noqa: PLC0415  # loaded with the instrument
+
+        end = time.time_ns()
+        span = self._tracer().start_span(f"file {operation}", start_time=end - spent, attributes=facts)
+        if problem is not None:
+            span.set_status(StatusCode.ERROR, problem)
+        span.end(end)
+
+
+def _has_windows() -> bool:
+    """Say whether this process is an application with windows, without loading anything."""
+    for name in _GUI:
+        widgets = sys.modules.get(name)
+        application = getattr(widgets, "QApplication", None)
+        if application is not None and application.instance() is not None:
+            return True
+    maya = sys.modules.get("maya.cmds")
+    return maya is not None and "maya.app" in sys.modules and not sys.stdin

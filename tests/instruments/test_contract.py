@@ -1,0 +1,207 @@
+"""What every instrument keeps to, whatever it patches: asked of each one that is registered."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import pickle
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import clientobs
+from clientobs.errors import ConfigError
+from clientobs.instruments import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MARK = "/nonexistent/asked-for-by-the-contract"
+
+
+class Recorder:
+    """Stands under a patch: takes the calls that are ours, hands all others on."""
+
+    def __init__(self, original: Any) -> None:
+        self.original = original
+        self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+        self.result = object()
+        self.error: BaseException | None = None
+
+    def stub(self) -> Any:
+        @functools.wraps(self.original)
+        def stub(*args: Any, **kwargs: Any) -> Any:
+            if args[:1] != (MARK,):
+                return self.original(*args, **kwargs)
+            self.calls.append((args, kwargs))
+            if self.error is not None:
+                raise self.error
+            return self.result
+
+        return stub
+
+
+@pytest.fixture(params=sorted(registry.INSTRUMENTS))
+def name(request: pytest.FixtureRequest) -> Iterator[str]:
+    clientobs.init("contract", profile="minimal")
+    yield request.param
+    clientobs.shutdown()
+
+
+def patched_by(name: str) -> list[tuple[Any, str]]:
+    clientobs.instrument(name)
+    found = [each.rpartition(".") for each in registry.active()[name].patched]
+    clientobs.uninstrument(name)
+    return [(owner_of(owner), attribute) for owner, _, attribute in found if owner_of(owner) is not None]
+
+
+def owner_of(dotted: str) -> Any:
+    if dotted == "_NormalAccessor":  # Python 3.10's pathlib keeps them in a class
+        return getattr(sys.modules["pathlib"], dotted)
+    return importlib.import_module(dotted)
+
+
+def test_undo_restores_the_very_objects(name: str) -> None:
+    targets = patched_by(name)
+    before = [vars(owner).get(attribute) for owner, attribute in targets]
+    clientobs.instrument(name)
+    during = [vars(owner).get(attribute) for owner, attribute in targets]
+    clientobs.uninstrument(name)
+    after = [vars(owner).get(attribute) for owner, attribute in targets]
+    assert all(one is two for one, two in zip(before, after, strict=True))
+    assert targets
+    assert not any(one is two for one, two in zip(before, during, strict=True))
+
+
+def test_switching_on_twice_patches_once(name: str) -> None:
+    clientobs.instrument(name)
+    first = registry.active()[name]
+    patched = first.patched
+    clientobs.instrument(name)
+    first.instrument()
+    assert registry.active()[name] is first
+    assert first.patched == patched
+    clientobs.uninstrument(name)
+    clientobs.uninstrument(name)
+    assert not registry.active()
+
+
+def test_the_signature_is_the_original_s(name: str) -> None:
+    targets = patched_by(name)
+    before = [signature_of(getattr(owner, attribute)) for owner, attribute in targets]
+    clientobs.instrument(name)
+    assert [signature_of(getattr(owner, attribute)) for owner, attribute in targets] == before
+
+
+def signature_of(function: Any) -> str:
+    try:
+        return str(inspect.signature(function))
+    except ValueError:
+        return "none"
+
+
+def test_names_and_docstrings_are_the_original_s(name: str) -> None:
+    for owner, attribute in patched_by(name):
+        original = getattr(owner, attribute)
+        clientobs.instrument(name)
+        wrapper = getattr(owner, attribute)
+        for what in ("__name__", "__qualname__", "__doc__", "__module__"):
+            assert getattr(wrapper, what, None) == getattr(original, what, None), (attribute, what)
+        clientobs.uninstrument(name)
+
+
+def test_a_wrapper_goes_to_a_pool_of_processes_by_its_name(name: str) -> None:
+    clientobs.instrument(name)
+    for owner, attribute in [
+        (owner_of(d.rpartition(".")[0]), d.rpartition(".")[2]) for d in registry.active()[name].patched
+    ]:
+        wrapper = getattr(owner, attribute)
+        assert pickle.loads(pickle.dumps(wrapper)) == wrapper or attribute.startswith("_"), attribute
+
+
+def test_a_wrapper_kept_in_a_class_is_called_as_the_original_is(name: str) -> None:
+    for owner, attribute in patched_by(name):
+        original = getattr(owner, attribute)
+        clientobs.instrument(name)
+        binds = type("Keeper", (), {"kept": getattr(owner, attribute)})().kept is not getattr(
+            owner, attribute
+        )
+        clientobs.uninstrument(name)
+        assert binds == (type("Keeper", (), {"kept": original})().kept is not original), attribute
+
+
+@pytest.mark.parametrize("inside_a_span", [False, True])
+def test_each_call_reaches_the_original_once_and_brings_back_its_result(
+    name: str, inside_a_span: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for owner, attribute in patched_by(name):
+        recorder = Recorder(getattr(owner, attribute))
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, attribute, recorder.stub())
+            result = called(name, owner, attribute, inside_a_span=inside_a_span)
+        assert result is recorder.result, attribute
+        assert len(recorder.calls) == 1, attribute
+        assert recorder.calls[0][0][0] == MARK
+
+
+def called(name: str, owner: Any, attribute: str, *, inside_a_span: bool) -> Any:
+    clientobs.instrument(name)
+    try:
+        if not inside_a_span:
+            return getattr(owner, attribute)(MARK)
+        with clientobs.span("contract"):
+            return getattr(owner, attribute)(MARK)
+    finally:
+        clientobs.uninstrument(name)
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "no", MARK), KeyError("x"), KeyboardInterrupt()])
+def test_an_exception_passes_unchanged_with_one_frame_of_ours(
+    name: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for owner, attribute in patched_by(name):
+        recorder = Recorder(getattr(owner, attribute))
+        recorder.error = error
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, attribute, recorder.stub())
+            clientobs.instrument(name)
+            try:
+                with pytest.raises(type(error)) as caught:
+                    getattr(owner, attribute)(MARK)
+            finally:
+                clientobs.uninstrument(name)
+        assert caught.value is error
+        # this function, the wrapper, the stub; pytest's own frames stand above
+        assert len(caught.traceback) <= 3, attribute
+        assert error.__context__ is None
+        error.__traceback__ = None
+
+
+def test_a_patch_on_top_of_ours_lives_on_after_undo(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for owner, attribute in patched_by(name):
+        recorder = Recorder(getattr(owner, attribute))
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, attribute, recorder.stub())
+            clientobs.instrument(name)
+            below = getattr(owner, attribute)
+            patch.setattr(owner, attribute, lambda *args, below=below: ("foreign", below(*args)))
+            foreign = getattr(owner, attribute)
+            clientobs.uninstrument(name)
+            assert getattr(owner, attribute) is foreign, attribute
+            with clientobs.span("after"):
+                assert foreign(MARK) == ("foreign", recorder.result)
+
+
+def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(ConfigError, match=r"no instrument 'file'; known: .*files"):
+        clientobs.instrument("file")
+
+
+def test_the_profile_minimal_patches_nothing() -> None:
+    before = (open, __import__("os").stat)
+    clientobs.init("quiet", profile="minimal")
+    assert (open, __import__("os").stat) == before
+    assert not registry.active()
+    clientobs.shutdown()

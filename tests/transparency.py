@@ -1,0 +1,157 @@
+"""Prove that nobody notices: tests that others wrote, without clientobs and with it, and what differs.
+
+    python tests/transparency.py [--quick] [MODULE ...]
+
+A MODULE is one of CPython's own regression tests (`python -m test`, they come with the interpreter), one of a
+library that is installed (with dots), or the folder of a library's sources, with its tests in `test`. Each runs
+twice: as it is, and with clientobs recording in the process and in its children. A test that ends differently is a
+fault of ours, but for those of `KNOWN`, each with its reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Final
+
+__all__ = ["KNOWN", "MODULES", "differences", "outcomes"]
+
+SOURCES: Final = str(Path(__file__).parents[1] / "src")
+MODULES: Final = (
+    *("test_io", "test_fileio", "test_bufio", "test_file", "test_pathlib", "test_os", "test_posix"),
+    *("test_shutil", "test_tempfile", "test_glob", "test_fileinput", "test_zipfile", "test_tarfile"),
+    *("test_gzip", "test_bz2", "test_lzma", "test_mmap", "test_shelve", "test_dbm_dumb", "test_mailbox"),
+    *("test_logging", "test_largefile", "test_codecs", "test_genericpath", "test_posixpath", "test_ntpath"),
+)
+QUICK: Final = ("test_file", "test_fileio", "test_dbm_dumb", "test_glob", "test_genericpath")
+LIBRARIES: Final = {
+    "rez": tuple(
+        f"rez.tests.test_{name}"
+        for name in (
+            "packages",
+            "package_repository",
+            "copy_package",
+            "build",
+            "utils_filesystem",
+            "formatter",
+        )
+    ),
+}
+"""Libraries of the field whose packages bring their tests along."""
+
+KNOWN: Final = {
+    "test.test_os.ForkTests.test_fork_warns_when_non_python_thread_exists": (
+        "from 3.12 on a fork warns where other threads run, and ours that keeps the journal is one"
+    ),
+    "test_os.ForkTests.test_fork_warns_when_non_python_thread_exists": "the same, under its other name",
+}
+
+_SITE: Final = """
+import sys
+if sys.prefix == {prefix!r}:  # a child in another environment has no OpenTelemetry
+    sys.path.append({sources!r})
+    import clientobs
+    runtime = clientobs.init("transparency", drain="off")
+    assert runtime.running, runtime.reason
+    assert "builtins.open" in runtime.patched
+    # regrtest of 3.10 iterates over sys.modules, and the keeper's first round imports: let it be over.
+    import time
+    still, until = 0, time.monotonic() + 5
+    while still < 3 and time.monotonic() < until:
+        before = len(sys.modules)
+        time.sleep(0.1)
+        still = still + 1 if len(sys.modules) == before else 0
+"""
+
+
+def outcomes(module: str, folder: Path, *, recording: bool) -> dict[str, str]:
+    """Return how each test of a module ended: "passed", "skipped", "failed"."""
+    report = folder / f"{Path(module).name}.{recording:d}.xml"
+    site = folder / f"site-{recording:d}"
+    site.mkdir(exist_ok=True)
+    (site / "sitecustomize.py").write_text(
+        _SITE.format(sources=SOURCES, prefix=sys.prefix) if recording else ""
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")])),
+        "CLIENTOBS_HOME": str(folder / "home"),
+        "CLIENTOBS_EXIT_FLUSH": "0",
+    }
+    done = subprocess.run(
+        [sys.executable, *_command(module, folder, report)],
+        cwd=module if os.path.isdir(module) else folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if not report.exists():
+        return {f"{module} as a whole": f"no report: {(done.stdout + done.stderr)[-2000:]}"}
+    cases = ET.parse(report).getroot().iter("testcase")
+    return {f"{case.get('classname') or ''}{case.get('name')}": _outcome(case) for case in cases}
+
+
+def _command(module: str, folder: Path, report: Path) -> list[str]:
+    pytest = ["-m", "pytest", "-q", f"--junit-xml={report}", "-p", "no:cacheprovider"]
+    if os.path.isdir(module):  # the unpacked sources of a library
+        return [*pytest, "test"]
+    if "." in module:
+        return [*pytest, "--pyargs", module]
+    return ["-m", "test", "--tempdir", str(folder), "--junit-xml", str(report), module]
+
+
+def _outcome(case: ET.Element) -> str:
+    kinds = {child.tag for child in case}
+    if kinds & {"failure", "error"}:
+        return "failed"
+    return "skipped" if "skipped" in kinds else "passed"
+
+
+def differences(bare: dict[str, str], ours: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the tests that ended differently, known ones left out.
+
+    >>> differences({"a": "passed", "b": "failed"}, {"a": "failed", "b": "failed"})
+    {'a': ('passed', 'failed')}
+    """
+    return {
+        name: (bare.get(name, "missing"), ours.get(name, "missing"))
+        for name in sorted(bare.keys() | ours.keys())
+        if bare.get(name) != ours.get(name) and name not in KNOWN
+    }
+
+
+def main() -> int:
+    """Run all, print a line for each module, and return 1 where anything differs."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("modules", nargs="*", metavar="MODULE")
+    parser.add_argument("--quick", action="store_true", help="a few modules that take seconds")
+    options = parser.parse_args()
+    libraries = [
+        module for name, found in LIBRARIES.items() if importlib.util.find_spec(name) for module in found
+    ]
+    modules = options.modules or (QUICK if options.quick else [*MODULES, *libraries])
+    faults = 0
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
+        for module in modules:
+            bare, ours = (outcomes(module, Path(work), recording=on) for on in (False, True))
+            found = differences(bare, ours)
+            faults += len(found)
+            lines = [f"    {name}: {before} without, {after} with" for name, (before, after) in found.items()]
+            sys.stdout.write("\n".join([f"{module}: {len(bare)} tests, {len(found)} differ", *lines, ""]))
+            sys.stdout.flush()
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
