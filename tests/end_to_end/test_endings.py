@@ -109,6 +109,9 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
 
 
 def _play(desk: Workstation, made: Theatre) -> None:
+    # One that stays: where the host that is about to start the drain dies, it starts one in its stead.
+    witness = desk.start('clientobs.init("witness"); say(None); wait()')
+    witness.heard()
     hosts: dict[str, Host] = {}
     for name, end in VIOLENT.items():
         hosts[name] = desk.start(VIOLENT_HOST, name, end)
@@ -124,6 +127,7 @@ def _play(desk: Workstation, made: Theatre) -> None:
         host.end()
     made.receiver.wait_for(lambda: all(made.events(name, "session.end") for name in hosts), 60)
     # What should not come is looked for once everything that should has: nothing is left in the queue.
+    witness.end()
     until(lambda: all(state.queue_records == 0 and not state.runs_dead for state in desk.states()))
 
 
