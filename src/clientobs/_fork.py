@@ -6,7 +6,9 @@ callbacks hang on a list where they can be taken off again (a shut-down Runtime 
 
 from __future__ import annotations
 
+import logging  # noqa: F401  # before our hooks: fork calls the last one first, and logging takes its lock in its own
 import os
+import threading
 from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import quiet
@@ -14,7 +16,10 @@ from clientobs._guarded import quiet
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Forks", "around", "forget", "forks", "in_child", "later", "settle"]
+__all__ = ["Forks", "Loading", "around", "forget", "forks", "in_child", "later", "settle"]
+
+_PATIENCE: Final = 2.0
+"""Seconds that a fork waits for an import, 40 ms long on an idle machine: the child would wait for ever."""
 
 
 class Forks:
@@ -31,16 +36,16 @@ class Forks:
 
 
 forks: Final = Forks()
-_before: list[Callable[[], None]] = []
-_after: list[Callable[[], None]] = []
+_ahead: list[Callable[[], None]] = []
+_afterwards: list[Callable[[], None]] = []
 _callbacks: list[Callable[[], None]] = []
 _deferred: list[Callable[[], None]] = []
 
 
 def around(before: Callable[[], None], after: Callable[[], None]) -> None:
     """Call `before` ahead of each fork, and `after` in the parent when it is done; both on the forking thread."""
-    _before.append(before)
-    _after.append(after)
+    _ahead.append(before)
+    _afterwards.append(after)
 
 
 def later(callback: Callable[[], None]) -> None:
@@ -56,6 +61,30 @@ def settle() -> None:
         _call(callbacks)
 
 
+class Loading:
+    """Imports modules while nobody forks: `with Loading(): from ... import ...`.
+
+    A thread that is importing when another one forks leaves its module locks held in the child for ever: the child
+    stops at its first import of any of these modules, ours or the standard library's. What we import later than
+    at init(), most of it on our own thread, must not do that to a host's multiprocessing pool. The waits are
+    bounded: a deadlock with somebody's import hook would be worse than the race.
+    """
+
+    __slots__ = ("_held",)
+
+    def __enter__(self) -> None:
+        lock = _loading
+        self._held = lock if lock.acquire(timeout=_PATIENCE) else None
+
+    def __exit__(self, *_error: object) -> None:
+        if self._held is not None:
+            self._held.release()
+
+
+_loading = threading.RLock()
+_waited = Loading()
+
+
 def in_child(callback: Callable[[], None]) -> None:
     """Call `callback` in each forked child, after those registered before it."""
     _callbacks.append(callback)
@@ -63,21 +92,25 @@ def in_child(callback: Callable[[], None]) -> None:
 
 def forget(callback: Callable[[], None]) -> None:
     """Take `callback` off its list; unknown ones are ignored."""
-    for callbacks in (_before, _after, _callbacks):
+    for callbacks in (_ahead, _afterwards, _callbacks):
         if callback in callbacks:
             callbacks.remove(callback)
 
 
 def _get_ready() -> None:
     forks.count += 1
-    _call(_before)
+    _call(_ahead)
+    _waited.__enter__()
 
 
 def _go_on() -> None:
-    _call(_after)
+    _waited.__exit__()
+    _call(_afterwards)
 
 
 def _begin_anew() -> None:
+    global _loading  # noqa: PLW0603  # the parent's may be held by a thread that doesn't exist here
+    _loading = threading.RLock()
     forks.count += 1
     _deferred.clear()
     _call(_callbacks)

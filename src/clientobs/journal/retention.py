@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 from clientobs.errors import JournalError
 from clientobs.journal.lock import RunLock
 from clientobs.journal.losses import add_loss
-from clientobs.journal.runs import RunFolder, list_runs
+from clientobs.journal.runs import RunFolder, list_runs, read_run
 from clientobs.journal.shares import LEAST_SEGMENT, Share, quota_of
 from clientobs.journal.stock import Stored, count_records, take_stock
 
@@ -184,11 +184,13 @@ def _only_one(home: Home) -> RunLock | None:
 
 
 def _remove_ended(runs: list[RunFolder], stock: _Stock) -> None:
-    """Delete the folders of ended runs that have no segment left."""
+    """Delete the folders of ended runs that have no segment left, now: a round over many runs takes seconds."""
     kept = {one.run.run for one in stock.segments}
     for run in runs:
         if not run.is_alive and run.run not in kept:
-            _remove_run(run.path)
+            found = read_run(run.path)
+            if not found.is_alive and not found.segments:
+                _remove_run(run.path)
 
 
 def _remove_run(path: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -36,6 +37,7 @@ __all__ = [
 RunState: TypeAlias = Literal["alive", "closed", "dead"]
 """closed: ended in good order (the clean close is among its records); dead: ended somehow."""
 
+_BEGINNING_SECONDS: Final = 60.0
 _RUN: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -102,9 +104,23 @@ def run_state(path: str) -> RunState:
     if lock == "closed":
         return "closed"
     header = header_of(path)
+    if header is None and _is_beginning(f"{path}.lock"):
+        return "alive"
     if header is None or not header.pid_start or header.boot_id != boot_id():
         return "dead"
     return "alive" if process_start(header.pid) == header.pid_start else "dead"
+
+
+def _is_beginning(lock: str) -> bool:
+    """Say whether a run may just be coming into being: its lock file is made, not held yet, and nothing is in it.
+
+    On a machine with much to do that moment lasts; a run that was told as dead in it would be cleared away
+    with all that it has recorded since.
+    """
+    try:
+        return abs(time.time() - os.lstat(lock).st_mtime) < _BEGINNING_SECONDS
+    except OSError:
+        return False
 
 
 def header_of(path: str) -> Header | None:

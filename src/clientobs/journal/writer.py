@@ -18,6 +18,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs._fork import Loading
 from clientobs._guarded import faults, guarded
 from clientobs._libc import libc
 from clientobs.errors import JournalError
@@ -211,7 +212,8 @@ class Journal:
     @guarded("journal.quota", default=None)
     def enforce_quota(self) -> None:
         """Make a round of retention, and take this writer's share of what is free."""
-        from clientobs.journal import retention  # noqa: PLC0415  # the reading half: not before it is needed
+        with Loading():
+            from clientobs.journal import retention  # noqa: PLC0415  # the reading half: not before it is needed
 
         self._quota_mono = self._mono()
         try:

@@ -1,8 +1,8 @@
 """The SDK's providers without what they do in a forked child.
 
 Newer releases let each provider look for its resource anew in every child: in a pool of threads that is started
-for it, waited for, and told on stderr where it can't start. A child of ours writes a resource of its own into the header of its run
-(runtime/start.py), and a host that forks must not notice us: only the locks are made new.
+for it, waited for, and told on stderr where it can't start. A child of ours writes a resource of its own into
+the header of its run (runtime/start.py), and a host that forks must not notice us: only the locks are renewed.
 """
 
 from __future__ import annotations

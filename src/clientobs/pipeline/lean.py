@@ -74,10 +74,10 @@ _new_lock = threading.RLock
 class LeanSpan(Span):
     """An SDK span whose lists of events and links are made at first use, and whose clock is the run's.
 
-    `plain` makes a host's value one that the SDK can
-    take: the SDK itself follows cycles until the stack ends, iterates a `range(10**12)`, and lets what `__str__`
-    raises through to the host. `start_mono` is the start on that clock; `head` and `clean` belong to the processor that writes the span
-    down: its first fields, and its attributes at the start as long as nobody touched them.
+    `plain` makes a host's value one that the SDK can take: the SDK itself follows cycles until the stack ends,
+    iterates a `range(10**12)`, and lets what `__str__` raises through to the host. `start_mono` is the start on
+    the run's clock; `head` and `clean` belong to the processor that writes the span down: its first fields, and its
+    attributes at the start as long as nobody touched them.
     """
 
     clock: Clock
@@ -244,7 +244,7 @@ class LeanFactory:
 
 
 def _bounded_list(limit: int | None) -> Any:
-    made = BoundedList(limit)
+    made: Any = BoundedList(limit)
     made._lock = _new_lock()
     return made
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics
 
+from clientobs._fork import Loading
 from clientobs._guarded import quiet
 from clientobs.journal.format import Kind, Lane, encode_payload
 from clientobs.pipeline.turns import OwnTurns
@@ -152,9 +153,13 @@ class LazyMeterProvider(metrics.MeterProvider):
         """Return a meter of the SDK's provider; the first call imports it."""
         with self._lock:
             if self._provider is None:
-                self._provider, self._reader = _build(self._sink, self._resource)
+                with Loading():
+                    self._provider, self._reader = _build(self._sink, self._resource)
                 self._turns.watch(self._provider._measurement_consumer, self._reader)  # noqa: SLF001
         meter: metrics.Meter = self._provider.get_meter(name, version, schema_url, attributes)
+        # Not re-entrant in the SDK, see turns.py: a signal handler may make its first instrument inside another's.
+        if type(getattr(meter, "_instrument_registration_lock", None)) is type(threading.Lock()):
+            meter._instrument_registration_lock = threading.RLock()  # type: ignore[attr-defined]  # noqa: SLF001
         return meter
 
     def collect(self) -> None:
@@ -178,6 +183,7 @@ class LazyMeterProvider(metrics.MeterProvider):
 
 
 def _build(sink: MetricsSink, resource: Resource) -> tuple[Any, Any]:
-    from clientobs.pipeline import meters  # noqa: PLC0415  # 37 ms: see the module's docstring
+    with Loading():
+        from clientobs.pipeline import meters  # noqa: PLC0415  # 37 ms: see the module's docstring
 
     return meters.build(sink.write, resource)

@@ -21,7 +21,7 @@ _PLAIN: Final = (str, int, float, bool, type(None))
 _ALIASES: Final = {"warning": "warn", "critical": "fatal"}
 
 
-def event(name: str, /, body: object = None, *, severity: Severity = "info", **attributes: Any) -> None:
+def event(name: str, body: object = None, *, severity: Severity = "info", **attributes: Any) -> None:
     """Record an event, tied to the current span and the production context.
 
     `name` is a stable, dotted name to search for ("asset.published"), `body` a sentence for people.
@@ -29,7 +29,7 @@ def event(name: str, /, body: object = None, *, severity: Severity = "info", **a
 
     >>> event("asset.published", "Published hero_rig v012", asset="hero_rig")
     """
-    level = _ALIASES.get(severity, severity) if type(severity) is str else None
+    level = _ALIASES.get(severity, severity) if type(severity) is str else ""
     if level not in _NUMBER:
         accepted = ", ".join(get_args(Severity))
         given = repr(severity) if type(severity) is str else f"<{type(severity).__name__}>"

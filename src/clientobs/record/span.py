@@ -79,7 +79,7 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
     ) -> None:
         if self._span is not None or self._again:
             try:
-                self._innermost()._end(error)
+                (self._innermost() if self._again else self)._end(error)  # noqa: SLF001  # its own kind
             except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
                 faults.record("span.exit", fault)
             except BaseException:  # Ctrl-C at this very moment
@@ -115,18 +115,15 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
         started = self._span
         try:
             if self._token is not None:
-                self._leave_context(self._token)
+                is_current = _get_current() is self._context
+                _detach(self._token)
+                if not is_current:
+                    _leave_ended()
             if error is not None and started.is_recording():
                 self._tell(started, error)
         finally:
             started.end()
             self._span = self._context = self._recorder = None  # type: ignore[assignment]  # keeps no user object alive
-
-    def _leave_context(self, token: Token[Context]) -> None:
-        is_current = _get_current() is self._context
-        _detach(token)
-        if not is_current:
-            _leave_ended()
 
     def _abandon(self) -> None:
         """Bring to an end what an exception of the host's, a signal handler's, has interrupted in here."""
@@ -149,13 +146,12 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
 
     def _innermost(self) -> span:
         """Return whichever of the spans of this object is current here, else the one opened last."""
-        if not self._again:
-            return self
+        opened: list[span] = self._again or [self]
         current = _get_current().get(_SPAN_KEY)
         if self._span is not None and self._span is current:
             return self
-        inner = next((one for one in reversed(self._again) if one._span is current), self._again[-1])
-        self._again.remove(inner)
+        inner = next((one for one in reversed(opened) if one._span is current), opened[-1])  # noqa: SLF001
+        opened.remove(inner)
         return inner
 
     def _tell(self, started: Any, error: BaseException) -> None:

@@ -51,5 +51,5 @@ class Steps:
             if self._token is not None:  # Ctrl-C came while a step ended
                 _span._detach(self._token)  # noqa: SLF001
             if inner is not None and inner._span is not None:  # noqa: SLF001
-                inner._token = None  # type: ignore[assignment]  # noqa: SLF001
+                inner._token = None  # noqa: SLF001
                 inner._end(None if isinstance(error, GeneratorExit) else error)  # noqa: SLF001

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from clientobs._fork import Loading
 from clientobs._guarded import quiet
 
 if TYPE_CHECKING:
@@ -57,13 +58,15 @@ class Delivery:
         if not self.destination or mode in ("off", "external") or (mode == "thread" and self._is_child):
             return
         if mode == "process":
-            from clientobs.drain.launch import ensure_drain  # noqa: PLC0415  # only where one is started
+            with Loading():
+                from clientobs.drain.launch import ensure_drain  # noqa: PLC0415  # only where one is started
 
             self.last = ensure_drain(
                 self.config, self.home, self.destination, self.environ, is_network=self.is_network
             )
         elif self.thread is None or not self.thread.is_alive():
-            from clientobs.drain.thread import start_thread  # noqa: PLC0415  # protobuf and all: this mode only
+            with Loading():
+                from clientobs.drain.thread import start_thread  # noqa: PLC0415  # protobuf and all: this mode
 
             self.thread = start_thread(self.config, self.home, self.destination)
 

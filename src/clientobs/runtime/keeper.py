@@ -61,10 +61,13 @@ class Keeper:
             self._start()
 
     def _start(self) -> None:
-        if self._thread is None and not self._pauses and not self._ended:
-            self._stop = threading.Event()
-            self._thread = threading.Thread(target=self._run, name="clientobs-keeper", daemon=True)
-            self._thread.start()
+        if self._thread is not None or self._pauses or self._ended:
+            return
+        self._stop = threading.Event()
+        thread = threading.Thread(target=self._run, name="clientobs-keeper", daemon=True)
+        with quiet("keeper.start"):  # no more threads, or the interpreter is ending: what is appended lands
+            thread.start()
+            self._thread = thread
 
     def stop(self) -> None:
         """Ask the thread to end; doesn't wait for it."""
