@@ -1,4 +1,4 @@
-"""Forks: what must begin anew in the child, and a count by which the journal notices one.
+"""Forks: what must come to rest before one and begin anew in the child, and a count by which the journal notices.
 
 os.register_at_fork can't be undone, so the handlers are registered once for the life of the process, and the
 callbacks hang on a list where they can be taken off again (a shut-down Runtime must not be kept alive).
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from clientobs._guarded import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-__all__ = ["Forks", "Loading", "forget", "forks", "in_child"]
+__all__ = ["Forks", "Loading", "around", "forget", "forks", "in_child", "later", "settle"]
 
 _PATIENCE: Final = 2.0
 """Seconds that a fork waits for an import, 40 ms long on an idle machine: the child would wait for ever."""
@@ -36,7 +36,29 @@ class Forks:
 
 
 forks: Final = Forks()
+_ahead: list[Callable[[], None]] = []
+_afterwards: list[Callable[[], None]] = []
 _callbacks: list[Callable[[], None]] = []
+_deferred: list[Callable[[], None]] = []
+
+
+def around(before: Callable[[], None], after: Callable[[], None]) -> None:
+    """Call `before` ahead of each fork, and `after` in the parent when it is done; both on the forking thread."""
+    _ahead.append(before)
+    _afterwards.append(after)
+
+
+def later(callback: Callable[[], None]) -> None:
+    """Call `callback` at the first record after the fork, rather than within it."""
+    _deferred.append(callback)
+
+
+def settle() -> None:
+    """Make the calls that wait for the first record; by whoever has noticed that the number has changed."""
+    while _deferred:
+        callbacks = tuple(_deferred)
+        del _deferred[: len(callbacks)]
+        _call(callbacks)
 
 
 class Loading:
@@ -69,29 +91,37 @@ def in_child(callback: Callable[[], None]) -> None:
 
 
 def forget(callback: Callable[[], None]) -> None:
-    """Take `callback` off the list; unknown ones are ignored."""
-    if callback in _callbacks:
-        _callbacks.remove(callback)
+    """Take `callback` off its list; unknown ones are ignored."""
+    for callbacks in (_ahead, _afterwards, _callbacks):
+        if callback in callbacks:
+            callbacks.remove(callback)
 
 
-def _before() -> None:
+def _get_ready() -> None:
     forks.count += 1
+    _call(_ahead)
     _waited.__enter__()
 
 
-def _in_parent() -> None:
+def _go_on() -> None:
     _waited.__exit__()
+    _call(_afterwards)
 
 
 def _begin_anew() -> None:
     global _loading  # noqa: PLW0603  # the parent's may be held by a thread that doesn't exist here
     _loading = threading.RLock()
     forks.count += 1
-    for callback in tuple(_callbacks):
+    _deferred.clear()
+    _call(_callbacks)
+
+
+def _call(callbacks: Sequence[Callable[[], None]]) -> None:
+    for callback in tuple(callbacks):
         with quiet("fork"):
             callback()
 
 
 if hasattr(os, "register_at_fork"):
     # At import of this module, which is at init(): before any segment exists, so that no fork goes unseen.
-    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_begin_anew)
+    os.register_at_fork(before=_get_ready, after_in_parent=_go_on, after_in_child=_begin_anew)

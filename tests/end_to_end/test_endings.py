@@ -22,6 +22,7 @@ VIOLENT = {
     "kill-9": "os.kill(os.getpid(), signal.SIGKILL)",
     "segfault": "import ctypes; ctypes.string_at(0)",
     "abort": "os.abort()",
+    "exit-in-c": "import ctypes; ctypes.CDLL(None)._exit(0)",
     "terminated": "signal.signal(signal.SIGTERM, signal.SIG_DFL); os.kill(os.getpid(), signal.SIGTERM)",
 }
 CLEAN = {
@@ -29,6 +30,7 @@ CLEAN = {
     "sys-exit": "sys.exit(3)",
     "os-exit": "os._exit(4)",
     "uncaught": "sys.stderr = None; raise RuntimeError('the tool, not the application')",
+    "interrupted": "sys.stderr = None; os.kill(os.getpid(), signal.SIGINT)",
     "exec": "os.execvp('true', ['true'])",
     "shutdown-then-kill": "clientobs.shutdown(); os.kill(os.getpid(), signal.SIGKILL)",
 }
@@ -107,6 +109,9 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
 
 
 def _play(desk: Workstation, made: Theatre) -> None:
+    # One that stays: where the host that is about to start the drain dies, it starts one in its stead.
+    witness = desk.start('clientobs.init("witness"); say(None); wait()')
+    witness.heard()
     hosts: dict[str, Host] = {}
     for name, end in VIOLENT.items():
         hosts[name] = desk.start(VIOLENT_HOST, name, end)
@@ -122,6 +127,7 @@ def _play(desk: Workstation, made: Theatre) -> None:
         host.end()
     made.receiver.wait_for(lambda: all(made.events(name, "session.end") for name in hosts), 60)
     # What should not come is looked for once everything that should has: nothing is left in the queue.
+    witness.end()
     until(lambda: all(state.queue_records == 0 and not state.runs_dead for state in desk.states()))
 
 

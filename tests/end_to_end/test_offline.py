@@ -99,3 +99,20 @@ def test_a_drain_of_the_machines_own_delivers_what_hosts_in_external_mode_record
     assert host.process.poll() is None
     assert service.kill(signal.SIGTERM) == 0
     assert host.end() == 0
+
+
+def test_a_drain_that_is_killed_is_replaced_while_the_host_runs(
+    desk: Workstation, receiver: OtlpReceiver
+) -> None:
+    host = desk.start(
+        WORK + "\n    wait()\n    with clientobs.span('after'): pass\n    say(0)\n    wait()", "offline"
+    )
+    host.heard()
+    receiver.wait_for(lambda: len(mine(receiver)) == 20, 30)
+    (first,) = desk.drains()
+    first.kill()
+    host.go()
+    host.heard()
+    receiver.wait_for(lambda: len({one.record.span_id for one in mine(receiver)}) == 21, 30)
+    assert [drain.pid for drain in desk.drains() if drain.pid != first.pid]
+    assert host.end() == 0

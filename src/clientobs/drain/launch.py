@@ -190,10 +190,9 @@ class _Starter:
         # One that dies before it can hand on (it crashes, it hangs) is not the first to be tried next time.
         turn = launches.count % len(found.accepted)
         candidates = [*found.accepted[turn:], *found.accepted[:turn]]
-        note_launch(self.home, self.destination, now)
-        return self._launch(candidates)
+        return self._launch(candidates, now)
 
-    def _launch(self, candidates: list[str]) -> Started:
+    def _launch(self, candidates: list[str], now: float) -> Started:
         older = look(file_of(self.home, self.destination, "lock"))
         if older is not None:
             ask_to_leave(self.home, self.destination, __version__)
@@ -208,7 +207,10 @@ class _Starter:
         argv = command_of_drain(
             candidates[0], script, ["--home", self.home, "--destination", self.destination]
         )
-        pid = self.launcher(candidates[0], argv, environment_of_drain(self.environ, errand), self.home)
+        environ = environment_of_drain(self.environ, errand)
+        # Last of all: a host that dies on the way here must not keep the next one from starting a drain.
+        note_launch(self.home, self.destination, now)
+        pid = self.launcher(candidates[0], argv, environ, self.home)
         return Started(pid=pid, python=candidates[0], replaces=older.version if older else "")
 
     def _import_path(self) -> tuple[list[str], str | None]:

@@ -19,7 +19,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
-from clientobs._fork import forks
+from clientobs._fork import forks, settle
 from clientobs._guarded import quiet
 from clientobs._libc import Libc, Watch, move_high
 from clientobs.journal.format import (
@@ -113,7 +113,9 @@ class Segment:
         if self._getpid() != self._pid:
             self.failure = "forked"
             return False
-        self._forks = forks.count
+        if self._forks != forks.count:
+            self._forks = forks.count
+            settle()
         try:
             found = _identity(os.fstat(self._fd))
         except OSError:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from clientobs._guarded import guarded
 from clientobs.errors import ConfigError
 from clientobs.record import recorder as _recorder
-
-if TYPE_CHECKING:
-    from clientobs.record.recorder import Recorder
 
 __all__ = ["Severity", "event"]
 
@@ -17,7 +14,6 @@ Severity: TypeAlias = Literal["trace", "debug", "info", "warn", "error", "fatal"
 
 # The first SeverityNumber of each range: opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
 _NUMBER: Final = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "error": 17, "fatal": 21}
-_PLAIN: Final = (str, int, float, bool, type(None))
 _ALIASES: Final = {"warning": "warn", "critical": "fatal"}
 
 
@@ -47,13 +43,8 @@ def _emit(name: str, body: object, level: str, attributes: dict[str, Any]) -> No
     recorder.voice.logger.emit(
         severity_number=SeverityNumber(_NUMBER[level]),
         severity_text=level.upper(),
-        body=_finite(recorder, "body", body),
+        body=body,
         # Plain before the SDK sees them: it would iterate a range(10**12), and follow a list that holds itself.
         attributes=recorder.redactor.attributes(attributes),
         event_name=recorder.redactor.name(name),
     )
-
-
-def _finite(recorder: Recorder, key: str, value: object) -> Any:
-    # The SDK copies containers to any depth, and fails at a list that holds itself; ours are cut to size first.
-    return value if isinstance(value, _PLAIN) else recorder.redactor.value(key, value)

@@ -39,6 +39,7 @@ class Delivery:
     thread: DrainThread | None = None
     """The drain of `thread` mode."""
     _seen_to: threading.Event = field(default_factory=threading.Event)
+    _is_child: bool = False
 
     @property
     def delivers(self) -> bool:
@@ -54,7 +55,7 @@ class Delivery:
 
     def _ensure(self) -> None:
         mode = self.config.drain.mode
-        if not self.destination or mode in ("off", "external"):
+        if not self.destination or mode in ("off", "external") or (mode == "thread" and self._is_child):
             return
         if mode == "process":
             with Loading():
@@ -86,10 +87,16 @@ class Delivery:
         self.ensure()
         return flush(journal.path, timeout)
 
-    def after_fork_in_child(self) -> None:
-        """Leave the parent's thread, and the look that it may be at, to the parent."""
+    def after_fork_in_child(self, *, is_safe: bool) -> None:
+        """Leave delivery to the parent, but for the exit of a child, which asks the drain for its own records.
+
+        `is_safe`: no thread of ours held a lock in the fork. One that drains does, now and then.
+        """
+        if not is_safe or self.thread is not None:
+            self.exit_flush = 0.0
         self.thread = None
         self._seen_to = threading.Event()
+        self._is_child = True
 
     def at_exit(self, journal: Journal, timeout: float | None) -> None:
         """Wait for delivery where the configuration, or the caller of shutdown(), wants it."""

@@ -7,11 +7,13 @@ waits for it: a host that ends while it works loses nothing that was recorded.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from clientobs._fork import later
 from clientobs._guarded import quiet
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Chore", "Keeper"]
 
 _TICK: Final = 1.0
+_FORK_PATIENCE: Final = 0.25
+_WARNS_AT_THE_END: Final = sys.version_info >= (3, 13)
+"""Whether os.fork() counts the threads, to warn of them, when all that comes after the fork has been called."""
 
 
 @dataclass(slots=True)
@@ -39,21 +44,34 @@ class Keeper:
     def __init__(self, chores: list[Chore], mono: Callable[[], float] = time.monotonic) -> None:
         self._chores = chores
         self._mono = mono
+        self._begin()
+
+    def _begin(self) -> None:
+        self._turn = threading.Lock()
+        self._pauses = 0
+        self._ended = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self.at_rest = True
+        """Whether the last `pause` saw the thread end. A child of that fork may find locks that nobody opens."""
 
     def start(self) -> None:
         """Start the thread; a second call does nothing."""
-        if self._thread is None and not self._stop.is_set():
-            thread = threading.Thread(target=self._run, name="clientobs-keeper", daemon=True)
-            with quiet(
-                "keeper.start"
-            ):  # no more threads, or the interpreter is ending: what is appended lands
-                thread.start()
-                self._thread = thread
+        with self._turn:
+            self._start()
+
+    def _start(self) -> None:
+        if self._thread is not None or self._pauses or self._ended:
+            return
+        self._stop = threading.Event()
+        thread = threading.Thread(target=self._run, name="clientobs-keeper", daemon=True)
+        with quiet("keeper.start"):  # no more threads, or the interpreter is ending: what is appended lands
+            thread.start()
+            self._thread = thread
 
     def stop(self) -> None:
         """Ask the thread to end; doesn't wait for it."""
+        self._ended = True
         self._stop.set()
 
     def join(self, patience: float) -> None:
@@ -62,26 +80,51 @@ class Keeper:
         if thread is not None and thread is not threading.current_thread():
             thread.join(patience)
 
+    def pause(self) -> None:
+        """End the thread before a fork, which would copy the locks that it holds, and lock them for ever.
+
+        It may be in an import: the child then waits for that module until it is killed. And from Python 3.12 on
+        a fork beside any thread has a warning printed.
+        """
+        with self._turn:
+            self._pauses += 1
+            thread = self._thread
+            if thread is not None and thread is not threading.current_thread():
+                self._stop.set()
+                thread.join(_FORK_PATIENCE)
+                self.at_rest = not thread.is_alive()
+                self._thread = None
+
+    def resume(self) -> None:
+        """Start the thread again, in the parent of a fork."""
+        with self._turn:
+            self._pauses -= 1
+        if _WARNS_AT_THE_END:
+            later(self.start)
+        else:
+            self.start()
+
     def start_anew(self) -> None:
         """Start a thread in a forked child that records, where the parent's doesn't exist."""
-        self._stop = threading.Event()
-        self._thread = None
+        at_rest = self.at_rest
+        self._begin()
         for chore in self._chores:
             chore.due = 0.0
-        self.start()
-
-    def tick(self, *, last: bool = False) -> None:
-        """Do what is due; a `last` time, what is done even where the program was over before its keeper began."""
-        now = self._mono()
-        for chore in self._chores:
-            if now >= chore.due and (chore.anyway or not last):
-                chore.due = now + chore.every
-                with quiet(f"keeper.{chore.name}"):
-                    chore.do()
+        if at_rest:
+            self.start()
 
     def _run(self) -> None:
         stop = self._stop
         while True:
-            self.tick(last=stop.is_set())
+            self._tick(stop)
             if stop.wait(_TICK):
                 return
+
+    def _tick(self, stop: threading.Event) -> None:
+        """Do what is due, until told to stop; then only what is done however short the run."""
+        now = self._mono()
+        for chore in self._chores:
+            if now >= chore.due and (chore.anyway or not stop.is_set()):
+                chore.due = now + chore.every
+                with quiet(f"keeper.{chore.name}"):
+                    chore.do()

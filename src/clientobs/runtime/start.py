@@ -239,6 +239,7 @@ class _Builder:
         atexit.register(at_exit)
         in_child = _InChild(self, parts, pipeline)
         _fork.in_child(in_child)
+        _fork.around(parts.keeper.pause, parts.keeper.resume)
         parts.journal.in_child.describe = _describe_child
         parts.journal.in_child.begin = parts.keeper.start_anew
         parts.journal.in_child.end = runtime.leave
@@ -252,7 +253,8 @@ class _Builder:
             if parts.exits is not None:
                 parts.exits.uninstall()
             atexit.unregister(at_exit)
-            _fork.forget(in_child)
+            for callback in (in_child, parts.keeper.pause, parts.keeper.resume):
+                _fork.forget(callback)
             pipeline.release()
 
         parts.release = release
@@ -296,7 +298,7 @@ class _InChild:
         ids.reseed()
         faults.reset()
         self._builder.loss.reset()
-        self._parts.delivery.after_fork_in_child()
+        self._parts.delivery.after_fork_in_child(is_safe=self._parts.keeper.at_rest)
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
         registry.after_fork_in_child()

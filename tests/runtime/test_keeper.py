@@ -1,0 +1,72 @@
+"""The keeper beside a fork: what it holds must not be held for ever in the child."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clientobs import _fork
+from clientobs.runtime.keeper import Chore, Keeper
+from support.programs import run_program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+class Busy:
+    """A chore that holds a lock for a while, as an import does."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = threading.Event()
+
+    def __call__(self) -> None:
+        with self.lock:
+            self.inside.set()
+            threading.Event().wait(0.05)
+
+
+@pytest.fixture
+def busy() -> Iterator[Busy]:
+    chore = Busy()
+    keeper = Keeper([Chore("busy", 0.0, chore)])
+    _fork.around(keeper.pause, keeper.resume)
+    keeper.start()
+    yield chore
+    for callback in (keeper.pause, keeper.resume):
+        _fork.forget(callback)
+    keeper.stop()
+    keeper.join(5)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # other tests' threads may live still
+def test_a_forked_child_finds_no_lock_that_the_keeper_held(busy: Busy) -> None:
+    assert busy.inside.wait(10)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if busy.lock.acquire(timeout=1) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_fork_warns_of_no_thread_of_ours_and_the_keeper_goes_on() -> None:
+    done = run_program(
+        """
+        import os, threading, clientobs
+        clientobs.init("tool")
+        for _ in range(3):
+            pid = os.fork()
+            if not pid:
+                os._exit(0)
+            os.waitpid(pid, 0)
+        with clientobs.span("work"):
+            pass
+        assert [thread.name for thread in threading.enumerate()] == ["MainThread", "clientobs-keeper"]
+        """,
+        flags=("-W", "error"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
