@@ -110,15 +110,20 @@ class LeanSpan(Span):
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set one attribute; a value of an odd type is made plain, as all attributes are in the end."""
-        self.clean = None
-        with quiet("spans.set_attribute"):
-            super().set_attribute(key, value if type(value) in _SIMPLE else self.plain(key, value))
+        self.set_attributes(
+            {key: value}
+        )  # the way of old releases; theirs the other way round would never end
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Set several attributes, each as `set_attribute` does."""
+        self.clean = None
         with quiet("spans.set_attributes"):
-            for key, value in attributes.items():
-                self.set_attribute(key, value)
+            super().set_attributes(
+                {
+                    key: value if type(value) in _SIMPLE else self.plain(key, value)
+                    for key, value in attributes.items()
+                }
+            )
 
     def add_event(
         self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None
