@@ -18,7 +18,7 @@ from clientobs.config.problems import Unacceptable, did_you_mean
 if TYPE_CHECKING:
     from clientobs.config.values import Base, Reader
 
-__all__ = ["Level", "LogFilesConfig", "read_log_files"]
+__all__ = ["ACCEPTED", "Level", "LogFilesConfig", "read_log_files"]
 
 Level: TypeAlias = Literal["trace", "debug", "info", "warn", "error", "fatal"]
 
@@ -79,6 +79,20 @@ _READERS: Final[dict[str, Reader]] = {
     "from_start": values.boolean,
     "per_minute": values.count(1, 1_000_000),
 }
+ACCEPTED: Final = {
+    "name": "text",
+    "preset": " | ".join(PRESETS),
+    **dict.fromkeys(("paths", "linux", "windows", "macos", "time"), "a list of texts"),
+    "encoding": "a codec of Python",
+    "pattern": "a regular expression",
+    "utc": "true or false",
+    "level": " | ".join(get_args(Level)),
+    "ignore": "a list of regular expressions",
+    "from_start": "true or false",
+    "per_minute": "a whole number from 1 to 1000000",
+}
+"""What each key of an entry takes, in words for the reference."""
+
 _NAMES: Final = tuple(field.name for field in fields(LogFilesConfig))
 _PATHS: Final = ("paths", "linux", "windows", "macos")
 

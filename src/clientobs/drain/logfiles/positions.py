@@ -84,24 +84,27 @@ class Positions:
 
     def _catch_up(self, run_folder: str) -> None:
         """Take from a run what the positions don't tell yet."""
+        begun: dict[str, Mark] = {}
+        reached: dict[str, int] = {}
         for record in _records_of(run_folder):
             if isinstance(record, NoteRecord) and record.type == FILE_NOTE:
-                self._begin_file(Mark(**record.values))
+                mark = Mark(**record.values)
+                begun[mark.path], reached[mark.path] = mark, 0
             elif isinstance(record, LogRecord):
                 path, offset = (record.attributes.get(key) for key in _WHERE)
-                mark = self._marks.get(str(path))
-                if mark is not None and isinstance(offset, int) and offset > mark.offset:
-                    self._marks[mark.path] = replace(mark, offset=offset)
+                if isinstance(path, str) and isinstance(offset, int):
+                    reached[path] = max(offset, reached.get(path, 0))
+        for path, offset in reached.items():
+            self._advance(self._marks.get(path), begun.get(path), offset)
 
-    def _begin_file(self, begun: Mark) -> None:
-        known = self._marks.get(begun.path)
-        # What was read without being recorded (ignored lines) is in the positions alone.
-        if known is None or (known.device, known.inode, known.head) != (
-            begun.device,
-            begun.inode,
-            begun.head,
-        ):
-            self._marks[begun.path] = begun
+    def _advance(self, known: Mark | None, begun: Mark | None, offset: int) -> None:
+        """Set a file's mark to where the records of a run end, in the file that was begun last."""
+        mark = known
+        if begun and not (known and (known.device, known.inode) == (begun.device, begun.inode)):
+            mark = begun
+        # What was read without being recorded (ignored lines) is in the known positions alone.
+        if mark is not None:
+            self._marks[mark.path] = replace(mark, offset=max(mark.offset, offset))
 
 
 def _records_of(run_folder: str) -> Iterator[Record | Header | None]:
