@@ -138,6 +138,22 @@ def test_what_a_flood_loses_is_counted_and_its_errors_are_not_among_it(
     assert state.lost["log-file-rate"] == 4400
 
 
+def test_what_was_in_a_file_before_it_was_followed_stays_there(
+    receiver: Inbox, followed: Workstation, logs: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "clientobs.toml"
+    config.write_text(config.read_text().replace("from_start = true", ""))
+    log = logs / "sync.log"
+    log.write_text("2024-05-02 10:11:12 INFO history\n")
+    assert followed.clientobs("drain", "--once").returncode == 0
+    with log.open("a") as file:
+        file.write("2024-05-02 10:11:13 INFO news\n")
+    (logs / "later.log").write_text("2024-05-02 10:11:14 INFO of a file that came up later\n")
+    assert followed.clientobs("drain", "--once").returncode == 0
+    bodies = sorted(one.record.body.string_value.partition(" INFO ")[2] for one in lines_of(receiver))
+    assert bodies == ["news", "of a file that came up later"]
+
+
 def test_a_drain_that_only_follows_leaves_when_nothing_comes(
     receiver: Inbox, followed: Workstation, logs: Path
 ) -> None:

@@ -83,7 +83,10 @@ def test_the_exception_of_an_entry_is_the_one_that_was_raised() -> None:
 
 def test_a_traceback_behind_comment_signs_is_read_too() -> None:
     commented = "\n".join(f"# {line}" for line in TRACEBACK.splitlines())
-    said = Grammar().read(commented, now=0.0)
+    first, whole, last = entries_of(f"# Result: 1 #\n{commented} #\n# Result: 2 #", Grammar())
+    assert (first, last) == ("# Result: 1 #", "# Result: 2 #")
+    said = Grammar().read(whole, now=0.0)
+    assert said.attributes["exception.stacktrace"].startswith(TRACEBACK)
     assert said.attributes["exception.type"] == "FileNotFoundError"
 
 

@@ -120,8 +120,7 @@ class Follower:
                 self._read(path, file)
             open_entries |= file.joiner.pending is not None
         something = self._landed != landed_before
-        if something:
-            self._positions.save()
+        self._positions.save()
         self._voice.tend()
         if not something and not open_entries:
             self.caught_up.set()

@@ -33,12 +33,13 @@ _INFO: Final = 9
 _ERROR: Final = 17
 
 _TRACEBACK: Final = "Traceback (most recent call last):"
-_LAST_LINE: Final = re.compile(r"^(?:[#|/ ]{0,4})([A-Za-z_][\w.]{0,200}): ?(.*)$|^([A-Za-z_][\w.]{0,200})$")
+_LAST_LINE: Final = re.compile(r"^([A-Za-z_][\w.]{0,200}): ?(.*)$|^([A-Za-z_][\w.]{0,200})$")
 _WORD: Final = re.compile(
     r"(?:^|[\s\[{|<#/(])(fatal|critical|severe|error|warning|warn)\b ?[:\]}|>!)]", re.IGNORECASE
 )
 _WORD_WITHIN: Final = 100
-_MAX_PREFIX: Final = 8
+_COMMENT: Final = re.compile(r"^(?:#|//) ?(?=\S|  )")
+_BETWEEN: Final = ("During handling of", "direct cause of the following")
 
 _GENERIC: Final = (
     r"^\W{0,3}(?P<time>\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)"
@@ -117,12 +118,8 @@ def _is_open_traceback(lines: list[str]) -> bool:
     for line in reversed(lines):
         if _TRACEBACK in line:
             return True
-        if (
-            line.strip()
-            and line[0] not in " \t"
-            and "During handling of" not in line
-            and "direct cause" not in line
-        ):
+        bare = _bare(line)
+        if bare.strip() and bare[0] not in " \t" and not any(word in bare for word in _BETWEEN):
             return False
     return False
 
@@ -131,19 +128,25 @@ def _exception_of(text: str) -> dict[str, Any]:
     """Return exception.* of an entry that holds a Python traceback: the last one, which is what was raised."""
     if _TRACEBACK not in text:
         return {}
-    trace = text[text.index(_TRACEBACK) :]
-    lines = trace[trace.rindex(_TRACEBACK) :].splitlines()
-    prefix = text[: text.index(_TRACEBACK)].rpartition("\n")[2] if text.index(_TRACEBACK) else ""
-    for number, line in enumerate(lines[1:], 1):
-        bare = (
-            line[len(prefix) :] if prefix and line.startswith(prefix) and len(prefix) <= _MAX_PREFIX else line
-        )
-        match = None if bare[:1] in ("", " ", "\t") else _LAST_LINE.match(bare)
+    trace = (
+        text[text.rindex("\n", 0, text.index(_TRACEBACK)) + 1 :]
+        if "\n" in text[: text.index(_TRACEBACK)]
+        else text
+    )
+    lines = [_bare(line) for line in trace.splitlines()]
+    last = max(number for number, line in enumerate(lines) if _TRACEBACK in line)
+    for number, line in enumerate(lines[last + 1 :], last + 1):
+        match = None if line[:1] in ("", " ", "\t") else _LAST_LINE.match(line)
         if match:
             message = "\n".join([match[2] or "", *lines[number + 1 :]]).strip()
             return {
                 semconv.EXCEPTION_TYPE: match[1] or match[3],
                 semconv.EXCEPTION_MESSAGE: message,
-                semconv.EXCEPTION_STACKTRACE: trace,
+                semconv.EXCEPTION_STACKTRACE: "\n".join(lines),
             }
-    return {semconv.EXCEPTION_STACKTRACE: trace}
+    return {semconv.EXCEPTION_STACKTRACE: "\n".join(lines)}
+
+
+def _bare(line: str) -> str:
+    """Return a line without the comment sign that an application's script editor puts in front: `# `, `// `."""
+    return _COMMENT.sub("", line)

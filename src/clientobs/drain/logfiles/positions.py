@@ -42,6 +42,7 @@ class Positions:
         self._lock = threading.Lock()
         self._marks: dict[str, Mark] = {}
         self._runs: set[str] = set()
+        self._changed = False
         self.saved_at: float | None = None
         """When an earlier drain wrote the positions last, seconds since the epoch; None: there was none."""
         self._load()
@@ -55,7 +56,8 @@ class Positions:
 
     def keep(self, mark: Mark | None) -> None:
         """Remember how far a file was read; `save` writes it down."""
-        if mark is not None:
+        if mark is not None and mark != self._marks.get(mark.path):
+            self._changed = True
             self._marks.pop(mark.path, None)  # the newest last: what is forgotten first are files long gone
             self._marks[mark.path] = mark
 
@@ -63,11 +65,15 @@ class Positions:
         """Say that the records of this drain go to `run`; before the first of them."""
         with self._lock:
             self._runs.add(run)
+            self._changed = True
         self.save()
 
     def save(self) -> None:
-        """Write the positions down; raises OSError."""
+        """Write the positions down, where they have changed; raises OSError."""
         with self._lock:
+            if not self._changed:
+                return
+            self._changed = False
             marks = list(self._marks.copy().values())[-_MAX_FILES:]
             document = {"files": [astuple(mark) for mark in marks], "runs": sorted(self._runs)}
             replace_file(self._path, json.dumps(document).encode())
