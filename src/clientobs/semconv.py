@@ -183,7 +183,17 @@ FARM_FRAME_RANGE: Final = _attribute("farm.frame.range", OWN, "Frames of this ta
 FARM_TASK_ID: Final = _attribute("farm.task.id", OWN, "The task.")
 FARM_ATTEMPT: Final = _attribute("farm.attempt", OWN, "Which attempt at the task, from 1.")
 FARM_WORKER_NAME: Final = _attribute("farm.worker.name", OWN, "Which worker ran it.", INDIRECT)
-FARM_POOL: Final = _attribute("farm.pool", OWN, "Pool or group of workers.")
+FARM_POOL: Final = _attribute("farm.pool", OWN, "Pool, queue or group of workers.")
+FARM_SESSION_ID: Final = _attribute(
+    "farm.session.id", OWN, "A worker's stay with a job, in which it runs many tasks (OpenJD)."
+)
+FARM_ACTION_ID: Final = _attribute("farm.action.id", OWN, "The farm's own id of one attempt at a task.")
+FARM_OTHER: Final = _attribute("farm.*", OWN, "Whatever else a pipeline passes to farm_task().", INDIRECT)
+FARM_ATTEMPT_COUNTED: Final = _attribute(
+    "farm.attempt.counted",
+    OWN,
+    "True where the farm told no attempt: farm.attempt counts within this process.",
+)
 
 _begin("Files and storage")
 FILE_PATH: Final = _attribute("file.path", DEV, "Path as the host wrote it, in escaped text.", INDIRECT)
@@ -296,7 +306,9 @@ EXIT_WAY: Final = _attribute(
     OWN,
     "How a program under `clientobs run` ended: ran_out, exception, sys.exit, SystemExit, os._exit, exec, shutdown.",
 )
-LINK_KIND: Final = _attribute("clientobs.link.kind", OWN, "Why a link is there: launcher or submission.")
+LINK_KIND: Final = _attribute(
+    "clientobs.link.kind", OWN, "Why a link is there: launcher, submission or process."
+)
 LOSS_REASON: Final = _attribute("clientobs.loss.reason", OWN, "Why records were lost: quota, storm, torn ...")
 STORM_SPAN_NAME: Final = _attribute("clientobs.storm.name", OWN, "Span name that was thinned.")
 STORM_DROPPED: Final = _attribute("clientobs.storm.dropped", OWN, "How many of that name were left out.")

@@ -271,7 +271,8 @@ class Config:
     profile: Profile = "standard"
     """minimal: sessions, crashes and logs, no patches. CLIENTOBS_PROFILE."""
     session_kind: SessionKind | None = None
-    """interactive, batch or farm; unset: told from the farm's variables, the host and the terminal."""
+    """interactive, batch or farm; unset: told from the farm's variables, the host and the terminal.
+    CLIENTOBS_SESSION_KIND."""
     instruments: tuple[str, ...] | None = None
     """Names to switch on; unset: the profile's own set."""
     journal: JournalConfig = field(default_factory=JournalConfig)

@@ -48,6 +48,8 @@ SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
 PROPAGATORS: Final = ("tracecontext", "baggage", "b3", "b3multi", "jaeger", "xray", "ottrace", "none")
 """The names that the specification knows. The environment carrier speaks the first two."""
 
+_KIND: Final = values.choice(*get_args(SessionKind))
+
 SETTINGS: Final = (
     "endpoint",
     "protocol",
@@ -72,7 +74,7 @@ def _plain() -> tuple[Option, ...]:
         Option("service.environment", values.text, (), "environment"),
         Option("disabled", values.boolean, ("CLIENTOBS_DISABLED",), "disabled"),
         Option("profile", values.choice(*get_args(Profile)), ("CLIENTOBS_PROFILE",), "profile"),
-        Option("session.kind", values.choice(*get_args(SessionKind)), (), "session_kind"),
+        Option("session.kind", _KIND, ("CLIENTOBS_SESSION_KIND",), "session_kind"),
         Option("instruments.enabled", values.names, (), "instruments"),
         Option("journal.home", values.path, ("CLIENTOBS_HOME",), "home"),
         Option("journal.segment_bytes", values.size(64 << 10, 64 * MIB)),

@@ -40,6 +40,17 @@ class Incoming:
     production: Mapping[str, str] = field(default_factory=dict)
     baggage: Mapping[str, str] = field(default_factory=dict)
 
+    def span_context(self) -> Any:
+        """Return OpenTelemetry's SpanContext of the span that was named, or None."""
+        if not self.trace_id:
+            return None
+        from opentelemetry.trace import SpanContext, TraceFlags, TraceState  # noqa: PLC0415  # loaded with the SDK
+
+        state = TraceState.from_header([self.state]) if self.state else None
+        return SpanContext(
+            self.trace_id, self.span_id, is_remote=True, trace_flags=TraceFlags(self.flags), trace_state=state
+        )
+
 
 @guarded("trace_id", default=None)
 def trace_id() -> str | None:
@@ -82,9 +93,12 @@ def _carrier() -> dict[str, str]:
         carried["TRACEPARENT"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 0xFF:02x}"
         if span.trace_state:
             carried["TRACESTATE"] = span.trace_state.to_header()[:_MAX_STATE]
-    members = {str(key): value for key, value in baggage.get_all(current).items()}
     values = recorder.contexts.values_of(current)
-    members.update({key: value for key, value in values.items() if key.startswith(_CARRIED)})
+    ours = {key: value for key, value in values.items() if key.startswith(_CARRIED)}
+    # farm.* first: where the bounds cut something off, a child still knows that it is inside the task.
+    members = {key: value for key, value in ours.items() if key.startswith("farm.")} | ours
+    foreign = {str(key): value for key, value in baggage.get_all(current).items()}
+    members.update({key: value for key, value in foreign.items() if key not in ours})
     encoded = _encode_baggage(members)
     if encoded:
         carried["BAGGAGE"] = encoded
