@@ -342,6 +342,9 @@ PROBLEM_CODE: Final = _attribute("problem.code", OWN, "Short code that an artist
 PROBLEM_MESSAGE: Final = _attribute("problem.message", OWN, "What the artist wrote, redacted.", INDIRECT)
 APP_CRASH: Final = _event("app.crash", DEV, "A host died by a crash; positive evidence only.")
 APP_HANG: Final = _event("app.hang", OWN, "A host's main thread stood still.")
+LAUNCH_DURATION: Final = _attribute(
+    "app.launch.duration", OWN, "Seconds from the launch to the end of an application that did not come up."
+)
 APP_START_FAILED: Final = _event("app.start_failed", OWN, "A host or tool did not come up.")
 PROBLEM_REPORT: Final = _event("problem.report", OWN, "A person reported a problem.", INDIRECT)
 PROCESS_FAILED: Final = _event("process.failed", OWN, "A child process ended with an error.")

@@ -17,7 +17,7 @@ from clientobs._guarded import quiet
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Presence", "host_of_this_process", "presence_of"]
+__all__ = ["Presence", "executable_name", "host_of_this_process", "presence_of"]
 
 
 class Presence(NamedTuple):
@@ -47,15 +47,15 @@ _SIGNS: Final = (
           lambda hou: not hou.isUIAvailable()),
     _Sign("nuke", "nuke", ("nuke",), lambda nuke: not nuke.GUI),
     _Sign("blender", "bpy", ("blender",), lambda bpy: bpy.app.background),
-    _Sign("3dsmax", "pymxs", ("3dsmax",), lambda _: _executable().startswith("3dsmaxbatch")),
-    _Sign("unreal", "unreal", ("unrealeditor", "ue4editor"), lambda _: "-cmd" in _executable()),
+    _Sign("3dsmax", "pymxs", ("3dsmax",), lambda _: executable_name().startswith("3dsmaxbatch")),
+    _Sign("unreal", "unreal", ("unrealeditor", "ue4editor"), lambda _: "-cmd" in executable_name()),
 )  # fmt: skip
 
 
 def host_of_this_process() -> Presence | None:
     """Return the host, or None in an ordinary program."""
     with quiet("hosts.presence"):
-        return presence_of(sys.modules, _executable())
+        return presence_of(sys.modules, executable_name())
     return None
 
 
@@ -81,8 +81,11 @@ def presence_of(modules: Mapping[str, Any], executable: str) -> Presence | None:
     return None
 
 
-def _executable() -> str:
-    """Return the name of this process's program: sys.executable is another's in some hosts (Blender's Python)."""
+def executable_name() -> str:
+    """Return the name of this process's program, in lower case.
+
+    sys.executable is another's in some hosts: Blender names the Python beside it.
+    """
     path = sys.executable or ""
     if sys.platform == "linux":
         with quiet("hosts.executable"):

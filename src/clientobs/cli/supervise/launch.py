@@ -59,11 +59,11 @@ class Signs:
 
 
 def arrival_in(text: str, dcc: str) -> Arrival | None:
-    """Return the application's Python among the lines that have come so far.
+    r"""Return the application's Python among the lines that have come so far.
 
-    >>> arrival_in("7\\t3.11\\tpython3.11\\trez\\n", "maya") is None
+    >>> arrival_in("7\t3.11\tpython3.11\trez\n", "maya") is None
     True
-    >>> arrival_in("7\\t3.11\\tpython3.11\\trez\\n9\\t3.11\\tmaya.bin\\n", "maya")
+    >>> arrival_in("7\t3.11\tpython3.11\trez\n9\t3.11\tmaya.bin\n", "maya")
     Arrival(pid=9, python='3.11')
     """
     wanted = _NAMES.get(dcc.lower())
