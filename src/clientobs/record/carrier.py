@@ -19,6 +19,8 @@ from clientobs.record import recorder as _recorder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opentelemetry.trace import SpanContext
+
 __all__ = ["Incoming", "carrier", "carrier_in", "read_incoming", "trace_id"]
 
 _TRACEPARENT: Final = pattern(r"^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$")
@@ -73,8 +75,8 @@ def _carrier() -> dict[str, str]:
     return carrier_in(get_current())
 
 
-def carrier_in(current: Any) -> dict[str, str]:
-    """Return what `carrier` does, of an OpenTelemetry context instead of the current one."""
+def carrier_in(current: Any, span: SpanContext | None = None) -> dict[str, str]:
+    """Return what `carrier` does, of another OpenTelemetry context than the current one, and of another span."""
     recorder = _recorder.active()
     if recorder is None:
         return {}
@@ -82,20 +84,36 @@ def carrier_in(current: Any) -> dict[str, str]:
     from opentelemetry.trace import get_current_span  # noqa: PLC0415
 
     carried: dict[str, str] = {}
-    span = get_current_span(current).get_span_context()
+    if span is None:
+        span = get_current_span(current).get_span_context()
     if not span.is_valid and recorder.origin.parent is not None:
         span = recorder.origin.parent  # outside any span: hand on what was handed to us
     if span.is_valid:
         carried["TRACEPARENT"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 0xFF:02x}"
         if span.trace_state:
             carried["TRACESTATE"] = span.trace_state.to_header()[:_MAX_STATE]
-    members = {str(key): value for key, value in baggage.get_all(current).items()}
     values = recorder.contexts.values_of(current)
-    members.update({key: value for key, value in values.items() if key.startswith(_CARRIED)})
-    encoded = _encode_baggage(members)
+    members = {key: value for key, value in values.items() if key.startswith(_CARRIED)}
+    own = baggage.get_all(current)
+    if own:
+        members = {**{str(key): value for key, value in own.items()}, **members}
+    encoded = _encoded_again(members)
     if encoded:
         carried["BAGGAGE"] = encoded
     return carried
+
+
+_last: tuple[dict[str, Any], str] = ({}, "")
+
+
+def _encoded_again(members: dict[str, Any]) -> str:
+    """Return the members as a header; those of the last call, as one child after the other has them, at once."""
+    global _last  # noqa: PLW0603  # one slot, replaced whole
+    known, encoded = _last
+    if known != members:
+        encoded = _encode_baggage(members)
+        _last = (members, encoded)
+    return encoded
 
 
 def _encode_baggage(members: Mapping[str, Any]) -> str:

@@ -72,23 +72,9 @@ class Child:
     """See the module's docstring. Made by `begin` alone."""
 
     __slots__ = (
-        *("_desk", "_ends", "_finishes", "_holds", "caller", "code", "command", "context", "ended_at", "how"),
-        *(
-            "folder",
-            "machinery",
-            "peak",
-            "search_path",
-            "pid",
-            "reading",
-            "redirected",
-            "rules",
-            "seen",
-            "sent",
-            "span",
-            "started_at",
-            "streams",
-        ),
-        *("timeout", "usage", "watched"),
+        *("_desk", "_ends", "_finishes", "_holds", "code", "command", "context", "ended_at", "folder", "how"),
+        *("peak", "pid", "piped", "reading", "redirected", "rules", "search_path", "seen", "sent", "span"),
+        *("started_at", "streams", "timeout", "usage", "watched"),
     )
 
     def __init__(self, desk: Children, command: Command, how: str, rules: Rules) -> None:
@@ -99,14 +85,10 @@ class Child:
         self.span: Any = None
         self.context: Any = None
         """The context that the span was started in, for what is told of it later."""
-        self.caller: tuple[Any, int] | None = None
-        """Code and line of who called for the launch."""
         self.folder = ""
         """Working directory that the caller asked for; "" for its own."""
         self.search_path: str | None = None
         """PATH of the environment that the caller gave; None: that of this process."""
-        self.machinery = False
-        """Whether that is a module of Python's which tries programs that needn't be there."""
         self.pid = 0
         self.started_at = self.ended_at = 0
         """Times of the monotonic clock; the end is 0 while it runs."""
@@ -117,6 +99,7 @@ class Child:
         self.sent = 0
         """Number of the last signal that this program itself sent."""
         self.timeout: float | None = None
+        self.piped = False
         self.streams: dict[str, Stream] = {}
         self.reading: set[str] = set()
         """Streams whose end the program has not read yet."""

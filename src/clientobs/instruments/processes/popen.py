@@ -130,6 +130,7 @@ def _started(child: Child, popen: Any) -> None:
         popen.__dict__[_KEY] = child
         child.watched = weakref.ref(popen)
         if popen.stdin is not None or popen.stdout is not None or popen.stderr is not None:
+            child.piped = True
             watch_pipes(child, popen)
         child.started(popen.pid)
     except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
@@ -139,7 +140,7 @@ def _started(child: Child, popen: Any) -> None:
 def _wrap_communicate(original: Any, desk: Children) -> Any:
     def communicate(self: Any, *args: Any, **kwargs: Any) -> Any:
         child = _child_of(self) if desk.switch.on else None
-        if child is None or child.finished:
+        if child is None or child.finished or not (child.piped or args or kwargs):
             return original(self, *args, **kwargs)
         child.hold()
         try:
@@ -189,9 +190,11 @@ _KEPT: Final = 8_192
 
 
 def _wrap_wait(original: Any, desk: Children) -> Any:
-    def wait(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def wait(self: Any, timeout: Any = None) -> Any:
+        if timeout is None:
+            return original(self)
         try:
-            return original(self, *args, **kwargs)
+            return original(self, timeout)
         except subprocess.TimeoutExpired as error:
             child = _child_of(self) if desk.switch.on else None
             if child is not None and not child.held:
