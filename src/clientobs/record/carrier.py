@@ -14,12 +14,15 @@ from urllib.parse import quote, unquote
 
 from clientobs._guarded import guarded
 from clientobs._patterns import pattern
+from clientobs.pipeline.context import OVERLAY_KEY
 from clientobs.record import recorder as _recorder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.trace import SpanContext
+
+    from clientobs.record.recorder import Recorder
 
 __all__ = ["Incoming", "carrier", "carrier_in", "read_incoming", "trace_id"]
 
@@ -92,27 +95,28 @@ def carrier_in(current: Any, span: SpanContext | None = None) -> dict[str, str]:
         carried["TRACEPARENT"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 0xFF:02x}"
         if span.trace_state:
             carried["TRACESTATE"] = span.trace_state.to_header()[:_MAX_STATE]
-    values = recorder.contexts.values_of(current)
-    members = {key: value for key, value in values.items() if key.startswith(_CARRIED)}
-    own = baggage.get_all(current)
-    if own:
-        members = {**{str(key): value for key, value in own.items()}, **members}
-    encoded = _encoded_again(members)
+    encoded = _baggage_in(current, recorder, baggage.get_all(current))
     if encoded:
         carried["BAGGAGE"] = encoded
     return carried
 
 
-_last: tuple[dict[str, Any], str] = ({}, "")
+_last: tuple[Any, Any, Any, str] = (None, None, None, "")
 
 
-def _encoded_again(members: dict[str, Any]) -> str:
-    """Return the members as a header; those of the last call, as one child after the other has them, at once."""
+def _baggage_in(current: Any, recorder: Recorder, own: Mapping[str, Any]) -> str:
+    """Return the header of a context; that of the last call, as one child after the other has it, at once."""
     global _last  # noqa: PLW0603  # one slot, replaced whole
-    known, encoded = _last
-    if known != members:
-        encoded = _encode_baggage(members)
-        _last = (members, encoded)
+    contexts = recorder.contexts
+    overlay, base = current.get(OVERLAY_KEY), contexts.base
+    if not own and _last[0] is contexts and _last[1] is overlay and _last[2] is base:
+        return _last[3]
+    values = contexts.values_of(current)
+    members: dict[str, Any] = {str(key): value for key, value in own.items()}
+    members.update({key: value for key, value in values.items() if key.startswith(_CARRIED)})
+    encoded = _encode_baggage(members)
+    if not own:
+        _last = (contexts, overlay, base, encoded)
     return encoded
 
 

@@ -64,10 +64,10 @@ def _child_of(popen: Any) -> Child | None:
 
 
 def _wrap_init(original: Any, desk: Children) -> Any:
-    here, switch = desk.here, desk.switch
+    here, switch, popen = desk.here, desk.switch, subprocess.Popen
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # the name of the original
-        if not switch.on or here.busy:
+        if not switch.on or here.busy or not isinstance(self, popen):
             return original(self, *args, **kwargs)  # type: ignore[no-any-return]  # None
         child = _begin(desk, args, kwargs)
         if child is None:
@@ -178,7 +178,7 @@ def _take_read(child: Child, popen: Any, result: Any) -> None:
                 data = data if isinstance(data, bytes) else data[-_KEPT:].encode("utf-8", "surrogateescape")
                 child.wrote(stream, data[-_KEPT:], len(result[place]))
             if result is not None:
-                child.reading.discard(stream)
+                child.reading = child.reading - {stream}
         sent = getattr(popen, "_input_offset", 0)
         if sent and "stdin" not in child.streams:
             child.wrote("stdin", b"", sent)
