@@ -28,6 +28,8 @@ MODULES: Final = (
     *("test_shutil", "test_tempfile", "test_glob", "test_fileinput", "test_zipfile", "test_tarfile"),
     *("test_gzip", "test_bz2", "test_lzma", "test_mmap", "test_shelve", "test_dbm_dumb", "test_mailbox"),
     *("test_logging", "test_largefile", "test_codecs", "test_genericpath", "test_posixpath", "test_ntpath"),
+    *("test_subprocess", "test_popen", "test_pty", "test_signal", "test_faulthandler", "test_cmd_line"),
+    *("test_venv", "test_wait3", "test_wait4"),
 )
 QUICK: Final = ("test_file", "test_fileio", "test_dbm_dumb", "test_glob", "test_genericpath")
 LIBRARIES: Final = {

@@ -15,6 +15,7 @@ from clientobs.farms import deadline, opencue, openjd, tractor
 from clientobs.farms.carriers import for_a_job, shortened
 from clientobs.record.carrier import read_incoming
 
+INTEGRATION = Path(__file__).parents[2] / "integrations" / "openjd" / "clientobs.environment.yaml"
 CARRIER = {
     "TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     "TRACESTATE": "vendor=1,other=2",
@@ -81,6 +82,15 @@ def job_template(**more: Any) -> dict[str, Any]:
         "steps": [{"name": "beauty", "script": {"actions": {"onRun": {"command": "render"}}}}],
         **more,
     }
+
+
+def test_the_environment_for_queues_is_the_one_that_the_package_makes() -> None:
+    model = pytest.importorskip("openjd.model", reason="openjd-model is not installed")
+    yaml = pytest.importorskip("yaml", reason="comes with openjd-model")
+    document = yaml.safe_load(INTEGRATION.read_text())
+    assert model.decode_environment_template(template=document)
+    assert document["parameterDefinitions"] == openjd.parameter_definitions()
+    assert document["environment"] == openjd.environment()
 
 
 def test_a_template_with_our_pieces_is_one_that_openjd_accepts_and_resolves() -> None:

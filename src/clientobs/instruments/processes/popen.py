@@ -64,10 +64,10 @@ def _child_of(popen: Any) -> Child | None:
 
 
 def _wrap_init(original: Any, desk: Children) -> Any:
-    here, switch = desk.here, desk.switch
+    here, switch, popen = desk.here, desk.switch, subprocess.Popen
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # the name of the original
-        if not switch.on or here.busy:
+        if not switch.on or here.busy or not isinstance(self, popen):
             return original(self, *args, **kwargs)  # type: ignore[no-any-return]  # None
         child = _begin(desk, args, kwargs)
         if child is None:
@@ -130,6 +130,7 @@ def _started(child: Child, popen: Any) -> None:
         popen.__dict__[_KEY] = child
         child.watched = weakref.ref(popen)
         if popen.stdin is not None or popen.stdout is not None or popen.stderr is not None:
+            child.piped = True
             watch_pipes(child, popen)
         child.started(popen.pid)
     except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
@@ -139,7 +140,7 @@ def _started(child: Child, popen: Any) -> None:
 def _wrap_communicate(original: Any, desk: Children) -> Any:
     def communicate(self: Any, *args: Any, **kwargs: Any) -> Any:
         child = _child_of(self) if desk.switch.on else None
-        if child is None or child.finished:
+        if child is None or child.finished or not (child.piped or args or kwargs):
             return original(self, *args, **kwargs)
         child.hold()
         try:
@@ -177,7 +178,7 @@ def _take_read(child: Child, popen: Any, result: Any) -> None:
                 data = data if isinstance(data, bytes) else data[-_KEPT:].encode("utf-8", "surrogateescape")
                 child.wrote(stream, data[-_KEPT:], len(result[place]))
             if result is not None:
-                child.reading.discard(stream)
+                child.reading = child.reading - {stream}
         sent = getattr(popen, "_input_offset", 0)
         if sent and "stdin" not in child.streams:
             child.wrote("stdin", b"", sent)
@@ -189,9 +190,11 @@ _KEPT: Final = 8_192
 
 
 def _wrap_wait(original: Any, desk: Children) -> Any:
-    def wait(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def wait(self: Any, timeout: Any = None) -> Any:
+        if timeout is None:
+            return original(self)
         try:
-            return original(self, *args, **kwargs)
+            return original(self, timeout)
         except subprocess.TimeoutExpired as error:
             child = _child_of(self) if desk.switch.on else None
             if child is not None and not child.held:
