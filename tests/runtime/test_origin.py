@@ -27,7 +27,11 @@ def origin_under(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> tu
     assert started is not None
     origin = started.origin
     assert origin.parent is None or origin.link is None
-    carried = clientobs.carrier()
+    assert (
+        "farm." not in clientobs.carrier().get("BAGGAGE", "") or origin.parent is not None or not origin.link
+    )
+    with clientobs.span("work"):
+        carried = clientobs.carrier()
     clientobs.shutdown()
     what = "joins" if origin.parent else f"links: {origin.why}" if origin.link else "neither"
     return what, carried.get("BAGGAGE", "")

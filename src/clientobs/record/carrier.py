@@ -106,17 +106,11 @@ def carrier_in(current: Any, span: SpanContext | None = None) -> dict[str, str]:
         carried["TRACEPARENT"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 0xFF:02x}"
         if span.trace_state:
             carried["TRACESTATE"] = span.trace_state.to_header()[:_MAX_STATE]
-<<<<<<< HEAD
-    values = recorder.contexts.values_of(current)
-    ours = {key: value for key, value in values.items() if key.startswith(_CARRIED)}
-    # farm.* first: where the bounds cut something off, a child still knows that it is inside the task.
-    members = {key: value for key, value in ours.items() if key.startswith("farm.")} | ours
-    foreign = {str(key): value for key, value in baggage.get_all(current).items()}
-    members.update({key: value for key, value in foreign.items() if key not in ours})
-    encoded = _encode_baggage(members)
-=======
     encoded = _baggage_in(current, recorder, baggage.get_all(current))
->>>>>>> part/processes
+    if not span.is_valid and recorder.origin.link is not None:
+        # The child will find the submission's TRACEPARENT, which it inherits: it is to link to that as we do, and
+        # not to be told that it is inside our task.
+        encoded = ",".join(member for member in encoded.split(",") if not member.startswith("farm."))
     if encoded:
         carried["BAGGAGE"] = encoded
     return carried
@@ -133,8 +127,10 @@ def _baggage_in(current: Any, recorder: Recorder, own: Mapping[str, Any]) -> str
     if not own and _last[0] is contexts and _last[1] is overlay and _last[2] is base:
         return _last[3]
     values = contexts.values_of(current)
-    members: dict[str, Any] = {str(key): value for key, value in own.items()}
-    members.update({key: value for key, value in values.items() if key.startswith(_CARRIED)})
+    ours = {key: value for key, value in values.items() if key.startswith(_CARRIED)}
+    # farm.* first: where the bounds cut something off, a child still knows that it is inside the task.
+    members = {key: value for key, value in ours.items() if key.startswith("farm.")} | ours
+    members.update({str(key): value for key, value in own.items() if str(key) not in ours})
     encoded = _encode_baggage(members)
     if not own:
         _last = (contexts, overlay, base, encoded)
