@@ -1,8 +1,8 @@
 """Deadline 10 tells a task nothing of its job: this file does, for clientobs.
 
 Where to put it: `<repository>/custom/plugins/GlobalJobPreLoad.py`. A Worker runs it each time it loads a job, before
-the first task, whatever the plug-in. Where there is such a file already (AYON and OpenPype bring one), put this one beside
-it as clientobs_deadline.py, and in its `__main__` call `clientobs_deadline.tell_clientobs(deadlinePlugin)`.
+the first task, whatever the plug-in. Where there is such a file already (AYON and OpenPype bring one), put this one
+beside it as clientobs_deadline.py, and in its `__main__` call `clientobs_deadline.tell_clientobs(deadlinePlugin)`.
 
 It only sets variables for the processes that the job's plug-in starts. The carrier of the submission is among
 the job's own (`clientobs.farms.deadline.job_info`), and Deadline sets those itself. Of the task nothing can be said
