@@ -99,6 +99,17 @@ def test_an_adaptor_begins_and_ends_a_task_in_callbacks_of_other_threads(home: P
 
 
 @pytest.mark.usefixtures("runtime")
+def test_a_task_that_another_thread_ends_gives_the_span_around_it_back(home: Path) -> None:
+    with clientobs.span("adaptor"):
+        task = clientobs.farm_task(frame=1).begin()
+        on_thread(task.end)
+        with clientobs.span("between"):
+            pass
+    clientobs.shutdown()
+    assert seen(home).span("between").parent_id == seen(home).span("adaptor").span_id
+
+
+@pytest.mark.usefixtures("runtime")
 def test_two_tasks_at_once_keep_their_own_and_leave_other_threads_to_the_process(home: Path) -> None:
     entered, left = threading.Barrier(3), threading.Barrier(3)
 
@@ -188,7 +199,7 @@ def test_the_environments_task_is_that_of_the_process_and_of_the_first_task_that
         pass
     with clientobs.farm_task():
         pass
-    with clientobs.farm_task(frame=2), clientobs.span("second"):
+    with clientobs.farm_task(), clientobs.span("second"):
         pass
     clientobs.shutdown()
     first, second = tasks_in(home)
