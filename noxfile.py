@@ -1,7 +1,7 @@
 """Every check of this project, one session each: `python3 dev.py nox -l` lists them.
 
-A plain `nox` runs what a change must pass. `bench`, `demo`, `quickstart`, `torture` and `transparency` are run by
-name.
+A plain `nox` runs what a change must pass. `bench`, `demo`, `hosts`, `quickstart`, `torture` and `transparency` are
+run by name.
 """
 
 from __future__ import annotations
@@ -92,6 +92,13 @@ def torture(session: nox.Session) -> None:
     """Run the long forms of the fault tests: thousands of kills, soaks, whole disks."""
     install(session, "test")
     session.run("python", "-m", "pytest", "-m", "torture", "--timeout", "3600", *session.posargs)
+
+
+@nox.session(python="3.11")
+def hosts(session: nox.Session) -> None:
+    """Run what needs a DCC application: Debian 12's Blender, whose Python is 3.11 (apt-get install blender)."""
+    install(session, "test")
+    session.run("python", "-m", "pytest", "-m", "hosts", "-rs", *session.posargs)
 
 
 @nox.session

@@ -28,6 +28,8 @@ MODULES: Final = (
     *("test_shutil", "test_tempfile", "test_glob", "test_fileinput", "test_zipfile", "test_tarfile"),
     *("test_gzip", "test_bz2", "test_lzma", "test_mmap", "test_shelve", "test_dbm_dumb", "test_mailbox"),
     *("test_logging", "test_largefile", "test_codecs", "test_genericpath", "test_posixpath", "test_ntpath"),
+    *("test_subprocess", "test_popen", "test_pty", "test_signal", "test_faulthandler", "test_cmd_line"),
+    *("test_venv", "test_wait3", "test_wait4"),
 )
 QUICK: Final = ("test_file", "test_fileio", "test_dbm_dumb", "test_glob", "test_genericpath")
 LIBRARIES: Final = {
@@ -48,6 +50,16 @@ LIBRARIES: Final = {
 KNOWN: Final = {
     "test.test_os.ForkTests.test_fork_warns_when_non_python_thread_exists": (
         "from 3.12 on a fork warns where other threads run, and ours that keeps the journal is one"
+    ),
+    "test.test_subprocess.POSIXProcessTestCase.test_pass_fds_redirected": (
+        "it counts the descriptors of its child, which records as well, into a journal at 900 and above"
+    ),
+    **dict.fromkeys(
+        (
+            "test.test_cmd_line.CmdLineTest.test_warnings_filter_precedence",
+            "test.test_cmd_line.CmdLineTest.test_xdev",
+        ),
+        "they compare all warning filters of a child, which records as well and has one against the SDK's",
     ),
     "test_os.ForkTests.test_fork_warns_when_non_python_thread_exists": "the same, under its other name",
 }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clientobs.instruments.registry import instrument, uninstrument
     from clientobs.record.carrier import carrier, trace_id
     from clientobs.record.events import event
+    from clientobs.record.farm import farm_task
     from clientobs.record.metrics import counter, gauge, histogram
     from clientobs.record.production import context, set_context
     from clientobs.record.span import span
@@ -43,6 +44,7 @@ __all__ = [
     "counter",
     "doctor",
     "event",
+    "farm_task",
     "flush",
     "gauge",
     "histogram",
@@ -65,6 +67,7 @@ _HOMES = {
     "counter": "record.metrics",
     "doctor": "runtime.doctor",
     "event": "record.events",
+    "farm_task": "record.farm",
     "flush": "runtime.active",
     "gauge": "record.metrics",
     "histogram": "record.metrics",

@@ -110,6 +110,68 @@ PROCESS_ENVIRONMENT_VARIABLE: Final = _attribute(
     "process.environment_variable.*", DEV, "Allow-listed environment variables, values redacted.", INDIRECT
 )
 
+_begin("Child processes")
+PROCESS_LAUNCHER: Final = _attribute(
+    "process.launcher", OWN, "Function that started it: subprocess.Popen, os.system, os.spawnv ..."
+)
+PROCESS_SHELL: Final = _attribute("process.shell", OWN, "True where a shell runs the command.")
+PROCESS_OUTCOME: Final = _attribute(
+    "process.outcome",
+    OWN,
+    "One of ok, failed, expected (a code that the caller handles), stopped (by this program), cancelled, "
+    "not_started, detached (lives on without us), unknown (reaped by somebody else).",
+)
+PROCESS_EXIT_SIGNAL: Final = _attribute("process.exit.signal", OWN, "Name of the signal that ended it.")
+PROCESS_EXIT_SENDER: Final = _attribute(
+    "process.exit.sender", OWN, "Who sent that signal, where it is known: this program, or the kernel."
+)
+PROCESS_TIMEOUT: Final = _attribute(
+    "process.timeout", OWN, "Seconds that the program had given it, where they were over before it ended."
+)
+PROCESS_USED_CPU: Final = _attribute("process.used.cpu", OWN, "Seconds of processor time that it took.")
+PROCESS_USED_MEMORY: Final = _attribute("process.used.memory", OWN, "Peak of its memory in bytes.")
+PROCESS_STDIN_SIZE: Final = _attribute("process.stdin.size", OWN, "Bytes that the program wrote to it.")
+PROCESS_STDOUT_SIZE: Final = _attribute("process.stdout.size", OWN, "Bytes that the program read from it.")
+PROCESS_STDERR_SIZE: Final = _attribute("process.stderr.size", OWN, "The same of its standard error.")
+PROCESS_STDOUT_END: Final = _attribute(
+    "process.stdout.end", OWN, "Last lines that a failed child wrote and the program read.", INDIRECT
+)
+PROCESS_STDERR_END: Final = _attribute("process.stderr.end", OWN, "The same of its standard error.", INDIRECT)
+PROCESS_SEARCH_PATH: Final = _attribute(
+    "process.search_path", OWN, "PATH on which a missing program was searched.", INDIRECT
+)
+PROCESS_EMPTY_FILES: Final = _attribute(
+    "process.files.empty",
+    OWN,
+    "Files that a command names, and that are empty after it ended well.",
+    INDIRECT,
+)
+MACHINE_MEMORY_TOTAL: Final = _attribute(
+    "machine.memory.total", OWN, "Bytes of memory that the machine, or the container, has."
+)
+MACHINE_MEMORY_AVAILABLE: Final = _attribute(
+    "machine.memory.available", OWN, "Bytes of it that were to be had when a signal had ended the child."
+)
+MACHINE_MEMORY_SHORT: Final = _attribute(
+    "machine.memory.short", OWN, "Whether memory was short then, or the kernel has killed a process for it."
+)
+PROCESS_EXEC: Final = _event("process.exec", OWN, "This process is about to become another program.")
+PROCESS_FILES_EMPTY: Final = _event(
+    "process.files_empty",
+    OWN,
+    "A child ended with code 0, and a file that its command names is empty.",
+    INDIRECT,
+)
+PROCESS_LAUNCHES: Final = _metric(
+    "process.child.launches", OWN, "{process}", "counter", "Launches, by process.executable.name."
+)
+PROCESS_FAILURES: Final = _metric(
+    "process.child.failures", OWN, "{process}", "counter", "Failed children, by name and process.outcome."
+)
+PROCESS_DURATION: Final = _metric(
+    "process.child.duration", OWN, "s", "histogram", "From launch to exit, by name and process.outcome."
+)
+
 _begin("Session")
 SESSION_ID: Final = _attribute("session.id", DEV, "One run of a host, random: ties its spans and logs.")
 SESSION_PREVIOUS_ID: Final = _attribute("session.previous_id", DEV, "The session that this one follows.")
@@ -186,7 +248,17 @@ FARM_FRAME_RANGE: Final = _attribute("farm.frame.range", OWN, "Frames of this ta
 FARM_TASK_ID: Final = _attribute("farm.task.id", OWN, "The task.")
 FARM_ATTEMPT: Final = _attribute("farm.attempt", OWN, "Which attempt at the task, from 1.")
 FARM_WORKER_NAME: Final = _attribute("farm.worker.name", OWN, "Which worker ran it.", INDIRECT)
-FARM_POOL: Final = _attribute("farm.pool", OWN, "Pool or group of workers.")
+FARM_POOL: Final = _attribute("farm.pool", OWN, "Pool, queue or group of workers.")
+FARM_SESSION_ID: Final = _attribute(
+    "farm.session.id", OWN, "A worker's stay with a job, in which it runs many tasks (OpenJD)."
+)
+FARM_ACTION_ID: Final = _attribute("farm.action.id", OWN, "The farm's own id of one attempt at a task.")
+FARM_OTHER: Final = _attribute("farm.*", OWN, "Whatever else a pipeline passes to farm_task().", INDIRECT)
+FARM_ATTEMPT_COUNTED: Final = _attribute(
+    "farm.attempt.counted",
+    OWN,
+    "True where the farm told no attempt: farm.attempt counts within this process.",
+)
 
 _begin("Files and storage")
 FILE_PATH: Final = _attribute("file.path", DEV, "Path as the host wrote it, in escaped text.", INDIRECT)
@@ -280,6 +352,9 @@ LAST_LOG_LINES: Final = _attribute(
     "session.log_lines", OWN, "The last log lines before a crash, the newest last.", INDIRECT
 )
 APP_HANG: Final = _event("app.hang", OWN, "A host's main thread stood still.")
+LAUNCH_DURATION: Final = _attribute(
+    "app.launch.duration", OWN, "Seconds from the launch to the end of an application that did not come up."
+)
 APP_START_FAILED: Final = _event("app.start_failed", OWN, "A host or tool did not come up.")
 PROBLEM_REPORT: Final = _event("problem.report", OWN, "A person reported a problem.", INDIRECT)
 PROCESS_FAILED: Final = _event("process.failed", OWN, "A child process ended with an error.")
@@ -307,7 +382,9 @@ EXIT_WAY: Final = _attribute(
     OWN,
     "How a program under `clientobs run` ended: ran_out, exception, sys.exit, SystemExit, os._exit, exec, shutdown.",
 )
-LINK_KIND: Final = _attribute("clientobs.link.kind", OWN, "Why a link is there: launcher or submission.")
+LINK_KIND: Final = _attribute(
+    "clientobs.link.kind", OWN, "Why a link is there: launcher, submission or process."
+)
 LOSS_REASON: Final = _attribute("clientobs.loss.reason", OWN, "Why records were lost: quota, storm, torn ...")
 STORM_SPAN_NAME: Final = _attribute("clientobs.storm.name", OWN, "Span name that was thinned.")
 STORM_DROPPED: Final = _attribute("clientobs.storm.dropped", OWN, "How many of that name were left out.")

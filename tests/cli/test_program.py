@@ -283,3 +283,25 @@ def test_what_is_worth_a_trace_is_told_by_the_command_line(
     argv: Sequence[str], original: Sequence[str], name: str | None
 ) -> None:
     assert program_name(argv, original) == name
+
+
+def test_what_a_program_says_of_itself_holds_from_there_on(desk: Desk) -> None:
+    program = """
+        import clientobs
+        runtime = clientobs.init("publisher", version="1.4", environment="staging")
+        with clientobs.span("step"): pass
+        clientobs.init("another")
+        print(runtime.config.service.name)
+    """
+    desk.write("tool.py", program)
+    assert desk.run("tool.py").stdout == "publisher\n"
+    found = seen(desk.home)
+    resources = {one.record.name: one.header.resource for one in found.of(Kind.SPAN_ENDED)}
+    for name in ("step", "tool.py"):
+        assert resources[name]["service.name"] == "publisher"
+        assert resources[name]["service.version"] == "1.4"
+        assert resources[name]["deployment.environment.name"] == "staging"
+    assert len({resource["service.instance.id"] for resource in resources.values()}) == 1
+    assert found.context_of("step")["tool.name"] == "publisher"
+    assert found.context_of("step")["tool.version"] == "1.4"
+    assert [event.attributes["tool.name"] for event in found.events("clientobs.init.repeated")] == ["another"]

@@ -90,8 +90,13 @@ def run_children(desk: Workstation, receiver: Inbox, *names: str) -> dict[tuple[
     """Run a child for each name below a parent's span, with that variable set; return all spans by service and name."""
     children = [({name: "1"} if name.isupper() else {}, desk.command(CHILD, name)) for name in names]
     desk.run(PARENT, json.dumps(children))
-    receiver.wait_for(lambda: len(receiver.spans()) == 1 + 2 * len(names), 30)
-    return {(one.resource["service.name"], one.record.name): one for one in receiver.spans()}
+    wanted = {("parent", "submit"), *((name, span) for name in names for span in ("work", "step"))}
+
+    def found() -> dict[tuple[str, str], Telemetry]:
+        return {(one.resource["service.name"], one.record.name): one for one in receiver.spans()}
+
+    receiver.wait_for(lambda: wanted <= set(found()), 30)
+    return found()
 
 
 def test_a_plain_child_joins_the_trace_and_the_context_of_its_parent(

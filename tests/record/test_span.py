@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import inspect
 import threading
@@ -225,7 +226,7 @@ def test_a_span_ended_on_another_thread_or_context_is_no_fault(
     runtime: Runtime, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened = clientobs.span("callback")
-    opened.__enter__()
+    contextvars.copy_context().run(opened.__enter__)  # else it stays current for all tests that follow
     thread = threading.Thread(target=opened.__exit__, args=(None, None, None))
     thread.start()
     thread.join()

@@ -26,6 +26,7 @@ from clientobs._guarded import quiet
 from clientobs.config import environment
 from clientobs.config.resolve import resolve
 from clientobs.drain.launch.interpreter import named_like_python
+from clientobs.hosts import presence
 from clientobs.record import recorder as _recorder
 from clientobs.record.span import span
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from clientobs.runtime.runtime import Runtime
 
-__all__ = ["NO_SPAN_VARIABLE", "PARENT_VARIABLE", "Program", "program_name", "start"]
+__all__ = ["NO_SPAN_VARIABLE", "PARENT_VARIABLE", "Program", "program_name", "service_of", "start"]
 
 NO_SPAN_VARIABLE: Final = "_CLIENTOBS_RUN_NO_SPAN"
 PARENT_VARIABLE: Final = "_CLIENTOBS_RUN_PROGRAM"
@@ -66,9 +67,10 @@ def start() -> Runtime:
     """Call init(), under the program's own name where nobody has named the service, and open its span."""
     environ = environment.current()
     name = program_name(getattr(sys, "argv", ()), sys.orig_argv)
-    called = _service_of(name) if name else environ.get(PARENT_VARIABLE, "")
+    called = service_of(name) if name else environ.get(PARENT_VARIABLE, "")
     unnamed = resolve({}, environ=environ, strict=False).source("service.name").kind == "default"
     runtime = clientobs.init(called) if called and unnamed else clientobs.init()
+    runtime.preloaded = True
     if name and runtime.running and not environ.get(NO_SPAN_VARIABLE) and _is_for_us():
         with quiet("run.program"):
             Program(name).begin(runtime)
@@ -76,7 +78,9 @@ def start() -> Runtime:
 
 
 def _is_for_us() -> bool:
-    return not sys.flags.inspect and named_like_python(sys.executable or "")
+    # Debian's Blender says that it is /usr/bin/python3: the running program's own name counts too.
+    own = presence.executable_name()
+    return not sys.flags.inspect and named_like_python(sys.executable or "") and named_like_python(own)
 
 
 def program_name(argv: Sequence[str], original: Sequence[str]) -> str | None:
@@ -120,7 +124,8 @@ def _module_of(original: Sequence[str]) -> str:
     return ""
 
 
-def _service_of(name: str) -> str:
+def service_of(name: str) -> str:
+    """Return what the service is called whose program has this name: without the ending of a script."""
     return _ENDING.sub("", name) or name
 
 
@@ -144,8 +149,9 @@ class Program:
         if recorder is not None:  # spans of other threads have no context of ours
             recorder.origin.parent, recorder.origin.link = recorded.get_span_context(), None
         carried = clientobs.carrier()
-        os.environ.update({key: carried[key] for key in ("TRACEPARENT", "TRACESTATE") if key in carried})
-        os.environ[PARENT_VARIABLE] = _service_of(self.name)
+        # BAGGAGE too: by it what a farm's task starts is told from the next task (runtime/origin.py).
+        os.environ.update(carried)
+        os.environ[PARENT_VARIABLE] = service_of(self.name)
         if sys.argv[0] == "-m":
             self._watch_module()
         else:

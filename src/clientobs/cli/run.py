@@ -34,6 +34,7 @@ PRELOAD: Final = os.path.join(_HERE, "preload")
 LEND_VARIABLE: Final = "_CLIENTOBS_RUN_LEND"
 NO_SPAN_VARIABLE: Final = "_CLIENTOBS_RUN_NO_SPAN"
 VERBOSE_VARIABLE: Final = "_CLIENTOBS_RUN_VERBOSE"
+_WITH_VALUE: Final = frozenset({"--service", "--dcc"})
 _COERCED: Final = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
 _DESCRIPTION: Final = """\
 Run COMMAND with clientobs active in every Python (3.10 or newer) that it starts.
@@ -48,14 +49,50 @@ _EXIT_CODES: Final = "exit codes: the command's own; 126 it cannot be executed, 
 def run(invocation: Invocation) -> int:
     """Replace this process by the command; return only where that fails."""
     own, command = split(invocation.arguments)
+    parser = _parser()
+    options = parser.parse_args(own)
+    if not command:
+        parser.error("which command? for example: clientobs run -- python publish.py")
+    environ = environment_for(
+        invocation.environ, service=options.service, span=not options.no_span, verbose=options.verbose
+    )
+    try:
+        if options.farm or options.dcc:
+            return _supervise(command, environ, options)
+        return _start(command, environ)
+    except FileNotFoundError:
+        return _refuse(invocation.stderr, f"{command[0]}: command not found", NOT_FOUND)
+    except OSError as error:
+        return _refuse(invocation.stderr, f"{command[0]}: {error.strerror}", NOT_EXECUTABLE)
+    except ValueError as error:  # a NUL in an argument
+        return _refuse(invocation.stderr, f"{command[0]}: {error}", USAGE)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="clientobs run",
-        usage="clientobs run [--service NAME] [--no-span] [--verbose] [--] COMMAND [ARGUMENT ...]",
+        usage="clientobs run [OPTIONS] [--] COMMAND [ARGUMENT ...]",
         description=_DESCRIPTION,
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--service", metavar="NAME", help="service.name of what is recorded")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument(
+        "--farm",
+        action="store_true",
+        help="the command is a task of a farm, in whatever language: a trace of its own, linked to the submission",
+    )
+    kinds.add_argument(
+        "--dcc",
+        metavar="NAME",
+        help="the command launches this application (maya, houdini ...): tell when it does not come up, and why",
+    )
+    parser.add_argument(
+        "--last-words",
+        action="store_true",
+        help="with --farm: stand between the command and its pipes, to tell what it said last if it fails",
+    )
     parser.add_argument(
         "--no-span",
         action="store_true",
@@ -64,20 +101,7 @@ def run(invocation: Invocation) -> int:
     parser.add_argument(
         "--verbose", action="store_true", help="each Python says on stderr whether clientobs is active in it"
     )
-    options = parser.parse_args(own)
-    if not command:
-        parser.error("which command? for example: clientobs run -- python publish.py")
-    environ = environment_for(
-        invocation.environ, service=options.service, span=not options.no_span, verbose=options.verbose
-    )
-    try:
-        return _start(command, environ)
-    except FileNotFoundError:
-        return _refuse(invocation.stderr, f"{command[0]}: command not found", NOT_FOUND)
-    except OSError as error:
-        return _refuse(invocation.stderr, f"{command[0]}: {error.strerror}", NOT_EXECUTABLE)
-    except ValueError as error:  # a NUL in an argument
-        return _refuse(invocation.stderr, f"{command[0]}: {error}", USAGE)
+    return parser
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -95,7 +119,7 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             return list(arguments[:at]), list(arguments[at + 1 :])
         if not word.startswith("-"):
             break
-        at += 2 if word == "--service" else 1
+        at += 2 if word in _WITH_VALUE else 1
     return list(arguments[:at]), list(arguments[at:])
 
 
@@ -148,6 +172,21 @@ def _start(command: list[str], environ: dict[str, str]) -> int:
     for name in ("SIGPIPE", "SIGXFSZ"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     return os.execvpe(command[0], command, environ)  # noqa: S606  # the user's own command
+
+
+def _supervise(command: list[str], environ: dict[str, str], options: argparse.Namespace) -> int:
+    from clientobs.cli.supervise.command import Options, supervise  # noqa: PLC0415  # exec needs none of it
+
+    return supervise(
+        command,
+        environ,
+        Options(
+            farm=options.farm,
+            dcc=options.dcc or "",
+            service=options.service or "",
+            last_words=options.last_words,
+        ),
+    )
 
 
 def _wait_for(command: list[str], environ: dict[str, str]) -> int:

@@ -14,6 +14,7 @@ from clientobs.config.layers import Found, Layer, adopt_service, refusal
 from clientobs.config.options import OPTIONS
 from clientobs.config.problems import Problem, Source, Unacceptable, did_you_mean
 from clientobs.config.values import Base, user_home
+from clientobs.farms.variables import OWN_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +24,11 @@ __all__ = ["CONFIG_VARIABLE", "current", "disabled_by", "read"]
 CONFIG_VARIABLE: Final = "CLIENTOBS_CONFIG"
 _SDK_DISABLED: Final = "OTEL_SDK_DISABLED"
 _OURS: Final = "CLIENTOBS_"
-_KNOWN: Final = frozenset({CONFIG_VARIABLE}) | {
-    variable for option in OPTIONS.values() for variable in option.variables if variable.startswith(_OURS)
-}
+_KNOWN: Final = (
+    frozenset({CONFIG_VARIABLE})
+    | {variable for option in OPTIONS.values() for variable in option.variables if variable.startswith(_OURS)}
+    | OWN_VARIABLES
+)
 
 
 def current() -> dict[str, str]:

@@ -25,6 +25,7 @@ __all__ = [
     "LimitsConfig",
     "PathPolicy",
     "PrivacyConfig",
+    "ProcessesConfig",
     "Profile",
     "Protocol",
     "RootConfig",
@@ -264,6 +265,23 @@ class FilesConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessesConfig:
+    """The instrument `processes`: which programs it leaves alone, and which ends are no failures."""
+
+    context: bool = True
+    """Whether children get TRACEPARENT, TRACESTATE and BAGGAGE in their environment."""
+    without_context: tuple[str, ...] = ()
+    """Names of programs (globs) that get none of them."""
+    ignore: tuple[str, ...] = ()
+    """Names of programs (globs) that are not recorded at all, and get no context."""
+    expected: tuple[str, ...] = ()
+    """Exit codes other than 0 that are no failure, by name of the program (a glob): "grep=1", "robocopy=1-7",
+    "helper=SIGTERM"."""
+    last_lines: int = 20
+    """Lines kept of what a failed child wrote and the program read, of stdout and stderr each; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All settings of one run."""
 
@@ -274,7 +292,8 @@ class Config:
     profile: Profile = "standard"
     """minimal: sessions, crashes and logs, no patches. CLIENTOBS_PROFILE."""
     session_kind: SessionKind | None = None
-    """interactive, batch or farm; unset: told from the farm's variables, the host and the terminal."""
+    """interactive, batch or farm; unset: told from the farm's variables, the host and the terminal.
+    CLIENTOBS_SESSION_KIND."""
     instruments: tuple[str, ...] | None = None
     """Names to switch on; unset: the profile's own set."""
     journal: JournalConfig = field(default_factory=JournalConfig)
@@ -284,6 +303,7 @@ class Config:
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     traces: TracesConfig = field(default_factory=TracesConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
+    processes: ProcessesConfig = field(default_factory=ProcessesConfig)
     roots: tuple[RootConfig, ...] = ()
     """Storage roots by name: TOML [roots.NAME]."""
     log_files: tuple[LogFilesConfig, ...] = ()

@@ -48,6 +48,8 @@ SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
 PROPAGATORS: Final = ("tracecontext", "baggage", "b3", "b3multi", "jaeger", "xray", "ottrace", "none")
 """The names that the specification knows. The environment carrier speaks the first two."""
 
+_KIND: Final = values.choice(*get_args(SessionKind))
+
 SETTINGS: Final = (
     "endpoint",
     "protocol",
@@ -72,7 +74,7 @@ def _plain() -> tuple[Option, ...]:
         Option("service.environment", values.text, (), "environment"),
         Option("disabled", values.boolean, ("CLIENTOBS_DISABLED",), "disabled"),
         Option("profile", values.choice(*get_args(Profile)), ("CLIENTOBS_PROFILE",), "profile"),
-        Option("session.kind", values.choice(*get_args(SessionKind)), (), "session_kind"),
+        Option("session.kind", _KIND, ("CLIENTOBS_SESSION_KIND",), "session_kind"),
         Option("instruments.enabled", values.names, (), "instruments"),
         Option("journal.home", values.path, ("CLIENTOBS_HOME",), "home"),
         Option("journal.segment_bytes", values.size(64 << 10, 64 * MIB)),
@@ -128,6 +130,16 @@ def _files() -> tuple[Option, ...]:
     )
 
 
+def _processes() -> tuple[Option, ...]:
+    return (
+        Option("processes.context", values.boolean),
+        Option("processes.without_context", values.texts),
+        Option("processes.ignore", values.texts),
+        Option("processes.expected", values.exit_codes),
+        Option("processes.last_lines", values.count(0, 1_000)),
+    )
+
+
 def _delivery(prefix: str, infix: str) -> tuple[Option, ...]:
     readers: dict[str, Reader] = {
         "endpoint": values.text,
@@ -154,7 +166,7 @@ def _delivery(prefix: str, infix: str) -> tuple[Option, ...]:
 
 
 def _table() -> dict[str, Option]:
-    rows = [*_plain(), *_files(), *_delivery("delivery", "")]
+    rows = [*_plain(), *_files(), *_processes(), *_delivery("delivery", "")]
     for signal in SIGNALS:
         rows += _delivery(f"delivery.{signal}", f"{signal.upper()}_")
         exporter = Option(

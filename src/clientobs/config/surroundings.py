@@ -6,6 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from clientobs import semconv
+from clientobs.farms.variables import read_facts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -24,20 +27,6 @@ _ORCHESTRATED: Final = (
     "ECS_CONTAINER_METADATA_URI",
 )
 _MORTAL_MANAGERS: Final = frozenset({"docker", "podman", "oci", "containerd", "cri-o"})
-
-FARMS: Final = {
-    "CUE_FRAME_ID": "opencue",
-    "CUE_JOB": "opencue",
-    "DEADLINE_SESSIONACTION_ID": "deadline-cloud",
-    "DEADLINE_SESSION_ID": "deadline-cloud",
-    "OPENJD_SESSION_WORKING_DIR": "openjd",
-    "TR_ENV_JID": "tractor",
-    "TR_ENV_TID": "tractor",
-    "SLURM_JOB_ID": "slurm",
-    "LSB_JOBID": "lsf",
-    "PBS_JOBID": "pbs",
-}
-"""Variables that only a farm's worker sets for its task. Deadline 10 sets none: its host adapter tells."""
 
 _SERVERS: Final = ("CI", "GITHUB_ACTIONS", "JENKINS_URL", "GITLAB_CI", "BUILDKITE", "TEAMCITY_VERSION")
 _DISPLAYS: Final = ("WAYLAND_DISPLAY", "DISPLAY")
@@ -85,9 +74,9 @@ def session_kind(
     `host_is_batch` is what a host says of itself (maya -batch, nuke -t, blender -b), None where there is no
     host or it isn't asked yet. A farm's task stays one, whatever the host says.
     """
-    for name, farm in FARMS.items():
-        if environ.get(name):
-            return "farm", f"{name} ({farm})"
+    farm = read_facts(environ)
+    if farm is not None:
+        return "farm", f"{farm.marker} ({farm.job[semconv.FARM_NAME]})"
     if host_is_batch is not None:
         return ("batch", "host") if host_is_batch else ("interactive", "host")
     for name in _SERVERS:

@@ -106,6 +106,15 @@ class Lanes:
             self._opener = 0
             turn.release()
 
+    def renew(self) -> None:
+        """Replace the segments at once, or at the keeper's next round: their headers no longer say what holds."""
+        for lane in LANES:
+            segment = self.current[lane]
+            if segment is not None:
+                segment.opened_mono = self._mono() - self._age_ns
+                segment.records = max(segment.records, 1)
+                self.rotate(lane)
+
     def keep(self) -> None:
         """Replace segments that are full, old or unusable, and see to the lock; for the keeper."""
         for lane in LANES:

@@ -174,6 +174,13 @@ class Journal:
             return self._failed(Kind.NOTE, error)
         return self.append(Kind.NOTE, payload, lane)
 
+    @guarded("journal.describe", default=None)
+    def describe(self, resource: Mapping[str, Any]) -> None:
+        """Let what comes from now on have another resource: each segment says its own, so new ones are begun."""
+        self.identity = replace(self.identity, resource=resource)
+        self._lanes.directory.identity = self.identity
+        self._lanes.renew()
+
     @guarded("journal.context", default=NO_CONTEXT)
     def context_number(self, type: str, values: Mapping[str, Any]) -> int:  # noqa: A002
         """Return the number of a context's content, the same for the same content (key order included).

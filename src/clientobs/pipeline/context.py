@@ -79,6 +79,12 @@ class ContextNumbers:
         """The attributes that hold for the whole process (session.id, set_context)."""
         return self._base
 
+    def set_default_tool(self, tool: Tool) -> None:
+        """Let `tool` speak where no other is named."""
+        self._default_tool = tool
+        self._empty = Overlay({}, tool)
+        self.forget()
+
     def set_base(self, values: dict[str, Any]) -> None:
         """Replace the process-wide attributes; overlays get new numbers at their next use."""
         self._base = values

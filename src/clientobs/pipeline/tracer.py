@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import Tracer, _Span
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace.propagation import _SPAN_KEY
 
+from clientobs import semconv
 from clientobs.pipeline.forks import QuietTracerProvider
 from clientobs.pipeline.lean import LeanFactory
 from clientobs.pipeline.sampling import StormSampler
@@ -39,10 +40,15 @@ _RECORD_AND_SAMPLE: Final = Decision.RECORD_AND_SAMPLE
 
 @dataclass(slots=True)
 class Origin:
-    """Where this process comes from: at most one of a parent to join and a span to link to."""
+    """Where this process comes from: at most one of a parent to join and a span to link to.
+
+    `why` says of the link whose span that is, for `clientobs.link.kind`. Both change while a task of a farm is open
+    (`record/farm.py`).
+    """
 
     parent: trace.SpanContext | None = None
     link: trace.SpanContext | None = None
+    why: str = ""
 
     def context(self, current: Context) -> Context:
         """Return `current` with the parent in it, or itself where there is none to add."""
@@ -54,7 +60,7 @@ class Origin:
         """Return `links`, and for a root the link to where this process comes from."""
         if self.link is None or context.get(_SPAN_KEY) is not None:
             return links or ()
-        return (*(links or ()), trace.Link(self.link))
+        return (*(links or ()), trace.Link(self.link, {semconv.LINK_KIND: self.why} if self.why else None))
 
 
 class JournalTracer(Tracer):

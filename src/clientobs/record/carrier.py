@@ -14,12 +14,17 @@ from urllib.parse import quote, unquote
 
 from clientobs._guarded import guarded
 from clientobs._patterns import pattern
+from clientobs.pipeline.context import OVERLAY_KEY
 from clientobs.record import recorder as _recorder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Incoming", "carrier", "read_incoming", "trace_id"]
+    from opentelemetry.trace import SpanContext
+
+    from clientobs.record.recorder import Recorder
+
+__all__ = ["Incoming", "carrier", "carrier_in", "read_incoming", "trace_id"]
 
 _TRACEPARENT: Final = pattern(r"^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$")
 _CARRIED: Final = ("production.", "workfile.", "publish.", "farm.")
@@ -39,6 +44,17 @@ class Incoming:
     state: str = ""
     production: Mapping[str, str] = field(default_factory=dict)
     baggage: Mapping[str, str] = field(default_factory=dict)
+
+    def span_context(self) -> Any:
+        """Return OpenTelemetry's SpanContext of the span that was named, or None."""
+        if not self.trace_id:
+            return None
+        from opentelemetry.trace import SpanContext, TraceFlags, TraceState  # noqa: PLC0415  # loaded with the SDK
+
+        state = TraceState.from_header([self.state]) if self.state else None
+        return SpanContext(
+            self.trace_id, self.span_id, is_remote=True, trace_flags=TraceFlags(self.flags), trace_state=state
+        )
 
 
 @guarded("trace_id", default=None)
@@ -66,29 +82,59 @@ def carrier() -> dict[str, str]:
 
 @guarded("carrier", default=None)
 def _carrier() -> dict[str, str]:
+    if _recorder.active() is None:
+        return {}
+    from opentelemetry.context import get_current  # noqa: PLC0415  # loaded with the SDK
+
+    return carrier_in(get_current())
+
+
+def carrier_in(current: Any, span: SpanContext | None = None) -> dict[str, str]:
+    """Return what `carrier` does, of another OpenTelemetry context than the current one, and of another span."""
     recorder = _recorder.active()
     if recorder is None:
         return {}
     from opentelemetry import baggage  # noqa: PLC0415  # loaded with the SDK
-    from opentelemetry.context import get_current  # noqa: PLC0415
     from opentelemetry.trace import get_current_span  # noqa: PLC0415
 
-    current = get_current()
     carried: dict[str, str] = {}
-    span = get_current_span(current).get_span_context()
+    if span is None:
+        span = get_current_span(current).get_span_context()
     if not span.is_valid and recorder.origin.parent is not None:
         span = recorder.origin.parent  # outside any span: hand on what was handed to us
     if span.is_valid:
         carried["TRACEPARENT"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 0xFF:02x}"
         if span.trace_state:
             carried["TRACESTATE"] = span.trace_state.to_header()[:_MAX_STATE]
-    members = {str(key): value for key, value in baggage.get_all(current).items()}
-    values = recorder.contexts.values_of(current)
-    members.update({key: value for key, value in values.items() if key.startswith(_CARRIED)})
-    encoded = _encode_baggage(members)
+    encoded = _baggage_in(current, recorder, baggage.get_all(current))
+    if not span.is_valid and recorder.origin.link is not None:
+        # The child will find the submission's TRACEPARENT, which it inherits: it is to link to that as we do, and
+        # not to be told that it is inside our task.
+        encoded = ",".join(member for member in encoded.split(",") if not member.startswith("farm."))
     if encoded:
         carried["BAGGAGE"] = encoded
     return carried
+
+
+_last: tuple[Any, Any, Any, str] = (None, None, None, "")
+
+
+def _baggage_in(current: Any, recorder: Recorder, own: Mapping[str, Any]) -> str:
+    """Return the header of a context; that of the last call, as one child after the other has it, at once."""
+    global _last  # noqa: PLW0603  # one slot, replaced whole
+    contexts = recorder.contexts
+    overlay, base = current.get(OVERLAY_KEY), contexts.base
+    if not own and _last[0] is contexts and _last[1] is overlay and _last[2] is base:
+        return _last[3]
+    values = contexts.values_of(current)
+    ours = {key: value for key, value in values.items() if key.startswith(_CARRIED)}
+    # farm.* first: where the bounds cut something off, a child still knows that it is inside the task.
+    members = {key: value for key, value in ours.items() if key.startswith("farm.")} | ours
+    members.update({str(key): value for key, value in own.items() if str(key) not in ours})
+    encoded = _encode_baggage(members)
+    if not own:
+        _last = (contexts, overlay, base, encoded)
+    return encoded
 
 
 def _encode_baggage(members: Mapping[str, Any]) -> str:

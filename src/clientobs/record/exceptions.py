@@ -15,13 +15,38 @@ from clientobs import semconv
 if TYPE_CHECKING:
     from clientobs.record.recorder import Recorder
 
-__all__ = ["Outcome", "emit_exception", "error_type", "first_sight", "outcome_of"]
+__all__ = ["Outcome", "emit_exception", "error_type", "fail", "first_sight", "outcome_of", "tell"]
 
 Outcome = semconv.ToolOutcome
 _MAX_STACK: Final = 32_768
 _MAX_FRAMES: Final = 200
+_MAX_STATUS: Final = 1024
 
 _seen = threading.local()
+
+
+def tell(recorder: Recorder, started: Any, error: BaseException, context: Any) -> None:
+    """Say on an open span what the exception that leaves it means, and record the exception where it is new."""
+    outcome = outcome_of(error)
+    if outcome == "ok":
+        return
+    if outcome != "failed":
+        started.set_attribute(semconv.TOOL_OUTCOME, outcome)
+        return
+    fail(started, error_type(error), f"{error_type(error)}: {_short(error)}")
+    parent = getattr(started, "parent", None)
+    parent_id = parent.span_id if parent is not None else 0
+    if first_sight(error, started.get_span_context().span_id, parent_id):
+        emit_exception(recorder, error, context)
+
+
+def fail(started: Any, error: str, message: str) -> None:
+    """Mark an open span as failed; `error` is the name to group by."""
+    from opentelemetry.trace import StatusCode  # noqa: PLC0415  # loaded with the SDK
+
+    started.set_attribute(semconv.TOOL_OUTCOME, "failed")
+    started.set_attribute(semconv.ERROR_TYPE, error)
+    started.set_status(StatusCode.ERROR, message[:_MAX_STATUS])
 
 
 def error_type(error: BaseException) -> str:
@@ -84,6 +109,13 @@ def stack_of(error: BaseException) -> str:
         return text
     half = _MAX_STACK // 2
     return f"{text[:half]}\n... {len(text) - _MAX_STACK} characters left out ...\n{text[-half:]}"
+
+
+def _short(error: BaseException) -> str:
+    try:
+        return str(error)[:_MAX_STATUS]
+    except Exception:  # noqa: BLE001  # foreign __str__
+        return "(message could not be read)"
 
 
 def _message(error: BaseException) -> str:

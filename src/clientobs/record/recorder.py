@@ -37,6 +37,8 @@ class Recorder:
     session: Mapping[str, Any] = field(default_factory=dict)
     add_distribution: Callable[..., None] | None = None
     """Writes counts by bucket as a histogram, see metrics.add_distribution."""
+    has_had_task: bool = False
+    """Whether a task of a farm was begun: what the environment says is of the first one (tasks.py)."""
 
 
 _active: Recorder | None = None

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from clientobs import semconv
 from clientobs._guarded import faults
 from clientobs.pipeline.context import EMPTY, OVERLAY_KEY
 from clientobs.record import recorder as _recorder
-from clientobs.record.exceptions import emit_exception, error_type, first_sight, outcome_of
+from clientobs.record.exceptions import tell
 from clientobs.record.unrecorded import UNRECORDED, UnrecordedSpan
 
 if TYPE_CHECKING:
@@ -132,8 +131,8 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
                 _detach(self._token)
                 if not is_current:
                     _leave_ended()
-            if error is not None and started.is_recording():
-                self._tell(started, error)
+            if error is not None and started.is_recording() and self._recorder is not None:
+                tell(self._recorder, started, error, self._context)
         finally:
             started.end()
             self._span = self._context = self._recorder = None  # type: ignore[assignment]  # keeps no user object alive
@@ -174,27 +173,6 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
         except KeyError:
             return self
 
-    def _tell(self, started: Any, error: BaseException) -> None:
-        outcome = outcome_of(error)
-        if outcome == "ok":
-            return
-        started.set_attribute(semconv.TOOL_OUTCOME, outcome)
-        if outcome != "failed":
-            return
-        started.set_attribute(semconv.ERROR_TYPE, error_type(error))
-        started.set_status(_ERROR, f"{error_type(error)}: {_short(error)}")
-        parent = getattr(started, "parent", None)
-        parent_id = parent.span_id if parent is not None else 0
-        if first_sight(error, started.get_span_context().span_id, parent_id) and self._recorder is not None:
-            emit_exception(self._recorder, error, self._context)
-
-
-def _short(error: BaseException) -> str:
-    try:
-        return str(error)[:1024]
-    except Exception:  # noqa: BLE001  # foreign __str__
-        return "(message could not be read)"
-
 
 # Filled in by `bind` when the SDK is loaded: importing this module must not load OpenTelemetry.
 _get_current: Any = None
@@ -202,7 +180,6 @@ _attach: Any = None
 _reset: Any = None
 _Context: Any = None
 _SPAN_KEY: str = ""
-_ERROR: Any = None
 
 
 def _detach(token: Any) -> None:
@@ -227,13 +204,12 @@ def _leave_ended() -> None:
 
 def bind() -> None:
     """Take the names of OpenTelemetry that the hot path needs; called once the SDK is loaded."""
-    global _get_current, _attach, _reset, _Context, _SPAN_KEY, _ERROR  # see above
+    global _get_current, _attach, _reset, _Context, _SPAN_KEY  # see above
     import opentelemetry.context as context_api  # noqa: PLC0415
     from opentelemetry.context.context import Context as ContextType  # noqa: PLC0415
-    from opentelemetry.trace import StatusCode  # noqa: PLC0415
     from opentelemetry.trace.propagation import _SPAN_KEY as SPAN_KEY  # noqa: PLC0415
 
-    _Context, _SPAN_KEY, _ERROR = ContextType, SPAN_KEY, StatusCode.ERROR
+    _Context, _SPAN_KEY = ContextType, SPAN_KEY
     runtime: Any = context_api._RUNTIME_CONTEXT  # noqa: SLF001
     variable = getattr(runtime, "_current_context", None)
     if isinstance(variable, ContextVar):  # the default: two calls less on each way

@@ -33,6 +33,12 @@ class Tools:
         self._by_package.setdefault(package, tool)
         self.several = len(self._by_package) > 1
 
+    def rename_first(self, package: str, tool: Tool) -> None:
+        """Let code of `package`, and whoever is not registered, speak as `tool`: the first was only a stand-in."""
+        self.first = tool
+        self._by_package = {package: tool}
+        self.several = False
+
     def of_module(self, module: object) -> Tool | None:
         """Return the tool whose package `module` (a dotted name) is in, or None."""
         if not isinstance(module, str):

@@ -59,7 +59,7 @@ def init(
     with _lock:
         if _active is not None and _active.running:
             _check(arguments)
-            _active.join(package, service, version)
+            _active.join(package, service, version, environment)
             return _active
         _active = _start(arguments, package)
         return _active

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from clientobs import semconv
 from clientobs._guarded import quiet
 from clientobs._loss import LossLedger
 from clientobs.config.model import Config
@@ -88,6 +90,8 @@ class Runtime:
         self._ending = threading.RLock()
         self._joined: set[str] = set()
         self.endings: list[Callable[[str], None]] = []
+        self.preloaded = False
+        """Whether `clientobs run` began this session, and the program has not called init() yet."""
 
     @classmethod
     def idle(
@@ -134,16 +138,53 @@ class Runtime:
         """The tools of this interpreter by top-level package."""
         return self._parts.recorder.tools.all() if self._parts is not None else {}
 
-    def join(self, package: str, service: str | None, version: str | None) -> None:
-        """Let the caller of a second init() speak as a tool of its own; say once that settings stay."""
+    def join(
+        self, package: str, service: str | None, version: str | None, environment: str | None = None
+    ) -> None:
+        """Let the caller of a second init() speak as a tool of its own; say once that settings stay.
+
+        The first init() of a program whose session `clientobs run` has begun for it is no second one: what it
+        says of service, version and environment holds from there on.
+        """
         parts = self._parts
-        if parts is None or service is None:
+        if parts is None:
+            return
+        if self.preloaded and (service or version or environment):
+            self.preloaded = False
+            with quiet("init.adopted"):
+                self._adopt(parts, package, service, version, environment)
+            return
+        if service is None:
             return
         parts.recorder.tools.register(package, Tool(service, version))
         if service != self.config.service.name and service not in self._joined:
             self._joined.add(service)
             with quiet("init.repeated"):
                 parts.events.repeated(service)
+
+    def _adopt(
+        self, parts: Parts, package: str, service: str | None, version: str | None, environment: str | None
+    ) -> None:
+        """Describe the running session as the program itself does; what was recorded before keeps its name."""
+        known = self.config.service
+        described = replace(
+            known,
+            name=service or known.name,
+            version=version or known.version,
+            environment=environment or known.environment,
+        )
+        self.config = replace(self.config, service=described)
+        recorder = parts.recorder
+        changed = {
+            semconv.SERVICE_NAME: described.name,
+            semconv.SERVICE_VERSION: described.version,
+            semconv.DEPLOYMENT_ENVIRONMENT_NAME: described.environment,
+        }
+        found = recorder.redactor.attributes({key: value for key, value in changed.items() if value})
+        parts.journal.describe({**parts.journal.identity.resource, **found})
+        tool = Tool(described.name, described.version)
+        recorder.tools.rename_first(package, tool)
+        recorder.contexts.set_default_tool(tool)
 
     def flush(self, timeout: float) -> bool:
         """Ask for delivery of all that is recorded; wait at most `timeout` seconds; say whether it came."""
@@ -201,6 +242,8 @@ class Runtime:
         while self.endings and parts.journal.identity.role == "main":
             with quiet("end.callback"):
                 self.endings.pop()(evidence)
+        with quiet("end.instruments"):
+            registry.leaving()
         with quiet("end.metrics"):
             parts.collect_metrics()
         with quiet("end.session"):

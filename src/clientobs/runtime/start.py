@@ -18,7 +18,9 @@ from clientobs.config import environment, surroundings
 from clientobs.config.destination import destination_key
 from clientobs.config.resolve import Resolved, resolve
 from clientobs.errors import JournalError
+from clientobs.farms.variables import OTHER, read_facts
 from clientobs.guard.exits import ExitWatch
+from clientobs.hosts import presence
 from clientobs.instruments import registry
 from clientobs.journal.writer import Journal, RunIdentity
 from clientobs.paths.mounts import MountTable
@@ -27,8 +29,9 @@ from clientobs.pipeline.context import Tool
 from clientobs.privacy.pseudonym import installation_id, maker, user_attributes
 from clientobs.privacy.redaction import Redactor
 from clientobs.record import recorder as _recorder
-from clientobs.record.carrier import Incoming, read_incoming
+from clientobs.record.carrier import read_incoming
 from clientobs.record.tools import Tools
+from clientobs.runtime import origin
 from clientobs.runtime.delivery import Delivery
 from clientobs.runtime.failures import Failures
 from clientobs.runtime.home import home_of
@@ -101,8 +104,19 @@ class _Builder:
         resource = self._resource()
         journal = self._journal(resource, destination)
         incoming = read_incoming(self.environ, self.config.traces.propagators)
-        kind, _ = surroundings.session_kind(self.environ, has_terminal=_has_terminal())
+        host = presence.host_of_this_process()
+        kind, _ = surroundings.session_kind(
+            self.environ, has_terminal=_has_terminal(), host_is_batch=host.is_batch if host else None
+        )
         kind = self.config.session_kind or kind
+        farm = self._farm(kind)
+        descent = origin.descent_of(
+            incoming,
+            kind=kind,
+            farm=farm,
+            interactive_host=host is not None and host.is_batch is False,
+            launched=origin.launched_directly(incoming, self.environ) and not (host and host.is_batch),
+        )
         pipeline = Pipeline(
             self.config,
             journal=journal,
@@ -112,8 +126,8 @@ class _Builder:
             tool=self.tool,
             resource=resource,
         )
-        _set_origin(pipeline, incoming, kind)
-        pipeline.contexts.set_base(self._base(incoming))
+        origin.place(pipeline.origin, incoming, descent)
+        pipeline.contexts.set_base(self._base(origin.production_of(incoming, descent), farm))
         parts = self._parts(pipeline, journal, destination, kind)
         runtime = self._runtime(parts)
         self._install(runtime, parts, pipeline)
@@ -152,13 +166,16 @@ class _Builder:
         )
         return Journal(self.home, identity, config=self.config.journal, clock=self.clock, loss=self.loss)
 
-    def _base(self, incoming: Incoming) -> dict[str, Any]:
+    def _farm(self, kind: str) -> dict[str, Any]:
+        """Return what the farm says of this process, redacted as the carriers of this job's other processes are."""
+        facts = read_facts(self.environ) if kind == "farm" else None
+        if facts is None:
+            return {semconv.FARM_NAME: OTHER} if kind == "farm" else {}
+        return self.redactor.attributes({**facts.job, **facts.task})
+
+    def _base(self, production: Mapping[str, Any], farm: Mapping[str, Any]) -> dict[str, Any]:
         user = user_attributes(self.config.privacy.user, self.home.secret, self.environ)
-        return {
-            semconv.SESSION_ID: self.session,
-            **user,
-            **self.redactor.attributes(incoming.production),
-        }
+        return {semconv.SESSION_ID: self.session, **user, **self.redactor.attributes(production), **farm}
 
     def _parts(self, pipeline: Any, journal: Journal, destination: str, kind: str) -> Parts:
         from clientobs.runtime.session import SessionEvents  # noqa: PLC0415
@@ -314,26 +331,6 @@ class _InChild:
 
 def _describe_child(run: str, resource: Mapping[str, Any]) -> dict[str, Any]:
     return {**resource, semconv.SERVICE_INSTANCE_ID: run, semconv.PROCESS_PID: os.getpid()}
-
-
-def _set_origin(pipeline: Any, incoming: Incoming, kind: str) -> None:
-    """Join the parent that the environment names, or link to it where this process opens traces of its own."""
-    if not incoming.trace_id:
-        return
-    from opentelemetry.trace import SpanContext, TraceFlags, TraceState  # noqa: PLC0415
-
-    parent = SpanContext(
-        incoming.trace_id,
-        incoming.span_id,
-        is_remote=True,
-        trace_flags=TraceFlags(incoming.flags),
-        trace_state=TraceState.from_header([incoming.state]) if incoming.state else None,
-    )
-    # A submission and its hundred tasks, hours later, are not one trace: back ends close theirs long before.
-    if kind == "farm":
-        pipeline.origin.link = parent
-    else:
-        pipeline.origin.parent = parent
 
 
 def _has_terminal() -> bool:

@@ -74,12 +74,31 @@ def _import_clientobs():
         clientobs_lent.lend(lent[1:])
 
 
+def _sign():
+    # type: () -> None
+    """Tell the launcher (`run --dcc`) that a Python has started, and in which program; every version can."""
+    path = os.environ.get("_CLIENTOBS_RUN_SIGN")
+    try:
+        if not path or not os.path.isfile(path):
+            return
+        names = [sys.executable or "", (getattr(sys, "argv", None) or [""])[0]]
+        if sys.platform.startswith("linux"):
+            names.append(os.readlink("/proc/self/exe"))
+        fields = [str(os.getpid()), "{0}.{1}".format(*sys.version_info[:2])]
+        fields += [os.path.basename(name).replace("\t", " ").replace("\n", " ") for name in names]
+        with open(path, "a") as signs:
+            signs.write("\t".join(fields) + "\n")
+    except Exception:  # noqa: BLE001, S110  # the program comes first, and nobody is here to be told
+        pass
+
+
 def _tell(outcome):
     # type: (str) -> None
     if os.environ.get("_CLIENTOBS_RUN_VERBOSE") and sys.stderr is not None:
         sys.stderr.write("clientobs: pid {0}: {1}\n".format(os.getpid(), outcome))
 
 
+_sign()
 try:
     _hand_over()
 finally:

@@ -1,0 +1,1 @@
+"""The applications that clientobs runs in: one file per DCC."""
