@@ -87,7 +87,10 @@ def test_no_http_request_carries_the_production_context(
 
 
 def run_children(desk: Workstation, receiver: Inbox, *names: str) -> dict[tuple[str, str], Telemetry]:
-    """Run a child for each name below a parent's span, with that variable set; return all spans by service and name."""
+    """Run a child for each name below a parent's span, with that variable set; return all spans by service and name.
+
+    The parent has a span for each child, which hands on the parent's own carrier: it was given one.
+    """
     children = [({name: "1"} if name.isupper() else {}, desk.command(CHILD, name)) for name in names]
     desk.run(PARENT, json.dumps(children))
     wanted = {("parent", "submit"), *((name, span) for name in names for span in ("work", "step"))}

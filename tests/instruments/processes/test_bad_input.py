@@ -218,8 +218,8 @@ def test_a_missing_encoding_is_warned_of_where_it_is_missing(tmp_path: Path) -> 
         "if 'on' in sys.argv: clientobs.init('tool')\n"
         "with warnings.catch_warnings(record=True) as caught:\n"
         "    warnings.simplefilter('always', EncodingWarning)\n"
-        "    sub.run(['true'], text=True)\n"
-        "    sub.Popen(['true'], text=True).wait()\n"
+        "    subprocess.run(['true'], text=True)\n"
+        "    subprocess.Popen(['true'], text=True).wait()\n"
         "print([(one.filename.endswith('tool.py'), one.lineno) for one in caught if one.category is EncodingWarning])\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -233,7 +233,7 @@ def test_a_missing_encoding_is_warned_of_where_it_is_missing(tmp_path: Path) -> 
         for on in ((), ("on",))
     )
     assert ours == bare
-    assert b"(True, 5)" in bare or b"(True, 6)" in bare
+    assert (b"(True, 5)" in bare) == (sys.version_info >= (3, 11))  # 3.10 does not warn
 
 
 def test_a_fault_of_ours_is_counted_and_the_call_goes_on(

@@ -340,3 +340,15 @@ def run_many(count: int) -> None:
     children = [subprocess.Popen(["/bin/cat"], stdin=-1, stdout=-1) for _ in range(count)]
     for child in children:
         child.communicate(b"frame")
+
+
+def test_the_first_end_counts(family: Family) -> None:
+    child = begin(command_of(["ffmpeg"]), how="test")
+    assert child is not None
+    child.started(2**22 + 1)
+    child.ended(3)
+    child.ended(0)
+    child.detached()
+    found = family.recorded()
+    assert found.span("ffmpeg").attributes["process.exit.code"] == 3
+    assert len(found.events("process.failed")) == 1

@@ -301,3 +301,16 @@ def test_failures_and_launches_are_counted_by_program_and_outcome(family: Family
     assert points["process.child.launches", "true"] == 2
     assert points["process.child.failures", "failed", "false"] == 1
     assert points["process.child.duration", "ok", "true"][0] == 2
+
+
+def test_what_was_read_before_a_time_limit_is_not_counted_again_after_it(family: Family) -> None:
+    child = "import sys; sys.stdout.write('x' * 50); sys.stdout.flush(); import time; time.sleep(60)"
+    popen = subprocess.Popen(python(child), stdin=-1, stdout=-1, stderr=-1)
+    seen = 0
+    while not seen:
+        with pytest.raises(subprocess.TimeoutExpired) as caught:
+            popen.communicate(timeout=0.05)
+        seen = len(caught.value.stdout or b"")
+    os.kill(popen.pid, signal.SIGKILL)
+    popen.communicate()
+    assert family.child(NAME).attributes["process.stdout.size"] == 50

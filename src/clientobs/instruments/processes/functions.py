@@ -89,6 +89,7 @@ def _wrap_posix_spawn(original: Any, name: str, desk: Children) -> Any:
     def posix_spawn(*args: Any, **kwargs: Any) -> Any:
         launching = here.launching
         if launching is not None and len(args) > 2:  # noqa: PLR2004  # path, arguments, environment
+            desk.complete(launching, args[1])
             return original(args[0], args[1], launching.environment(args[2]), *args[3:], **kwargs)
         if sys._getframe(2).f_globals.get("__name__", "").startswith("clientobs."):  # noqa: SLF001  # our own drain
             return original(*args, **kwargs)

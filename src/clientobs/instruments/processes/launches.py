@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
 from clientobs.instruments.patching import in_place_of, loaded
-from clientobs.instruments.processes.command import command_of
 
 if TYPE_CHECKING:
     from clientobs.instruments.patching import Patches
@@ -61,8 +60,7 @@ def _wrap_fork_exec(original: Any, desk: Children) -> Any:
 
 def _completed(desk: Children, child: Child, args: tuple[Any, ...]) -> tuple[Any, ...]:
     try:
-        if not child.command.whole:  # an iterator, which is a list by now
-            desk.teller.renamed(child, command_of(args[_ARGUMENTS]))
+        desk.complete(child, args[_ARGUMENTS])
         entries = args[_ENTRIES]
         if entries is None and args[_PREEXEC] is not None:
             # What that function puts into its environment is for the program: so we put ours there, after it.
