@@ -180,7 +180,7 @@ class Desk:
             context,
             kind=telling.CLIENT,
             attributes=telling.asked(target, recorder.redactor),
-            start_time=None if connected is None else self._now() - (self.mono() - began),
+            start_time=self._now() - (self.mono() - began),
         )
         exchange = Exchange(target, span, began, self._finish)
         exchange.trace = span.get_span_context().trace_id
@@ -256,7 +256,7 @@ class Desk:
         fields = getattr(response, "__dict__", {})
         if EXCHANGE not in fields or getattr(response, "fp", None) is None or exchange.length == 0:
             fields.pop(EXCHANGE, None)
-            self._finish(exchange)
+            self._finish(exchange, 0 if exchange.length == 0 else None)
 
     @_guarded
     def over(self, response: Any) -> None:
