@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def on_size(self, rest: str) -> None:
-        self._reply(200, b"x" * int(rest or 10))
+        self._reply(200, b"x" * (int(rest) if rest.isdigit() else 10))
 
     def on_status(self, rest: str) -> None:
         self._reply(int(rest), b"")

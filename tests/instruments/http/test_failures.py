@@ -62,6 +62,7 @@ def ask_httplib2(url: str, timeout: float) -> object:
         client.close()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # httplib2 forgets what was refused
 @pytest.mark.parametrize("library", ["requests", "httplib2", "urllib"])
 @pytest.mark.parametrize(
     ("server", "kind"),
@@ -80,6 +81,7 @@ def test_a_request_without_a_connection_is_told_with_its_cause(
     url = server.format(free=free_port(), web=wire.port) + "/api3/json"
     with pytest.raises(Exception, match=r".+"):
         asking(library, url, 10)()
+    gc.collect()
     told = wire.requests()
     assert len(told) == 1
     (span,) = told
