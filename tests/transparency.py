@@ -27,6 +27,15 @@ MODULES: Final = (
     *("test_io", "test_fileio", "test_bufio", "test_file", "test_pathlib", "test_os", "test_posix"),
     *("test_shutil", "test_tempfile", "test_glob", "test_fileinput", "test_zipfile", "test_tarfile"),
     *("test_gzip", "test_bz2", "test_lzma", "test_mmap", "test_shelve", "test_dbm_dumb", "test_mailbox"),
+    *(
+        "test_httplib",
+        "test_urllib",
+        "test_urllib2",
+        "test_urllib2_localnet",
+        "test_xmlrpc",
+        "test_httpservers",
+    ),
+    "test_http_cookiejar",
     *("test_logging", "test_largefile", "test_codecs", "test_genericpath", "test_posixpath", "test_ntpath"),
 )
 QUICK: Final = ("test_file", "test_fileio", "test_dbm_dumb", "test_glob", "test_genericpath")

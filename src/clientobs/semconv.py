@@ -274,7 +274,9 @@ SERVER_PORT: Final = _attribute("server.port", STABLE, "Its port.")
 NETWORK_PEER_ADDRESS: Final = _attribute(
     "network.peer.address", STABLE, "Address that the connection led to: the server's, or a proxy's."
 )
-NETWORK_PROTOCOL_VERSION: Final = _attribute("network.protocol.version", STABLE, "Version of HTTP: 1.0 or 1.1.")
+NETWORK_PROTOCOL_VERSION: Final = _attribute(
+    "network.protocol.version", STABLE, "Version of HTTP: 1.0 or 1.1."
+)
 HTTP_RESPONSE_STATUS_CODE: Final = _attribute("http.response.status_code", STABLE, "The server's answer.")
 HTTP_REQUEST_RESEND_COUNT: Final = _attribute(
     "http.request.resend_count", STABLE, "How many attempts, or redirections, came before this one."

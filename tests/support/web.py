@@ -6,7 +6,8 @@
 Paths: `/status/N`, `/size/N` (N bytes, Content-Length), `/chunked/N` (N chunks of 5 bytes), `/until-close/N`,
 `/short/N` (promises N bytes, sends half, hangs up), `/torn-chunk`, `/silent` (never answers), `/half-silent` (the
 head, and never a body), `/hang-up`, `/garbage`, `/old` (HTTP/1.0), `/to/PATH` (redirects there), `/then/A/B/...`
-(these statuses one after the other, `0` for silence), `/refuse-body` (answers 413 before the body is read).
+(these statuses one after the other, `0` for silence), `/refuse-body` (answers 413 before the body is read),
+`/api3/json` (the statuses of `turns`, one after the other, as a ShotGrid that is in trouble).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class WebServer:
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.turns: list[int] = []
         self.closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.web = self
@@ -116,6 +118,14 @@ class _Handler(BaseHTTPRequestHandler):
         turns = [int(each) for each in rest.split("/")]
         times = sum(1 for _, path, _, _ in self.server.web.asked if path == self.path)
         status = turns[min(times, len(turns)) - 1]
+        if status:
+            self._reply(status, b"as agreed")
+        else:
+            self.on_silent("")
+
+    def on_api3(self, _rest: str) -> None:
+        turns = self.server.web.turns
+        status = turns.pop(0)
         if status:
             self._reply(status, b"as agreed")
         else:

@@ -29,6 +29,7 @@ __all__ = [
     "active",
     "after_fork_in_child",
     "instrument",
+    "leaving",
     "tick",
     "uninstrument",
     "work_for",
@@ -133,6 +134,15 @@ def tick() -> None:
     for name, made in active().items():
         with quiet(f"instrument.{name}.tick"):
             made.tick()
+
+
+def leaving() -> None:
+    """Let each instrument that has something under way finish it: the process ends, or becomes another program."""
+    for name, made in active().items():
+        finish = getattr(made, "leaving", None)  # most have nothing
+        if finish is not None:
+            with quiet(f"instrument.{name}.leaving"):
+                finish()
 
 
 def after_fork_in_child() -> None:

@@ -104,10 +104,8 @@ def test_a_refused_connection_and_the_next_attempt_are_told_apart(wire: Wire) ->
 
 
 def test_an_answer_nobody_read_still_counts_as_a_failed_attempt(wire: Wire) -> None:
-    kept = []
     with clientobs.span("publish"), requests.Session() as session:
-        for _ in range(2):
-            kept.append(session.get(wire.url("/then/500/200"), stream=True))
+        kept = [session.get(wire.url("/then/500/200"), stream=True) for _ in range(2)]
     for answer in kept:
         answer.close()
     assert attempts_of(wire) == [0, 1]

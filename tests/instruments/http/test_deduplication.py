@@ -11,13 +11,15 @@ import pytest
 import requests
 import urllib3
 from opentelemetry import context as context_api
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 import clientobs
+from clientobs.drain.otlp.connection import Connection, Deadline
 
-pytest.importorskip(
-    "opentelemetry.instrumentation.requests", reason="comes with the dependency group `test`"
-)
+pytest.importorskip("opentelemetry.instrumentation.requests", reason="comes with the dependency group `test`")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,14 +87,14 @@ def test_ours_speaks_again_once_the_official_one_is_off(
 
 
 def test_a_failed_connection_is_told_once_as_well(wire: Wire) -> None:
-    from opentelemetry.instrumentation.requests import RequestsInstrumentor  # noqa: PLC0415  # skipped without it
-
-    RequestsInstrumentor().instrument()
+    found = importlib.import_module("opentelemetry.instrumentation.requests")
+    instrumentor = found.RequestsInstrumentor()
+    instrumentor.instrument()
     try:
         with pytest.raises(requests.ConnectionError):
             requests.get("https://127.0.0.1:9/")
     finally:
-        RequestsInstrumentor().uninstrument()
+        instrumentor.uninstrument()
     assert len(wire.requests()) == 1
 
 
@@ -115,10 +117,6 @@ def test_the_export_of_telemetry_is_no_request_of_the_program(wire: Wire) -> Non
 
 
 def test_the_sdk_s_own_exporter_is_seen_by_nobody(wire: Wire) -> None:
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=wire.url("/custom/path"))))
     provider.get_tracer("tool").start_span("exported elsewhere").end()
@@ -129,8 +127,6 @@ def test_the_sdk_s_own_exporter_is_seen_by_nobody(wire: Wire) -> None:
 
 
 def test_the_drain_in_this_process_is_seen_by_nobody(wire: Wire) -> None:
-    from clientobs.drain.otlp.connection import Connection, Deadline  # noqa: PLC0415
-
     connection = Connection("127.0.0.1", wire.port)
     connection.deadline = Deadline(10)
     connection.request("POST", "/custom/path", b"")

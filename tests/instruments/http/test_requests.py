@@ -271,31 +271,41 @@ def test_types_and_attributes_stay_the_program_s(wire: Wire) -> None:
     connection.close()
 
 
+class Own(http.client.HTTPConnection):
+    """A studio's own connection."""
+
+    seen: tuple[str, ...] = ()
+
+    def endheaders(self, *args: Any, **kwargs: Any) -> None:
+        self.seen += ("endheaders",)
+        super().endheaders(*args, **kwargs)
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        self.seen += ("getresponse",)
+        return super().getresponse()
+
+    def connect(self) -> None:
+        self.seen += ("connect",)
+        super().connect()
+
+
 def test_subclasses_and_what_others_patched_are_called_as_ever(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Own(http.client.HTTPConnection):
-        seen: tuple[str, ...] = ()
+    ours = http.client.HTTPConnection.getresponse
+    theirs: list[Any] = []
 
-        def endheaders(self, *args: Any, **kwargs: Any) -> None:
-            self.seen += ("endheaders",)
-            super().endheaders(*args, **kwargs)
+    def patched(self: Any) -> http.client.HTTPResponse:
+        theirs.append(self)
+        return ours(self)
 
-        def getresponse(self) -> http.client.HTTPResponse:
-            self.seen += ("getresponse",)
-            return super().getresponse()
-
-        def connect(self) -> None:
-            self.seen += ("connect",)
-            super().connect()
-
-    patched = http.client.HTTPConnection.getresponse
-    monkeypatch.setattr(http.client.HTTPConnection, "getresponse", lambda self: patched(self))
+    monkeypatch.setattr(http.client.HTTPConnection, "getresponse", patched)
     connection = Own("127.0.0.1", wire.port)
     connection.request("GET", "/size/5")
     assert connection.getresponse().read() == b"xxxxx"
     connection.close()
     assert connection.seen == ("endheaders", "connect", "getresponse")
+    assert theirs == [connection]
     assert wire.request().attributes["http.connect.time"] > 0
 
 

@@ -179,7 +179,7 @@ class Desk:
             target.method if target.known else "HTTP",
             context,
             kind=telling.CLIENT,
-            attributes=telling.asked(target, recorder.redactor),
+            attributes=telling.asked(target, recorder),
             start_time=self._now() - (self.mono() - began),
         )
         exchange = Exchange(target, span, began, self._finish)

@@ -73,6 +73,11 @@ class HttpInstrument:
         if self._desk is not None:
             self._desk.end_all()
 
+    def leaving(self) -> None:
+        """End the spans of requests that are open: the process ends, or becomes another program."""
+        if self._desk is not None:
+            self._desk.end_all()
+
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""
         if self._desk is not None:

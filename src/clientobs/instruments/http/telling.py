@@ -14,7 +14,7 @@ from clientobs import semconv
 if TYPE_CHECKING:
     from clientobs.instruments.http.exchange import Exchange
     from clientobs.instruments.http.target import Target
-    from clientobs.pipeline.spans import Redacts
+    from clientobs.record.recorder import Recorder
 
 __all__ = ["CLIENT", "asked", "end", "error_type_of", "peer_of", "take_head"]
 
@@ -26,14 +26,14 @@ _VERSIONS: Final = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
 _MOST_ORIGINAL: Final = 32
 
 
-def asked(target: Target, redactor: Redacts) -> dict[str, Any]:
+def asked(target: Target, recorder: Recorder) -> dict[str, Any]:
     """Return what is known when a request goes out.
 
     The URL is clean already here: an application's own exporter sees attributes before our journal does.
     """
     told: dict[str, Any] = {
         semconv.HTTP_REQUEST_METHOD: target.method if target.known else _OTHER,
-        semconv.URL_FULL: redactor.value(semconv.URL_FULL, target.url),
+        semconv.URL_FULL: recorder.redactor.value(semconv.URL_FULL, target.url),
         semconv.SERVER_ADDRESS: target.host,
         semconv.SERVER_PORT: target.port,
     }
