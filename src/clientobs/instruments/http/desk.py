@@ -172,8 +172,9 @@ class Desk:
         if recorder is None or target.is_telemetry or type(connection).__module__.startswith("clientobs."):
             return None
         context = self._get_current()
-        if any(context.get(key) for key in self._suppressed):
-            return None
+        for key in self._suppressed:
+            if context.get(key):
+                return None
         began = self.mono() if connected is None else connected[0]
         span = self._tracer().start_span(
             target.method if target.known else "HTTP",
