@@ -65,6 +65,12 @@ def test_the_same_request_in_another_trace_is_no_attempt(wire: Wire) -> None:
     assert attempts_of(wire) == [0, 0]
 
 
+def test_attempts_are_told_apart_outside_every_span_too(wire: Wire) -> None:
+    for _ in range(3):
+        post(wire, "/status/500", b"{}")
+    assert attempts_of(wire) == [0, 1, 2]
+
+
 def test_the_same_request_on_another_thread_is_no_attempt(wire: Wire) -> None:
     post(wire, "/status/500", b"{}")
     other = threading.Thread(target=post, args=(wire, "/status/500", b"{}"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import http.client
 import socket
 import ssl
+import sys
 import traceback
 import urllib.error
 import urllib.request
@@ -188,13 +190,93 @@ def test_what_goes_through_a_proxy_is_told_by_its_own_server(wire: Wire) -> None
     assert [each["server.port"] for each in told] == [wire.port] * 2
 
 
-def test_an_answer_that_comes_before_the_body_is_sent_is_what_is_told(wire: Wire) -> None:
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ECONNRESET])
+def test_an_answer_that_comes_before_the_body_is_sent_is_what_is_told(
+    wire: Wire, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, sent = socket.socket.sendall, []
+
+    def hang_up(self: socket.socket, data: bytes, *flags: int) -> None:
+        sent.append(data)
+        if data.endswith(b"x" * 100 + b"\r\n"):
+            raise OSError(number, "the server hung up")
+        send(self, data, *flags)
+
+    monkeypatch.setattr(socket.socket, "sendall", hang_up)
     with requests.Session() as session:
-        answer = session.post(wire.url("/refuse-body"), data=iter([b"x" * 1_000_000] * 8))
+        answer = session.post(wire.url("/refuse-body"), data=iter([b"x" * 1000]))
+    monkeypatch.undo()
     assert answer.status_code == 413
     (span,) = wire.requests()
     assert span.attributes["http.response.status_code"] == 413
     assert span.attributes["error.type"] == "413"
+    assert span.status_message == ""
+
+
+def test_an_upload_that_breaks_off_is_told(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    send, sent = socket.socket.sendall, []
+
+    def stall(self: socket.socket, data: bytes, *flags: int) -> None:
+        sent.append(data)
+        if len(sent) > 2:
+            raise TimeoutError("timed out")
+        send(self, data, *flags)
+
+    monkeypatch.setattr(socket.socket, "sendall", stall)
+    with requests.Session() as session, pytest.raises(requests.ConnectionError):
+        session.post(wire.url("/size/1"), data=iter([b"x" * 1000] * 4))
+    monkeypatch.undo()
+    (span,) = wire.requests()
+    assert span.attributes["error.type"] == "TimeoutError"
+    assert 1000 < span.attributes["http.request.body.size"] < 1020
+
+
+def test_a_class_made_later_that_connects_by_itself_is_seen(wire: Wire) -> None:
+    port = free_port()
+    kind = type("Late", (http.client.HTTPConnection,), {"connect": connect_by_hand, "__module__": __name__})
+    sys.modules[__name__].__dict__["Late"] = kind  # alive as long as any class: found by its name
+    connection = kind("127.0.0.1", port)
+    with pytest.raises(ConnectionRefusedError):
+        connection.connect()
+    (span,) = wire.requests()
+    assert span.attributes["url.full"] == f"http://127.0.0.1:{port}/"
+    assert span.attributes["error.type"] == "ConnectionRefusedError"
+
+
+def test_a_connection_made_before_the_instrument_is_seen(wire: Wire) -> None:
+    clientobs.uninstrument("http")
+    connection = Early("127.0.0.1", free_port())
+    clientobs.instrument("http")
+    with pytest.raises(ConnectionRefusedError):
+        connection.connect()
+    (span,) = wire.requests()
+    assert span.attributes["error.type"] == "ConnectionRefusedError"
+
+
+def connect_by_hand(self: Any) -> None:
+    self.sock = socket.create_connection((self.host, self.port), 10)
+
+
+class Early(http.client.HTTPConnection):
+    """Connects by itself, as httplib2 and urllib3 do."""
+
+    def connect(self) -> None:
+        with clientobs.span("connecting"):
+            connect_by_hand(self)
+
+
+def test_a_connection_made_ahead_belongs_to_the_request_that_it_was_made_for(wire: Wire) -> None:
+    connection = Early("127.0.0.1", wire.port)
+    connection.connect()
+    for _ in range(2):
+        connection.request("GET", "/size/1")
+        connection.getresponse().read()
+    connection.close()
+    found = wire.recorded()
+    first, second = (span for span in found.spans if span.kind == 2)
+    assert first.start_ns <= found.span("connecting").start_ns
+    assert second.start_ns > first.end_ns
+    assert "http.connect.time" not in second.attributes
 
 
 def test_exceptions_pass_with_one_frame_of_ours_for_each_wrapper(wire: Wire) -> None:

@@ -6,6 +6,7 @@ context says so), while it is an export of telemetry, and while clientobs record
 
 from __future__ import annotations
 
+import errno
 import functools
 import sys
 import threading
@@ -37,6 +38,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 _STARTED: Final = "Request-started"
 _ASKING: Final = {"_make_request": "url", "_conn_request": "request_uri"}
 """Functions of urllib3 and httplib2 that connect before they put a request: their names for what is asked."""
+_HUNG_UP: Final = (errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE)
 _FRAMES: Final = 8
 _MOST_CLASSES: Final = 256
 
@@ -78,6 +80,7 @@ class Desk:
         measures: Measures,
         listed: Listed,
         get_current: Callable[[], Any],
+        span_key: str,
         suppressed: tuple[str, ...],
         tracer: Callable[[], Any],
         now: Callable[[], int],
@@ -92,6 +95,7 @@ class Desk:
         self._measures = measures
         self._listed = listed
         self._get_current = get_current
+        self._span_key = span_key
         self._suppressed = suppressed
         self._tracer = tracer
         self._now = now
@@ -184,7 +188,8 @@ class Desk:
             start_time=self._now() - (self.mono() - began),
         )
         exchange = Exchange(target, span, began, self._finish)
-        exchange.trace = span.get_span_context().trace_id
+        outer = context.get(self._span_key)
+        exchange.trace = 0 if outer is None else outer.get_span_context().trace_id
         exchange.generation = self._generation
         if connected is not None:
             exchange.connect_time = connected[1]
@@ -208,8 +213,9 @@ class Desk:
     @_guarded
     def not_sent(self, connection: Any, exchange: Exchange, error: BaseException) -> None:
         """Take what kept a request from being sent whole."""
-        if isinstance(error, BrokenPipeError) and getattr(connection, "sock", None) is not None:
-            exchange.fail(error)  # the server may have answered before it hung up: urllib3 looks
+        hung_up = isinstance(error, OSError) and error.errno in _HUNG_UP
+        if hung_up and getattr(connection, "sock", None) is not None:
+            exchange.fail(error)  # the server may have answered before: urllib3 goes on and looks
             return
         self._leave(connection, exchange)
         self._fail(exchange, error)
@@ -288,15 +294,17 @@ class Desk:
             return
         exchange.ended = True
         try:
-            if (
-                exchange.generation == self._generation
-            ):  # else a forked child's copy: the parent ends the span
+            if self._is_ours(exchange):
                 if exchange.error:
                     self._remember(exchange)
                 telling.end(exchange, body)
                 self._measures.take(exchange)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("http.finish", error)
+
+    def _is_ours(self, exchange: Exchange) -> bool:
+        # A forked child has copies of its parent's: the parent ends their spans.
+        return exchange.generation == self._generation
 
     def _number(self, exchange: Exchange) -> int:
         return self.attempts.number(_key_of(exchange), exchange.last)

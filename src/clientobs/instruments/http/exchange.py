@@ -77,6 +77,7 @@ class Exchange:
         self.began = self.last = began
         self.finish = finish
         self.trace = 0
+        """The trace that it was made in; 0 outside every span."""
         self.generation = 0
         self.connect_time: int | None = None
         self.wait_began: int | None = None

@@ -104,6 +104,7 @@ class HttpInstrument:
             measures=self._measures,
             listed=Listed(around.config.privacy.propagate_to),
             get_current=record_span._get_current,  # noqa: SLF001  # bound once for all of us, see span.bind
+            span_key=record_span._SPAN_KEY,  # noqa: SLF001  # the same
             suppressed=(
                 context_api._SUPPRESS_INSTRUMENTATION_KEY,  # noqa: SLF001  # opentelemetry.instrumentation.utils
                 context_api._SUPPRESS_HTTP_INSTRUMENTATION_KEY,  # noqa: SLF001  # has no other names for them

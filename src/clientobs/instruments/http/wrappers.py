@@ -67,12 +67,19 @@ def wrap_endheaders(original: Callable[..., Any], desk: Desk) -> Callable[..., A
 
 
 def wrap_send(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
-    """Count what is sent."""
+    """Count what is sent; urllib3 sends bodies from outside `endheaders`."""
 
     def send(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(self, *args, **kwargs)
         line = desk.line(self)
-        if line is not None and line.exchange is not None and not line.connecting:
+        if line is None or line.connecting:  # none yet: whoever sends so early sends no request
+            return original(self, *args, **kwargs)
+        try:
+            result = original(self, *args, **kwargs)
+        except BaseException as error:
+            if line.exchange is not None:
+                desk.not_sent(self, line.exchange, error)
+            raise
+        if line.exchange is not None:
             desk.sent(line.exchange, *args, **kwargs)
         return result
 
