@@ -7,7 +7,6 @@ import gc
 import http.client
 import socket
 import ssl
-import sys
 import traceback
 import urllib.error
 import urllib.request
@@ -233,14 +232,16 @@ def test_an_upload_that_breaks_off_is_told(wire: Wire, monkeypatch: pytest.Monke
 
 def test_a_class_made_later_that_connects_by_itself_is_seen(wire: Wire) -> None:
     port = free_port()
-    kind = type("Late", (http.client.HTTPConnection,), {"connect": connect_by_hand, "__module__": __name__})
-    sys.modules[__name__].__dict__["Late"] = kind  # alive as long as any class: found by its name
+    kind = type("Late", (http.client.HTTPConnection,), {"connect": connect_by_hand})
     connection = kind("127.0.0.1", port)
     with pytest.raises(ConnectionRefusedError):
         connection.connect()
     (span,) = wire.requests()
     assert span.attributes["url.full"] == f"http://127.0.0.1:{port}/"
     assert span.attributes["error.type"] == "ConnectionRefusedError"
+    del connection, kind
+    gc.collect()
+    assert "Late" not in [each.__name__ for each in http.client.HTTPConnection.__subclasses__()]
 
 
 def test_a_connection_made_before_the_instrument_is_seen(wire: Wire) -> None:

@@ -6,6 +6,7 @@ through whichever subclass, these are the bytes that the server gets.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -52,9 +53,10 @@ def target_of_words(connection: Any, method: str, path: str) -> Target:
     port_of_scheme: int = getattr(connection, "default_port", 80)
     scheme = "https" if port_of_scheme == 443 else "http"  # noqa: PLR2004  # as IANA has it
     if "://" in path[:16]:
-        whole = urlsplit(path)
-        port = whole.port or (443 if whole.scheme == "https" else 80)
-        return Target(method, path, (whole.hostname or "")[:_MAX_HOST], port)
+        with suppress(ValueError):  # a port or an address that is none: the connection's own will do
+            whole = urlsplit(path)
+            port = whole.port or (443 if whole.scheme == "https" else 80)
+            return Target(method, path, (whole.hostname or "")[:_MAX_HOST], port)
     tunnel = getattr(connection, "_tunnel_host", None)
     host = str(tunnel or getattr(connection, "host", ""))[:_MAX_HOST]
     given: Any = getattr(connection, "_tunnel_port" if tunnel else "port", None)
