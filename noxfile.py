@@ -62,7 +62,11 @@ def opentelemetry(session: nox.Session, end: str) -> None:
         stable, beta = LOWEST_OPENTELEMETRY
         names = ("api", "sdk", "exporter-otlp")
         session.install(
-            *(f"opentelemetry-{name}=={stable}" for name in names), f"opentelemetry-instrumentation=={beta}"
+            *(f"opentelemetry-{name}=={stable}" for name in names),
+            *(
+                f"opentelemetry-instrumentation{name}=={beta}"
+                for name in ("", "-requests", "-urllib3", "-urllib")
+            ),
         )
     else:
         session.install("--upgrade", "--upgrade-strategy", "eager", "--editable", ".[demo]", *group("test"))

@@ -336,6 +336,47 @@ FILE_OPERATION_SIZE: Final = _metric(
 STORAGE_ROOT: Final = _attribute("storage.root", OWN, "Name of the configured storage root.")
 STORAGE_ROOT_MISSING: Final = _event("storage.root_missing", OWN, "A configured storage root is not there.")
 
+_begin("HTTP")
+HTTP_REQUEST_METHOD: Final = _attribute("http.request.method", STABLE, "One of GET, POST ..., else _OTHER.")
+HTTP_REQUEST_METHOD_ORIGINAL: Final = _attribute(
+    "http.request.method_original", STABLE, "The method as it was sent, where it is none that HTTP knows."
+)
+URL_FULL: Final = _attribute(
+    "url.full", STABLE, "What was asked for; logins, tokens and signatures redacted.", INDIRECT
+)
+SERVER_ADDRESS: Final = _attribute("server.address", STABLE, "Name of the server that was asked.", INDIRECT)
+SERVER_PORT: Final = _attribute("server.port", STABLE, "Its port.")
+NETWORK_PEER_ADDRESS: Final = _attribute(
+    "network.peer.address", STABLE, "Address that the connection led to: the server's, or a proxy's."
+)
+NETWORK_PROTOCOL_VERSION: Final = _attribute(
+    "network.protocol.version", STABLE, "Version of HTTP: 1.0 or 1.1."
+)
+HTTP_RESPONSE_STATUS_CODE: Final = _attribute("http.response.status_code", STABLE, "The server's answer.")
+HTTP_REQUEST_RESEND_COUNT: Final = _attribute(
+    "http.request.resend_count", STABLE, "How many attempts, or redirections, came before this one."
+)
+HTTP_REQUEST_BODY_SIZE: Final = _attribute(
+    "http.request.body.size", DEV, "Bytes of body that were sent, the framing of chunks included."
+)
+HTTP_RESPONSE_BODY_SIZE: Final = _attribute(
+    "http.response.body.size", DEV, "Bytes of body that were read, where the server said how many there are."
+)
+HTTP_RESPONSE_SIZE: Final = _attribute(
+    "http.response.size", DEV, "Bytes of the answer that arrived, its head included."
+)
+HTTP_CONNECT_TIME: Final = _attribute(
+    "http.connect.time",
+    OWN,
+    "Seconds for name, connection, tunnel and TLS; none where a connection was kept.",
+)
+HTTP_WAIT_TIME: Final = _attribute(
+    "http.wait.time", OWN, "Seconds from the end of the request to the answer's head."
+)
+HTTP_CLIENT_REQUEST_DURATION: Final = _metric(
+    "http.client.request.duration", STABLE, "s", "histogram", "Time of HTTP requests by server and outcome."
+)
+
 _begin("Failures")
 ERROR_TYPE: Final = _attribute("error.type", STABLE, "Class of the failure: the name to group by.")
 EXCEPTION_TYPE: Final = _attribute("exception.type", STABLE, "Class of the exception, with its module.")

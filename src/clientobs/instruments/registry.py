@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -36,9 +37,10 @@ __all__ = [
 
 INSTRUMENTS: Final = {
     "files": "clientobs.instruments.files.instrument:FilesInstrument",
+    "http": "clientobs.instruments.http.instrument:HttpInstrument",
     "processes": "clientobs.instruments.processes.instrument:ProcessesInstrument",
 }
-STANDARD: Final = ("files", "processes")
+STANDARD: Final = ("files", "http", "processes")
 """What the profile `standard` switches on."""
 
 
@@ -52,6 +54,8 @@ class Surroundings:
     mounts: MountTable | None = None
     pseudonym: Callable[[str], str] | None = None
     """A keyed stand-in for a name, the same on one machine."""
+    now: Callable[[], int] = time.time_ns
+    """The run's date, nanoseconds since the epoch: what its spans are dated by."""
 
 
 class Instrument(Protocol):

@@ -291,6 +291,7 @@ class _Builder:
                 home=self.home.path,
                 mounts=self.mounts,
                 pseudonym=maker(self.home.secret),
+                now=self.clock.now,
             )
         )
         wanted = self.config.instruments
