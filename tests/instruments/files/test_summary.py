@@ -189,7 +189,9 @@ def test_an_application_with_windows_is_told_of_long_operations_on_its_main_thre
     start: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widgets = types.ModuleType("PySide6.QtWidgets")
-    widgets.QApplication = types.SimpleNamespace(instance=object)  # type: ignore[attr-defined]
+    application = type("QApplication", (), {"platformName": lambda self: "xcb"})
+    application.instance = staticmethod(application)  # type: ignore[attr-defined]
+    widgets.QApplication = application  # type: ignore[attr-defined]
     slow_down(monkeypatch, 0.03)
     studio = start()
     for name in ("a-nas", "b-nas"):

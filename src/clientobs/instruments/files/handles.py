@@ -83,7 +83,9 @@ def watch_reading(desk: Desk, raw: FileIO, account: Account, weight: int) -> Non
 class Writing(weakref.ref[FileIO]):
     """Hears of the writes, the close, and on network storage the reads, of one file."""
 
-    __slots__ = ("account", "address", "base", "created", "desk", "moved", "path", "read_bytes", "writes")
+    __slots__ = (
+        *("account", "address", "base", "broken", "created", "desk", "moved", "path", "read_bytes", "writes"),
+    )
 
     account: Account | None
     desk: Desk
@@ -93,6 +95,8 @@ class Writing(weakref.ref[FileIO]):
     """Whether the file was opened to be written."""
     created: bool
     """Whether it began empty."""
+    broken: bool
+    """Whether one of the writes, or the close, failed."""
     base: int
     moved: int
     """Bytes written."""
@@ -176,8 +180,14 @@ class Writing(weakref.ref[FileIO]):
     def _failed(self, operation: str, error: OSError, spent: int, account: Account | None = None) -> None:
         if (account or self.account) is not None:
             from clientobs import semconv  # noqa: PLC0415  # nothing is wrong as a rule
+            from clientobs.instruments.files.telling import FULL, PROBING  # noqa: PLC0415
 
-            self.desk.failed(operation, self.path, error, spent, **{semconv.FILE_WRITTEN: self.moved})
+            more = {semconv.FILE_WRITTEN: self.moved}
+            raw = self()
+            if error.errno in FULL and raw is not None and (state := self._state(raw)) is not None:
+                more[semconv.FILE_SIZE] = state[0]  # what is there now, and will be left there
+            self.broken = self.broken or (operation != "read" and error.errno not in PROBING)
+            self.desk.failed(operation, self.path, error, spent, **more)
 
     def _take(self, account: Account, state: tuple[int, int] | None, spent: int) -> None:
         try:
@@ -190,7 +200,9 @@ class Writing(weakref.ref[FileIO]):
                 account.add_size("read", self.read_bytes)
             if state is not None:
                 size, position = state
-                self.desk.written_and_closed(account, self.path, size, position, self.created)
+                self.desk.written_and_closed(
+                    account, self.path, size, position, created=self.created, whole=not self.broken
+                )
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.close", error)
 
@@ -200,6 +212,7 @@ def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: st
     writing = Writing(raw)
     writing.account, writing.desk, writing.path, writing.address = account, desk, path, id(raw)
     writing.moved = writing.read_bytes = 0
+    writing.broken = False
     writing.created = "w" in mode or "x" in mode
     writing.writes = writing.created or "a" in mode or "+" in mode
     # Positions add up where a file grows from its start or its end alone; "r+" writes over what is there.

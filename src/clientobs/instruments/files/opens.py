@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clientobs.instruments.files.desk import Desk
+    from clientobs.instruments.files.telling import Failing
 
 __all__ = ["wrap_open"]
 
@@ -62,7 +63,7 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
         began = clock()
         try:
             handle = original(file, mode, buffering, encoding, errors, newline, closefd, opener)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             opened.failed(file, error, clock() - began)
             raise
         spent = clock() - began
@@ -102,7 +103,7 @@ class _Opened:
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.open", error)
 
-    def failed(self, file: Any, error: OSError, spent: int) -> None:
+    def failed(self, file: Any, error: Failing, spent: int) -> None:
         """Take an open that failed; by a descriptor it is no file of ours."""
         if type(file) is not int:
             self._desk.failed("open", file, error, spent)

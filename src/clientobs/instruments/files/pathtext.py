@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs.record.undecodable import hex_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +58,10 @@ class PathText:
             return found
         found[semconv.FILE_PATH] = self._hidden(text, os.sep)
         if self._policy == "keep" and not text.isprintable():
-            raw = os.fsencode(text) if not isinstance(path, bytes) else path
-            if not _decodes(raw):
-                found[semconv.FILE_PATH_BYTES] = raw.hex()
+            raw = text if not isinstance(path, bytes) else path
+            told = hex_of(raw) if not _decodes(raw) else None
+            if told is not None:
+                found[semconv.FILE_PATH_BYTES] = told
         return found
 
     def short(self, path: Any) -> str:
@@ -96,9 +98,9 @@ class PathText:
         return f"{folder}{slash}{stand_in}{dot}{extension if dot else ''}"
 
 
-def _decodes(raw: bytes) -> bool:
+def _decodes(raw: bytes | str) -> bool:
     try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
+        raw.decode("utf-8") if isinstance(raw, bytes) else raw.encode("utf-8")
+    except UnicodeError:
         return False
     return True

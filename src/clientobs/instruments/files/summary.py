@@ -20,6 +20,7 @@ _NOTED: Final = {
     "missing": semconv.FILE_IO_MISSING,
     "empty": semconv.FILE_IO_EMPTY,
     "short": semconv.FILE_IO_SHORT,
+    "left": semconv.FILE_IO_LEFT,
 }
 
 
