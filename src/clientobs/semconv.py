@@ -270,7 +270,9 @@ ERROR_TYPE: Final = _attribute("error.type", STABLE, "Class of the failure: the 
 EXCEPTION_TYPE: Final = _attribute("exception.type", STABLE, "Class of the exception, with its module.")
 EXCEPTION_MESSAGE: Final = _attribute("exception.message", STABLE, "Its message, redacted.", INDIRECT)
 EXCEPTION_STACKTRACE: Final = _attribute("exception.stacktrace", STABLE, "Its traceback.", INDIRECT)
-TEXT_ENCODING: Final = _attribute("text.encoding", OWN, "Encoding by which a text could not be read or written.")
+TEXT_ENCODING: Final = _attribute(
+    "text.encoding", OWN, "Encoding by which a text could not be read or written."
+)
 TEXT_POSITION: Final = _attribute("text.position", OWN, "Where in the text, in bytes (read) or characters.")
 TEXT_ESCAPED: Final = _attribute(
     "text.escaped", OWN, "The text if it may be a path, else the part that failed; escaped.", INDIRECT
@@ -278,7 +280,9 @@ TEXT_ESCAPED: Final = _attribute(
 TEXT_BYTES: Final = _attribute("text.bytes", OWN, "The same as bytes, in hex.", INDIRECT)
 TEXT_LOCALE: Final = _attribute("text.locale", OWN, "Locale of the process (LC_CTYPE).")
 TEXT_FILESYSTEM_ENCODING: Final = _attribute(
-    "text.filesystem_encoding", OWN, "Encoding of paths in the process, and what it does with what doesn't fit."
+    "text.filesystem_encoding",
+    OWN,
+    "Encoding of paths in the process, and what it does with what doesn't fit.",
 )
 PROBLEM_CODE: Final = _attribute("problem.code", OWN, "Short code that an artist reads out to support.")
 PROBLEM_MESSAGE: Final = _attribute("problem.message", OWN, "What the artist wrote, redacted.", INDIRECT)

@@ -21,7 +21,7 @@ class Application:
     def instance(cls) -> Any:
         return cls.running
 
-    def platformName(self) -> str:
+    def platformName(self) -> str:  # noqa: N802  # as Qt names it
         return self.platform
 
 
@@ -61,7 +61,11 @@ def test_a_host_tells_by_its_own_word(host: str, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("name", "program", "expected"),
-    [(name, program, expected) for name, programs in PROGRAMS.items() for program, expected in programs.items()],
+    [
+        (name, program, expected)
+        for name, programs in PROGRAMS.items()
+        for program, expected in programs.items()
+    ],
 )
 def test_a_host_without_a_word_for_it_is_told_by_its_executable(
     name: str, program: str, expected: bool, monkeypatch: pytest.MonkeyPatch

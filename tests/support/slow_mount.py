@@ -51,10 +51,6 @@ _FATTR_MODE, _FATTR_SIZE = 1, 8
 _NOT_ANSWERED: Final = frozenset({2, 42})  # FORGET, BATCH_FORGET
 
 
-class Refused(Exception):
-    """The kernel gets an error number."""
-
-
 class Server:
     """Answers the kernel's requests, one after the other, from the folder that it shows."""
 

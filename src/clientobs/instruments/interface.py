@@ -28,16 +28,18 @@ def has_interface() -> bool:
     False
     """
     for name, asks in _HOSTS.items():
-        module = sys.modules.get(name)
-        if module is None:
-            continue
-        try:
-            answer = asks(module)
-        except Exception:  # noqa: BLE001  # a host that is starting or ending answers as it likes: ask the next
-            continue
+        answer = _answer_of(asks, sys.modules.get(name))
         if answer is not None:
-            return bool(answer)
+            return answer
     return any(_has_application(sys.modules.get(name)) for name in _WIDGETS)
+
+
+def _answer_of(asks: Callable[[Any], bool | None], module: Any) -> bool | None:
+    try:
+        answer = asks(module) if module is not None else None
+    except Exception:  # noqa: BLE001  # a host that is starting or ending, or no host at all, says nothing
+        return None
+    return None if answer is None else bool(answer)
 
 
 def _maya(cmds: Any) -> bool | None:
@@ -68,7 +70,7 @@ _HOSTS: Final[dict[str, Callable[[Any], bool | None]]] = {
 
 
 def _has_application(widgets: Any) -> bool:
-    application = getattr(widgets, "QApplication", None)
+    application: Any = getattr(widgets, "QApplication", None)
     running = application.instance() if application is not None else None
     # A QCoreApplication can be the instance too, in a tool without windows.
     if running is None or not isinstance(running, application):

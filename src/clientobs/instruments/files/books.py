@@ -112,7 +112,9 @@ class Book:
             self.remember_written(new, size)
         for what in _OF_FILES:
             noted = self.noted.get(what, {})
-            for path in [one for one in noted if one == old or (old.endswith(os.sep) and one.startswith(old))]:
+            for path in [
+                one for one in noted if one == old or (old.endswith(os.sep) and one.startswith(old))
+            ]:
                 del noted[path]
                 if new is not None and (what != "outside" or outside):
                     self.note(what, new)

@@ -242,7 +242,11 @@ class Desk:
         book = self.part().book
         size = book.written.get(text, 0)
         book.note("left", text)
-        more = {semconv.FILE_SOURCE: self.text.full(source), semconv.FILE_WRITTEN: size, semconv.FILE_SIZE: size}
+        more = {
+            semconv.FILE_SOURCE: self.text.full(source),
+            semconv.FILE_WRITTEN: size,
+            semconv.FILE_SIZE: size,
+        }
         self.failed("copyfile", target, error, spent, **more)
 
     def is_slow(self, path: str, spent: int) -> bool:
