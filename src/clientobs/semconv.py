@@ -396,7 +396,12 @@ PROCESS_MEMORY_USAGE: Final = _metric("process.memory.usage", RC, "By", "updownc
 PROCESS_MEMORY_VIRTUAL: Final = _metric(
     "process.memory.virtual", RC, "By", "updowncounter", "Virtual memory."
 )
-PROCESS_DISK_IO: Final = _metric("process.disk.io", RC, "By", "counter", "Bytes that a host read and wrote.")
+PROCESS_IO: Final = _metric(
+    "process.io", OWN, "By", "counter", "Bytes that a host's read and write calls moved, C and C++ included."
+)
+PROCESS_DISK_IO: Final = _metric(
+    "process.disk.io", RC, "By", "counter", "Bytes that a host fetched from storage and handed to it."
+)
 PROCESS_THREAD_COUNT: Final = _metric("process.thread.count", RC, "{thread}", "updowncounter", "Threads.")
 PROCESS_FD_COUNT: Final = _metric(
     "process.unix.file_descriptor.count", RC, "{file_descriptor}", "updowncounter", "Open descriptors."

@@ -7,6 +7,7 @@ write beside and rename. A share is a mount of its own (support/slow_mount.py), 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import pytest
 
 from support.disks import tmpfs
 from support.slow_mount import slow_mount
+from support.workstation import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -381,6 +383,42 @@ def test_an_empty_file_and_exit_code_0_are_told_with_the_process_that_wrote_it(
     assert stage.attributes["file.io.empty"] == [str(tmp_path / "frame.1001.exr")]
     assert isinstance(stage.resource["process.pid"], int)
     assert said_always(stage) == set()
+
+
+NATIVE = """
+import ctypes
+clientobs.init("maya", version="2026")
+with clientobs.span("load scene"), open(sys.argv[1], "rb") as file:
+    libc, room = ctypes.CDLL(None), ctypes.create_string_buffer(1 << 20)
+    for _ in range(40):
+        assert libc.pread(file.fileno(), room, 1 << 20, 0) == 1 << 20
+say("read")
+wait()
+"""
+
+
+def test_what_c_reads_is_no_file_of_python_s_and_told_as_the_process_s(
+    desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    (tmp_path / "sim.abc").write_bytes(b"x" * (1 << 20))
+    host = desk.start(NATIVE, str(tmp_path / "sim.abc"))
+    host.heard()
+    until(lambda: any((one["read"] or 0) >= 40 << 20 for s in desk.states() for one in s.processes.values()))
+    status = desk.clientobs("status").stdout
+    assert host.end() == 0
+    assert span(receiver, "load scene").attributes["file.io.read"] < 1 << 20
+    receiver.wait_for(lambda: moved(receiver).get(("maya", "read"), 0) >= 40 << 20, 30)
+    assert re.search(r"● maya .* read 4\d\.\d MiB, wrote ", status), status
+
+
+def moved(receiver: OtlpReceiver) -> dict[tuple[str, str], int]:
+    """Return the totals of process.io by service and direction, as they came last."""
+    found: dict[tuple[str, str], int] = {}
+    for one in receiver.metrics():
+        if one.record.name == "process.io":
+            for point in one.record.sum.data_points:
+                found[one.resource["service.name"], point.attributes[0].value.string_value] = point.as_int
+    return found
 
 
 HEALTHY = """
