@@ -74,7 +74,8 @@ def opentelemetry(session: nox.Session, end: str) -> None:
 def transparency(session: nox.Session) -> None:
     """Run tests that others wrote, without and with clientobs, and tell what differs."""
     install(session, "test")
-    session.install("rez>=3.2", *LIBRARIES, "pynose", "mock")
+    session.install("rez>=3.2", *LIBRARIES, "pynose", "mock", *group("native"))
+    session.run("python", "-m", "pytest", "-q", "tests/instruments/files/test_native.py")
     session.run("python", "tests/transparency.py", *session.posargs)
     if session.posargs:
         return

@@ -31,17 +31,7 @@ MODULES: Final = (
 )
 QUICK: Final = ("test_file", "test_fileio", "test_dbm_dumb", "test_glob", "test_genericpath")
 LIBRARIES: Final = {
-    "rez": tuple(
-        f"rez.tests.test_{name}"
-        for name in (
-            "packages",
-            "package_repository",
-            "copy_package",
-            "build",
-            "utils_filesystem",
-            "formatter",
-        )
-    ),
+    "rez": ("rez.tests",),
 }
 """Libraries of the field whose packages bring their tests along."""
 SOURCES: Final = {

@@ -69,6 +69,7 @@ class Desk:
         self.places = places
         self.text = text
         self.teller = teller
+        self.unremarkable = teller.shortest
         self.measures = measures
         self.get_current = get_current
         self.books: Books

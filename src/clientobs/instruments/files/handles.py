@@ -113,7 +113,7 @@ class Writing(weakref.ref[FileIO]):
         except OSError as error:
             self._failed("write", error, perf_counter_ns() - began)
             raise
-        self._count("write", perf_counter_ns() - began)
+        self._add(self.account, "write", perf_counter_ns() - began)
         if done:
             self.moved += done
         return done
@@ -140,7 +140,7 @@ class Writing(weakref.ref[FileIO]):
         except OSError as error:
             self._failed("read", error, perf_counter_ns() - began)
             raise
-        self._count("read", perf_counter_ns() - began)
+        self._add(self.account, "read", perf_counter_ns() - began)
         if done:
             self.read_bytes += done if type(done) is int else len(done)
         return done
@@ -169,13 +169,20 @@ class Writing(weakref.ref[FileIO]):
         except (OSError, ValueError):
             return None
 
-    def _count(self, operation: str, spent: int) -> None:
-        account = self.account
-        if account is not None:
-            if account.place.network or spent > _NOTABLE:
-                self.desk.done(operation, self.path, spent)
-            else:
-                account.spent += spent
+    def _add(self, account: Account | None, operation: str, spent: int) -> None:
+        if account is None:  # closed meanwhile, by another thread
+            return
+        if not account.place.network and spent <= _NOTABLE:
+            account.spent += spent
+            return
+        # After each wait for a server our code is cold: the less of it, the better. The account of the open
+        # serves as long as the same span is current.
+        desk = self.desk
+        part = desk.here.part
+        if spent < desk.unremarkable and part.book is account.book and part.context is desk.get_current():
+            account.add(operation, spent, self.path)
+        else:
+            desk.done(operation, self.path, spent)
 
     def _failed(self, operation: str, error: OSError, spent: int, account: Account | None = None) -> None:
         if (account or self.account) is not None:
@@ -191,9 +198,9 @@ class Writing(weakref.ref[FileIO]):
 
     def _take(self, account: Account, state: tuple[int, int] | None, spent: int) -> None:
         try:
-            if account.place.network or spent > _NOTABLE:
-                self.desk.done("close", self.path, spent)
-            account = self.desk.live(account)
+            self._add(account, "close", spent)
+            if account.book.ended:
+                account = self.desk.live(account)
             account.written += self.moved
             account.read += self.read_bytes
             if self.read_bytes:

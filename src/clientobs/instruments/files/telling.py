@@ -67,6 +67,9 @@ class Teller:
         self._tracer = tracer
         self._stat = originals["stat"]
         self._main = threading.main_thread().ident
+        shortest = min(settings.slow_network, settings.slow_local, settings.slow_main_thread)
+        self.shortest = int(shortest * 1e9)
+        """Nanoseconds: what took less has no span of its own on any storage or thread."""
 
     def is_slow(self, place: Place, spent: int) -> bool:
         """Say whether an operation of that many nanoseconds deserves a span of its own."""
