@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 import wrapt
-from support.slow_mount import slow_mount
 
 import clientobs
+from support.slow_mount import slow_mount
 
 Row = Mapping[str, Callable[[], object]]
 BUDGETS = {

@@ -112,10 +112,10 @@ class Book:
             self.remember_written(new, size)
         for what in _OF_FILES:
             noted = self.noted.get(what, {})
-            for path in [
-                one for one in noted if one == old or (old.endswith(os.sep) and one.startswith(old))
-            ]:
-                del noted[path]
+            for path in tuple(noted):  # at once: another thread may note something meanwhile
+                if path != old and not (old.endswith(os.sep) and path.startswith(old)):
+                    continue
+                noted.pop(path, None)
                 if new is not None and (what != "outside" or outside):
                     self.note(what, new)
         if size is None:
@@ -173,7 +173,7 @@ class Book:
 
     def take_child(self, child: Book) -> None:
         """Add what a child span summed up."""
-        for total in child.totals.values():
+        for total in tuple(child.totals.values()):
             self._total(total.point, total.kind, network=total.network).take(total)
         self.quick += child.quick
         self.quick_spent += child.quick_spent
@@ -183,19 +183,19 @@ class Book:
         self.wanted += child.wanted
         self.sampled = self.sampled or child.sampled
         self.worst = max(self.worst, child.worst, key=lambda worst: worst[0])
-        for key, failure in child.failures.items():
+        for key, failure in tuple(child.failures.items()):
             known = self.failures.get(key)
             if known is not None:
                 known.count += failure.count
                 known.told = known.told or failure.told
             elif len(self.failures) < _MOST_FAILURES:
                 self.failures[key] = failure
-        for old, (new, outside) in child.moves.items():
+        for old, (new, outside) in tuple(child.moves.items()):
             self.follow(old, new, outside=outside)
-        for path, size in child.written.items():
+        for path, size in tuple(child.written.items()):
             self.remember_written(path, size)
-        for what, paths in child.noted.items():
-            for path in paths:
+        for what, paths in tuple(child.noted.items()):
+            for path in tuple(paths):
                 self.note(what, path)
 
     def remember_written(self, path: str, size: int) -> None:

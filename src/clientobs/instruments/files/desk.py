@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from clientobs.instruments.files.accounts import Account
     from clientobs.instruments.files.books import Book, Books
+    from clientobs.instruments.files.descriptors import Descriptors
     from clientobs.instruments.files.measures import Measures
     from clientobs.instruments.files.pathtext import PathText
     from clientobs.instruments.files.places import Places
@@ -46,6 +47,8 @@ class Here(threading.local):
     def __init__(self, nobody: Part) -> None:
         self.part = nobody
         self.busy = False
+        self.unseen = 0
+        """Bytes of the file written last that came past Python (sendfile)."""
         self.tree: Any = None
         """The operation on a tree of files that is under way, if any."""
 
@@ -74,6 +77,7 @@ class Desk:
         self.get_current = get_current
         self.books: Books
         self.here: Here
+        self.descriptors: Descriptors
 
     def begin(self, books: Books) -> None:
         """Take the books, which need this desk to be told of the ends of spans."""
@@ -172,7 +176,7 @@ class Desk:
         account = self.live(account)
         account.read += size * weight
         account.sampled = account.sampled or weight == SAMPLE
-        account.add_size("read", size)
+        account.add_size("read", size, weight)
 
     def written_and_closed(
         self, account: Account, path: str, size: int, position: int, *, created: bool, whole: bool
@@ -180,6 +184,7 @@ class Desk:
         """Take what a file that was written is at its close; not `whole`, if one of its writes failed."""
         if account.place.ignored:
             return
+        self.here.unseen = max(0, size - position)
         book = account.book
         account.add_size("write", size)
         book.remember_written(path, size)
@@ -227,13 +232,15 @@ class Desk:
             faults.record("files.moved", error)
 
     def take_copied(self, source: str, target: str) -> int:
-        """Return the size of a file that was copied, and count it as read where sendfile read it."""
+        """Return the size of a file that was copied, and count what of it came past Python."""
+        unseen, self.here.unseen = self.here.unseen, 0
         part, account = self.account_of(source)
-        size = part.book.written.get(target, 0)
-        account.read += size
-        _, receiving = self.account_of(target)
-        receiving.written += size
-        return size
+        if unseen:
+            account.read += unseen
+            account.add_size("read", unseen)
+            _, receiving = self.account_of(target)
+            receiving.written += unseen
+        return part.book.written.get(target, 0)
 
     def copy_failed(self, source: Any, target: Any, error: OSError, spent: int) -> None:
         """Take a copy that failed on its way past Python: no write was seen, and what it wrote is left behind."""

@@ -12,6 +12,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.instruments.files.accounts import QUICK
+from clientobs.instruments.files.pathtext import asked_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,4 +112,6 @@ def _done(desk: Desk, operation: str, args: tuple[Any, ...], kwargs: dict[str, A
 def _failed(
     desk: Desk, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any], error: Failing, spent: int
 ) -> None:
-    desk.failed(operation, _path_of(args, kwargs) or "", error, spent)
+    desk.failed(
+        operation, asked_for(_path_of(args, kwargs) or "", getattr(error, "filename", None)), error, spent
+    )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs._guarded import faults
 from clientobs.instruments.files.accounts import EXACT, SAMPLE
 from clientobs.instruments.files.handles import raw_of, watch_reading, watch_writing
-from clientobs.instruments.files.pathtext import text_of
+from clientobs.instruments.files.pathtext import asked_for, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,18 +107,22 @@ class _Opened:
     def failed(self, file: Any, error: Failing, spent: int) -> None:
         """Take an open that failed; by a descriptor it is no file of ours."""
         if type(file) is not int:
-            self._desk.failed("open", file, error, spent)
+            self._desk.failed("open", asked_for(file, getattr(error, "filename", None)), error, spent)
 
     def otherwise(self, handle: Any, file: Any, mode: Any, spent: int) -> None:
         """Take an opened file: the first of its folder, one to write, one on network storage, a slow one."""
         desk = self._desk
-        if type(file) is int or not desk.switch.on or desk.here.busy or not isinstance(mode, str):
+        if not desk.switch.on or desk.here.busy or not isinstance(mode, str):
+            return
+        if type(file) is int:
+            self._by_descriptor(handle, file, mode)
             return
         if self._again_on_network(handle, file, mode, spent):
             return
         desk.here.busy = True
         began = desk.meter.now()
         try:
+            file = asked_for(file, getattr(handle, "name", None))
             text = text_of(file)
             part, account = desk.account_of(text)
             count = account.add_open(spent, text)
@@ -140,6 +144,17 @@ class _Opened:
             desk.here.busy = False
             desk.meter.spend(began)
 
+    def _by_descriptor(self, handle: Any, descriptor: int, mode: str) -> None:
+        """Take a file object that was made of a descriptor: os.open has counted the opening."""
+        desk = self._desk
+        try:
+            raw = raw_of(handle) if desk.has_network else None
+            if raw is not None:
+                path = desk.descriptors.take_over(descriptor, closes=raw.closefd)
+                if path:
+                    watch_writing(desk, raw, desk.account_of(path)[1], path, mode)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.open", error)
 
     def _again_on_network(self, handle: Any, file: Any, mode: str, spent: int) -> bool:
         """Take a file on network storage whose folder is known under this very span, by a short way.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clientobs.config.model import PathPolicy
     from clientobs.paths.portable import Roots
 
-__all__ = ["PathText", "text_of"]
+__all__ = ["PathText", "asked_for", "text_of"]
 
 _UNNAMED: Final = "(hidden)"
 
@@ -30,6 +30,14 @@ def text_of(path: Any) -> str:
     if isinstance(path, (bytes, os.PathLike)):
         return os.fsdecode(path)
     return ""
+
+
+def asked_for(path: Any, known: Any) -> Any:
+    """Return the path of an operation; of an object, what the system `known`s it as, if that is told.
+
+    A PathLike of somebody else may do work when it is asked for its path: the operation has asked it already.
+    """
+    return path if known is None or isinstance(path, (str, bytes)) else known
 
 
 class PathText:

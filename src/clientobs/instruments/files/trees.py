@@ -65,6 +65,7 @@ def wrap_copyfile(original: Callable[..., Any], desk: Desk) -> Callable[..., Any
     def copyfile(*args: Any, **kwargs: Any) -> Any:
         if not desk.switch.on or here.busy:
             return original(*args, **kwargs)
+        here.unseen = 0
         began = perf_counter_ns()
         try:
             result = original(*args, **kwargs)
