@@ -128,6 +128,18 @@ def test_reads_and_writes_on_a_nas_have_their_bytes_and_times(studio: Studio) ->
     assert {"open", "read", "write", "close"} <= operations
 
 
+def test_each_file_of_a_folder_on_a_nas_is_counted_with_its_bytes(studio: Studio) -> None:
+    for number in range(5):
+        (studio.nas / f"{number}.cache").write_bytes(b"x" * 1000)
+    with clientobs.span("load"):
+        for number in range(5):
+            with open(str(studio.nas / f"{number}.cache"), "rb") as file:
+                file.read()
+    summary = studio.summary("load")
+    assert (summary["file.io.opened"], summary["file.io.read"]) == (5, 5000)
+    assert summary["file.io.operations"] >= 15, "an open, a read and a close each"
+
+
 def test_descriptors_on_a_nas_are_followed_and_no_others(studio: Studio) -> None:
     before = os.read
     local = os.open(studio.disk / "a", os.O_CREAT | os.O_RDWR)

@@ -33,19 +33,8 @@ PROBING: Final = frozenset(
     getattr(errno, name)
     for name in (
         *("ENOENT", "ENOTDIR", "EEXIST", "ENOTEMPTY", "EISDIR", "EINVAL", "EBADF", "ENOTSUP", "EOPNOTSUPP"),
-        *(
-            "EAGAIN",
-            "EINTR",
-            "EPIPE",
-            "ESPIPE",
-            "ENXIO",
-            "ENOTTY",
-            "ENOSYS",
-            "ENODATA",
-            "EXDEV",
-            "ENAMETOOLONG",
-            "ELOOP",
-        ),
+        *("EAGAIN", "EINTR", "EPIPE", "ESPIPE", "ENXIO", "ENOTTY", "ENOSYS", "ENODATA", "EXDEV"),
+        *("ENAMETOOLONG", "ELOOP"),
     )
     if hasattr(errno, name)
 )
