@@ -110,7 +110,7 @@ class Book:
         if size is not None and new is not None:
             self.atomic += 1
             self.remember_written(new, size)
-        for what in _OF_FILES:
+        for what in _OF_FILES if self.noted else ():
             noted = self.noted.get(what, {})
             for path in tuple(noted):  # at once: another thread may note something meanwhile
                 if path != old and not (old.endswith(os.sep) and path.startswith(old)):
