@@ -200,14 +200,14 @@ def prepare(folder: Path) -> tuple[str, str, str, str]:
 def nas(folder: Path) -> Iterator[tuple[str, Callable[..., Any]]]:
     """Give a path on a NAS, and the `open` that the program finds there, below ours.
 
-    A real mount (FUSE, served by another process) that takes 0.5 ms for each request of the kernel, as a share in
-    the same building does. Where none can be mounted, 2 ms are put below `open` itself.
+    A real mount (FUSE, served by another process) that takes 1 ms for each request of the kernel: a NAS with work
+    to do. Where none can be mounted, 2 ms are put below `open` itself.
     """
     export, point = folder / "export", folder / "nas"
     for made in (export, point):
         made.mkdir()
     (export / "small").write_bytes(b"x" * 4096)
-    with slow_mount(export, point, delay=0.0005) as mounted:
+    with slow_mount(export, point, delay=0.001) as mounted:
         if mounted:
             yield str(point / "small"), bare_open
             return

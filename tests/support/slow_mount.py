@@ -16,6 +16,7 @@ programs do in a test: lookups, stat, open, create, read, write, truncate, renam
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import errno
 import os
@@ -25,7 +26,6 @@ import struct
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -93,7 +93,9 @@ class Server:
                 continue
             _, code, unique, node, *_ = _IN.unpack_from(request)
             if code not in _NOT_ANSWERED:
-                os.write(self._device, self._answer(code, unique, node, request[_IN.size :]))
+                answer = self._answer(code, unique, node, request[_IN.size :])
+                with contextlib.suppress(FileNotFoundError):  # who asked is gone
+                    os.write(self._device, answer)
 
     def _answer(self, code: int, unique: int, node: int, body: bytes) -> bytes:
         answer = self._answers.get(code)
@@ -211,7 +213,7 @@ class Server:
         return _STATFS.pack(*blocks, room.f_bsize, room.f_namemax, room.f_frsize, 0, b"")
 
 
-@contextmanager
+@contextlib.contextmanager
 def slow_mount(
     folder: Path | str, point: Path | str, *, delay: float = 0.0, opening: float = 0.0
 ) -> Iterator[bool]:
