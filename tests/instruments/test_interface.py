@@ -46,7 +46,7 @@ HOSTS: dict[str, tuple[str, dict[str, Any], bool]] = {
 }
 PROGRAMS = {
     "pymxs": {"C:/Max/3dsmax.exe": True, "C:/Max/3dsmaxbatch.exe": False, "": False},
-    "unreal": {"C:/UE/UnrealEditor.exe": True, "C:/UE/UnrealEditor-Cmd.exe": False},
+    "unreal": {"C:/Epic/UnrealEditor.exe": True, "C:/Epic/UnrealEditor-Cmd.exe": False},
 }
 
 
