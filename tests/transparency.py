@@ -3,9 +3,9 @@
     python tests/transparency.py [--quick] [MODULE ...]
 
 A MODULE is one of CPython's own regression tests (`python -m test`, they come with the interpreter), one of a
-library that is installed (with dots), or the folder of a library's sources, with its tests in `test`. Each runs
-twice: as it is, and with clientobs recording in the process and in its children. A test that ends differently is a
-fault of ours, but for those of `KNOWN`, each with its reason.
+library that is installed (with dots), or the unpacked sources of one of `SOURCES`. Each runs twice: as it is, and
+with clientobs recording in the process and in its children. A test that ends differently is a fault of ours, but for
+those of `KNOWN`, each with its reason. A module of which nothing passes proves nothing, and is a fault too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Final
 
 __all__ = ["KNOWN", "MODULES", "differences", "outcomes"]
 
-SOURCES: Final = str(Path(__file__).parents[1] / "src")
+_OURS: Final = str(Path(__file__).parents[1] / "src")
 MODULES: Final = (
     *("test_io", "test_fileio", "test_bufio", "test_file", "test_pathlib", "test_os", "test_posix"),
     *("test_shutil", "test_tempfile", "test_glob", "test_fileinput", "test_zipfile", "test_tarfile"),
@@ -42,19 +42,14 @@ MODULES: Final = (
 )
 QUICK: Final = ("test_file", "test_fileio", "test_dbm_dumb", "test_glob", "test_genericpath")
 LIBRARIES: Final = {
-    "rez": tuple(
-        f"rez.tests.test_{name}"
-        for name in (
-            "packages",
-            "package_repository",
-            "copy_package",
-            "build",
-            "utils_filesystem",
-            "formatter",
-        )
-    ),
+    "rez": ("rez.tests",),
 }
 """Libraries of the field whose packages bring their tests along."""
+SOURCES: Final = {
+    "fileseq": ("-m", "pytest", "-q", "-p", "no:cacheprovider", "test/test_unit.py", "--junit-xml"),
+    "pyblish_base": ("-m", "nose", "--with-xunit", "tests", "--xunit-file"),
+}
+"""Libraries whose tests come with their sources alone: how they are run, up to the file of the report."""
 
 KNOWN: Final = {
     "test.test_os.ForkTests.test_fork_warns_when_non_python_thread_exists": (
@@ -97,7 +92,7 @@ def outcomes(module: str, folder: Path, *, recording: bool) -> dict[str, str]:
     site = folder / f"site-{recording:d}"
     site.mkdir(exist_ok=True)
     (site / "sitecustomize.py").write_text(
-        _SITE.format(sources=SOURCES, prefix=sys.prefix) if recording else ""
+        _SITE.format(sources=_OURS, prefix=sys.prefix) if recording else ""
     )
     environment = {
         **os.environ,
@@ -122,11 +117,11 @@ def outcomes(module: str, folder: Path, *, recording: bool) -> dict[str, str]:
 
 
 def _command(module: str, folder: Path, report: Path) -> list[str]:
-    pytest = ["-m", "pytest", "-q", f"--junit-xml={report}", "-p", "no:cacheprovider"]
     if os.path.isdir(module):  # the unpacked sources of a library
-        return [*pytest, "test"]
+        name = Path(module).name.rpartition("-")[0].replace("-", "_")
+        return [*SOURCES[name], str(report)]
     if "." in module:
-        return [*pytest, "--pyargs", module]
+        return ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", "--pyargs", module]
     return ["-m", "test", "--tempdir", str(folder), "--junit-xml", str(report), module]
 
 
@@ -167,9 +162,11 @@ def main() -> int:
         for module in modules:
             bare, ours = (outcomes(module, Path(work), recording=on) for on in (False, True))
             found = differences(bare, ours)
-            faults += len(found)
+            passed = list(bare.values()).count("passed")
+            faults += len(found) + (not passed)
             lines = [f"    {name}: {before} without, {after} with" for name, (before, after) in found.items()]
-            sys.stdout.write("\n".join([f"{module}: {len(bare)} tests, {len(found)} differ", *lines, ""]))
+            count = f"{Path(module).name}: {len(bare)} tests, {passed} pass, {len(found)} differ"
+            sys.stdout.write("\n".join([count, *lines, ""]))
             sys.stdout.flush()
     return 1 if faults else 0
 

@@ -273,6 +273,7 @@ STORAGE_MOUNT: Final = _attribute("storage.mount", OWN, "Mount point that the pa
 STORAGE_KIND: Final = _attribute("storage.kind", OWN, "One of local, nfs, smb, afp, fuse ...")
 FILE_OPERATION: Final = _attribute("file.operation", OWN, "One of open, stat, listdir, copyfile ...")
 FILE_TARGET: Final = _attribute("file.target", OWN, "Second path of a rename, copy or link.", INDIRECT)
+FILE_SOURCE: Final = _attribute("file.source", OWN, "File that a copy read from.", INDIRECT)
 FILE_OWNER: Final = _attribute("file.owner", OWN, "User number of who owns what refused access.", INDIRECT)
 FILE_GROUP: Final = _attribute("file.group", OWN, "Group number of what refused access.", INDIRECT)
 FILE_MODE: Final = _attribute("file.mode", OWN, "Permission bits of what refused access, octal.")
@@ -317,6 +318,9 @@ FILE_IO_MISSING: Final = _attribute(
 FILE_IO_EMPTY: Final = _attribute("file.io.empty", OWN, "Files that were written and are empty.", INDIRECT)
 FILE_IO_SHORT: Final = _attribute(
     "file.io.short", OWN, "Files that are shorter than what was written to them.", INDIRECT
+)
+FILE_IO_LEFT: Final = _attribute(
+    "file.io.left_behind", OWN, "Files that are there, and cut short by a failed write.", INDIRECT
 )
 FILE_IO_ATOMIC: Final = _attribute("file.io.atomic", OWN, "Files that were put in place whole, by a rename.")
 FILE_IO_OUTSIDE: Final = _attribute(
@@ -382,6 +386,20 @@ ERROR_TYPE: Final = _attribute("error.type", STABLE, "Class of the failure: the 
 EXCEPTION_TYPE: Final = _attribute("exception.type", STABLE, "Class of the exception, with its module.")
 EXCEPTION_MESSAGE: Final = _attribute("exception.message", STABLE, "Its message, redacted.", INDIRECT)
 EXCEPTION_STACKTRACE: Final = _attribute("exception.stacktrace", STABLE, "Its traceback.", INDIRECT)
+TEXT_ENCODING: Final = _attribute(
+    "text.encoding", OWN, "Encoding by which a text could not be read or written."
+)
+TEXT_POSITION: Final = _attribute("text.position", OWN, "Where in the text, in bytes (read) or characters.")
+TEXT_ESCAPED: Final = _attribute(
+    "text.escaped", OWN, "The text if it may be a path, else the part that failed; escaped.", INDIRECT
+)
+TEXT_BYTES: Final = _attribute("text.bytes", OWN, "The same as bytes, in hex.", INDIRECT)
+TEXT_LOCALE: Final = _attribute("text.locale", OWN, "Locale of the process (LC_CTYPE).")
+TEXT_FILESYSTEM_ENCODING: Final = _attribute(
+    "text.filesystem_encoding",
+    OWN,
+    "Encoding of paths in the process, and what it does with what doesn't fit.",
+)
 PROBLEM_CODE: Final = _attribute("problem.code", OWN, "Short code that an artist reads out to support.")
 PROBLEM_MESSAGE: Final = _attribute("problem.message", OWN, "What the artist wrote, redacted.", INDIRECT)
 APP_CRASH: Final = _event("app.crash", DEV, "A host died by a crash; positive evidence only.")
@@ -507,7 +525,12 @@ PROCESS_MEMORY_USAGE: Final = _metric("process.memory.usage", RC, "By", "updownc
 PROCESS_MEMORY_VIRTUAL: Final = _metric(
     "process.memory.virtual", RC, "By", "updowncounter", "Virtual memory."
 )
-PROCESS_DISK_IO: Final = _metric("process.disk.io", RC, "By", "counter", "Bytes that a host read and wrote.")
+PROCESS_IO: Final = _metric(
+    "process.io", OWN, "By", "counter", "Bytes that a host's read and write calls moved, C and C++ included."
+)
+PROCESS_DISK_IO: Final = _metric(
+    "process.disk.io", RC, "By", "counter", "Bytes that a host fetched from storage and handed to it."
+)
 PROCESS_THREAD_COUNT: Final = _metric("process.thread.count", RC, "{thread}", "updowncounter", "Threads.")
 PROCESS_FD_COUNT: Final = _metric(
     "process.unix.file_descriptor.count", RC, "{file_descriptor}", "updowncounter", "Open descriptors."

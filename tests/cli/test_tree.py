@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from clientobs.cli.details import attribute_pieces
 from clientobs.cli.heading import footer, heading, summary_line
 from clientobs.cli.screen import Line, line_width
+from clientobs.cli.text import cell_width
 from clientobs.cli.tree import View, tree_lines
 from clientobs.journal.records import SpanEvent, SpanLink
 from viewer.story import MS, STACK, T0, TRACE, Story, a_failed_publish
@@ -206,3 +208,14 @@ def test_an_endless_recursion_is_drawn_down_to_a_bound() -> None:
     lines = _tree(story.book)
     assert len(lines) < 40
     assert "⋯ 19,975 more spans" in lines[-1]
+
+
+@pytest.mark.parametrize("name", ["hero_disp.exr", "레이아웃_v001.ma"])
+def test_a_path_that_does_not_fit_is_cut_at_its_front(name: str) -> None:
+    path = f"/mnt/nas/{'deep/' * 30}{name}"
+    pieces = attribute_pieces({"file.operation": "open", "file.path": path}, 60)
+    text = "".join(piece for piece, _ in pieces)
+    assert text.startswith("  file.operation=open  file.path=…")
+    assert text.endswith(f"/{name}")
+    assert cell_width(text) <= 60
+    assert "file.path" not in "".join(piece for piece, _ in attribute_pieces({"file.path": path}, 20))

@@ -47,6 +47,7 @@ _LIBRARY: Final = re.compile(
     r"[/\\](lib(64)?[/\\]python\d|lib[/\\][^/\\]+\.py$|(site|dist)-packages[/\\])|^<", re.IGNORECASE
 )
 _BODY_LINES: Final = 3
+_LEAST_OF_PATH: Final = 16
 
 
 def state_words(span: Span) -> Line:
@@ -99,6 +100,13 @@ def attribute_pieces(attributes: Mapping[str, Any], room: int) -> Line:
     for key, item in attributes.items():
         name, text = visible(key), value(item, 60)
         need = 2 + cell_width(name) + 1 + cell_width(text)
+        left = room - 3 - cell_width(name)
+        if need > room and key.endswith(".path") and left >= _LEAST_OF_PATH:
+            # Its end says which file it is: better cut than left out.
+            text = value(item, 4096)[-left + 1 :]
+            while cell_width(text) >= left:
+                text = text[1:]
+            text, need = f"…{text}", room
         if need > room:
             continue
         pieces += [("  ", ""), (f"{name}=", "key"), (text, "value")]

@@ -158,6 +158,9 @@ def _run_lines(found: Overview, shown: tuple[RunView, ...], now_ns: int) -> Iter
             (f"{duration(max(end - view.run.started_ns, 0)):>9}  {size(view.size):>10}  ", ""),
             (view.run.session[:12], "dim"),
         ]
+        if view.moved is not None:
+            read, written = view.moved
+            line.append((f"  read {size(read)}, wrote {size(written)}", ""))
         yield line
     hidden = len(found.runs) - len(shown)
     if hidden:
@@ -181,6 +184,8 @@ def _document(found: Overview) -> dict[str, Any]:
                 **run_document(view.run),
                 "state": view.state,
                 "bytes": view.size,
+                "process_read": view.moved[0] if view.moved else None,
+                "process_written": view.moved[1] if view.moved else None,
                 "segments": view.segments,
                 "started": iso_time(view.run.started_ns),
                 "written": iso_time(view.written_ns),

@@ -198,6 +198,7 @@ class _Builder:
             tools=self.tools,
             redactor=self.redactor,
             origin=pipeline.origin,
+            paths=self.config.files.paths,
             add_distribution=pipeline.add_distribution,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)

@@ -112,7 +112,9 @@ class Service:
         self._boot_id = ages.boot_id
         self._wake = threading.Event()
         self._registry = Registry(home, destination, loss, adopt=adopt)
-        self._machine = MachineMetrics(folder=drain_folder(home.path), destination=destination, loss=loss)
+        self._machine = MachineMetrics(
+            folder=drain_folder(home.path), destination=destination, boot_id=ages.boot_id, loss=loss
+        )
         self._logs, self._traces, self._metrics = self._lines = open_lines(
             senders, config, self._machine, ages=ages, loss=loss, wake=self._wake.set
         )
@@ -280,7 +282,13 @@ class Service:
                 # Runs may have died while no drain was there to see it.
                 self._machine.forget_all_but(run.run for run in self._registry.runs.values() if run.alive)
                 self._first_look = False
-        self._acknowledge(list(self._registry.runs.values()))
+        runs = list(self._registry.runs.values())
+        if self._measure:
+            self._machine.processes.look(runs)
+            # The last word of those that have ended; those that live have theirs with the vitals.
+            self._machine.read_processes((run for run in runs if not run.alive), time.time_ns())
+            self._machine.processes.keep(self._registry.names())
+        self._acknowledge(runs)
         self._book_losses()
         self._registry.release_done()
 
@@ -305,6 +313,7 @@ class Service:
     def _measure_machine(self) -> None:
         if not self._measure or not self._registry.any_alive:
             return
+        self._machine.read_processes(self._registry.runs.values(), time.time_ns())
         if self._vitals_lock is None:
             try:
                 self._vitals_lock = RunLock.acquire(
@@ -337,5 +346,10 @@ class Service:
     def _tell_state(self, phase: str = "running") -> None:
         measuring = self._vitals_lock is not None
         self._reporter.tell(
-            self._registry, self._lines, self._machine.accounts, measuring=measuring, phase=phase
+            self._registry,
+            self._lines,
+            self._machine.accounts,
+            processes=self._machine.processes,
+            measuring=measuring,
+            phase=phase,
         )

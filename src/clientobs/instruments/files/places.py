@@ -109,10 +109,15 @@ class Places:
     def of(self, path: str) -> Place:
         """Return the place of a path; a relative one starts at the current directory."""
         if components(path, self._platform) is None:
-            try:
-                path = os.path.join(os.getcwd(), path)
-            except OSError:  # the current directory is gone
-                return NOWHERE
+            if self._platform == "win32" and path[1:2] == ":":
+                path = (
+                    f"{path[:2]}\\{path[2:]}"  # below that drive's own current directory: on the drive it is
+                )
+            else:
+                try:
+                    path = os.path.join(os.getcwd(), path)
+                except OSError:  # the current directory is gone
+                    return NOWHERE
         place = self.of_folder(folder_of(path))
         if place is None or place.split or self._matches(path):
             place = self._judge(path)._replace(split=False)
