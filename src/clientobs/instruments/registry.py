@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from clientobs._dataclass import dataclass
 from clientobs._guarded import faults, quiet
 from clientobs.config.model import Config
 from clientobs.errors import ConfigError

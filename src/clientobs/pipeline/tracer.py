@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
@@ -19,6 +18,7 @@ from opentelemetry.sdk.trace import Tracer, _Span
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace.propagation import _SPAN_KEY
 
+from clientobs._dataclass import dataclass
 from clientobs.pipeline.forks import QuietTracerProvider
 from clientobs.pipeline.lean import LeanFactory
 from clientobs.pipeline.sampling import StormSampler

@@ -8,10 +8,11 @@ server that an instrumented client talks to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
+from clientobs._dataclass import dataclass
 from clientobs._guarded import guarded
 from clientobs._patterns import pattern
 from clientobs.record import recorder as _recorder

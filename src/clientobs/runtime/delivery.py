@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
+from clientobs._dataclass import dataclass
 from clientobs._fork import Loading
 from clientobs._guarded import quiet
 

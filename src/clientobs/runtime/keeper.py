@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from clientobs._dataclass import dataclass
 from clientobs._fork import later
 from clientobs._guarded import quiet
 

@@ -7,9 +7,9 @@ worth a word: failures, empty files, files put in place by a rename. Everything 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs._dataclass import dataclass
 from clientobs.instruments.files.accounts import Part
 
 if TYPE_CHECKING:
