@@ -168,7 +168,7 @@ def test_the_tools_of_the_standard_module_work(kind: str) -> None:
     assert [field.name for field in dataclasses.fields(plate)] == ["name", "frames", "tags"]
     assert dataclasses.replace(one, frames=2).frames == 2
     assert dataclasses.asdict(one) == {"name": "bg", "frames": 24, "tags": []}
-    assert plate.__match_args__ == ("name", "frames", "tags")
+    assert vars(plate)["__match_args__"] == ("name", "frames", "tags")
 
 
 @both
