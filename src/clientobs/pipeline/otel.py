@@ -23,7 +23,6 @@ import sys
 import threading
 import warnings
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -97,8 +96,11 @@ def _unseen(names: Sequence[str]) -> Iterator[None]:
             data.setdefault(name, value)
 
 
-class _RefusePsutil(MetaPathFinder):
-    """Answers ImportError for psutil on one thread; all others import as ever."""
+class _RefusePsutil:
+    """Answers ImportError for psutil on one thread; all others import as ever.
+
+    A finder by its method alone: `importlib.abc` would bring importlib.resources, tempfile and zipfile's kin along.
+    """
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()
