@@ -3,8 +3,8 @@
 The standard library's writes the source of up to seven methods for each class and compiles it at every import:
 0.55 ms a class, where three dozen of them are a seventh of all that `init()` costs. Here the standard decorator
 only reads the fields (so fields(), replace(), asdict(), pattern matching and type checkers work as ever), and the
-methods are closures over them. A call of `__init__` costs a microsecond more for it: what is made by the thousand
-a second is no dataclass.
+methods are closures over them. A call of `__init__` costs the same with all fields by position, and up to a third
+more by name.
 
 Use it as the standard one, in modules that a host imports:
 
@@ -110,6 +110,7 @@ def _init(cls: type[Any], fields: tuple[dataclasses.Field[Any], ...]) -> Callabl
     # The slots' own way in: it is quicker than object.__setattr__, and passes by the refusal of a frozen class.
     setters = {field.name: vars(cls)[field.name].__set__ for field in fields}
     positional = tuple(field.name for field in fields if not field.kw_only)
+    in_turn = tuple(setters[name] for name in positional) if len(positional) == len(fields) else ()
     defaults = {field.name: field.default for field in fields if field.default is not MISSING}
     factories: dict[str, Any] = {
         field.name: field.default_factory for field in fields if field.default_factory is not MISSING
@@ -117,6 +118,10 @@ def _init(cls: type[Any], fields: tuple[dataclasses.Field[Any], ...]) -> Callabl
 
     def __init__(self: Any, /, *args: Any, **values: Any) -> None:  # noqa: N807
         if args:
+            if not values and len(args) == len(in_turn):  # as a reader of records makes them by the thousand
+                for assign, value in zip(in_turn, args):  # noqa: B905  # equal by the line above; strict costs
+                    assign(self, value)
+                return
             _place(self, positional, args, values)
         for name, assign in setters.items():
             if name in values:
