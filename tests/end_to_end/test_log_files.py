@@ -135,7 +135,7 @@ def test_what_a_flood_loses_is_counted_and_its_errors_are_not_among_it(
     assert len(found) == 601
     assert found[-1].record.body.string_value.endswith("the one that counts")
     (state,) = followed.states()
-    assert state.lost["log-file-rate"] == 4400
+    assert state.lost["log_file_rate"] == 4400
 
 
 def test_what_was_in_a_file_before_it_was_followed_stays_there(

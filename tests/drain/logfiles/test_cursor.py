@@ -97,7 +97,7 @@ def test_a_rotated_file_that_is_gone_is_counted(log: Path) -> None:
     other.write_text("new\n")
     other.replace(log)
     assert reader.texts() == ["new"]
-    assert reader.lost == ["log-file-rotated"]
+    assert reader.lost == ["log_file_rotated"]
 
 
 @pytest.mark.parametrize("fresh", ["new\n", "longer than all that was in it before\nand more\n"])
@@ -150,7 +150,7 @@ def test_of_a_huge_file_the_last_part_is_read_and_the_rest_counted(tmp_path: Pat
     reader = Reader(log)
     found = reader.texts(most=FARTHEST_BACK + 100)
     assert found[-1] == "last"
-    assert reader.lost == ["log-file-long"]
+    assert reader.lost == ["log_file_long"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes in folders are of POSIX")

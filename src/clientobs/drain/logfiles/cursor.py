@@ -108,7 +108,7 @@ class Cursor:
             self._identity = (look.device, look.inode)
             self._offset = look.size if self._at_end else max(0, look.size - FARTHEST_BACK)
             if self._offset and not self._at_end:
-                self._lost("log-file-long")
+                self._lost("log_file_long")
         self._at_end = False
         yield from self._read_on(self.path, look)
 
@@ -153,7 +153,7 @@ class Cursor:
         """Read what was written to the old file after the last look, under whatever name it has now."""
         old = self._find_old()
         if old is None:
-            self._lost("log-file-rotated")
+            self._lost("log_file_rotated")
         else:
             self._allowed = FARTHEST_BACK
             yield from self._read_on(old, _look_at(old))

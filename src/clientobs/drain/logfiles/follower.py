@@ -32,7 +32,7 @@ _LOOK_EVERY: Final = 5.0
 _MOST_AT_ONCE: Final = 4 << 20
 """Bytes read of one file before the others have their turn."""
 _MINUTE: Final = 60.0
-_FLOOD: Final = "log-file-rate"
+_FLOOD: Final = "log_file_rate"
 _ERROR: Final = 17
 
 

@@ -47,7 +47,7 @@ def find(patterns: Iterable[str], lost: Callable[[str], object]) -> list[str]:
     for pattern in patterns:
         for number, path in enumerate(glob.iglob(pattern, recursive=True)):
             if number >= _MAX_LOOKED_AT:
-                lost("log-files-many")
+                lost("log_files_many")
                 break
             try:
                 look = os.stat(path)
