@@ -23,9 +23,9 @@ import struct
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from typing import Final
 
+from clientobs._dataclass import dataclass
 from clientobs._fork import in_child
 from clientobs.errors import JournalError
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from clientobs._dataclass import dataclass
 from clientobs._guarded import faults, quiet
 from clientobs.config.model import Config
 from clientobs.errors import ConfigError

@@ -6,8 +6,9 @@ journal: a host loads it when its first round is due, not at init().
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from clientobs.config.model import JournalConfig

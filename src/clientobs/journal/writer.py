@@ -15,9 +15,10 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs._dataclass import dataclass
 from clientobs._fork import Loading
 from clientobs._guarded import faults, guarded
 from clientobs._libc import libc

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ntpath
 import posixpath
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
+from clientobs._dataclass import dataclass
 from clientobs.errors import ClientobsError
 
 if TYPE_CHECKING:

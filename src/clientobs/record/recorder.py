@@ -6,8 +6,10 @@ no-op that imports nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,10 +5,10 @@ session.end of a run that died is the drain's to write (drain/runs/recover.py): 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clientobs import semconv
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

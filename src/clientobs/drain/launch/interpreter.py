@@ -19,8 +19,10 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from clientobs._dataclass import dataclass
+from clientobs._patterns import pattern
 
 __all__ = [
     "MEMORY",
@@ -33,8 +35,8 @@ __all__ = [
     "remember",
 ]
 
-_PYTHON: Final = re.compile(r"pythonw?(\d+(\.\d+)?)?t?(\.exe)?", re.IGNORECASE)
-_HOSTS: Final = re.compile(
+_PYTHON: Final = pattern(r"pythonw?(\d+(\.\d+)?)?t?(\.exe)?", re.IGNORECASE)
+_HOSTS: Final = pattern(
     r"(hython|mayapy|maya|nuke|houdini|hbatch|blender|3dsmax|unreal|katana|clarisse|motionbuilder|mobu|gaffer)",
     re.IGNORECASE,
 )

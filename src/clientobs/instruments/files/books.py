@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs._dataclass import dataclass
 from clientobs.instruments.files.accounts import Part
 
 if TYPE_CHECKING:

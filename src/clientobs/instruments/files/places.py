@@ -10,7 +10,6 @@ import fnmatch
 import os
 import re
 import sys
-import sysconfig
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -158,7 +157,19 @@ def _with_separator(path: str) -> str:
 
 
 def _own_folders() -> list[str]:
-    """Return the folders of the interpreter: its modules, and the sources that linecache reads."""
+    """Return the folders of the interpreter: its modules, and the sources that linecache reads.
+
+    From what `site` has worked out at the interpreter's start: sysconfig loads and fills in all that the
+    interpreter was built with, a millisecond. A host that runs without `site` pays it.
+    """
+    source = getattr(os, "__file__", None)
+    find_packages = getattr(sys.modules.get("site"), "getsitepackages", None)
+    if source and find_packages is not None:
+        # On Windows the prefix itself is among them, which may be the folder of the whole application.
+        packages = [folder for folder in find_packages() if folder.endswith("-packages")]
+        return list(dict.fromkeys([os.path.dirname(source), *packages]))
+    import sysconfig  # noqa: PLC0415  # see above
+
     paths = sysconfig.get_paths()
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     return list(dict.fromkeys(paths[name] for name in names if paths.get(name)))
