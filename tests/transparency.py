@@ -28,6 +28,13 @@ MODULES: Final = (
     *("test_shutil", "test_tempfile", "test_glob", "test_fileinput", "test_zipfile", "test_tarfile"),
     *("test_gzip", "test_bz2", "test_lzma", "test_mmap", "test_shelve", "test_dbm_dumb", "test_mailbox"),
     *("test_logging", "test_largefile", "test_codecs", "test_genericpath", "test_posixpath", "test_ntpath"),
+    *(
+        "test_threading",
+        "test_thread",
+        "test_threading_local",
+        "test_threadsignals",
+        "test_concurrent_futures",
+    ),
 )
 QUICK: Final = ("test_file", "test_fileio", "test_dbm_dumb", "test_glob", "test_genericpath")
 LIBRARIES: Final = {
@@ -59,7 +66,7 @@ if sys.prefix == {prefix!r}:  # a child in another environment has no OpenTeleme
     import clientobs
     runtime = clientobs.init("transparency", drain="off")
     assert runtime.running, runtime.reason
-    assert "builtins.open" in runtime.patched
+    assert {{"builtins.open", "threading.Thread.start"}} <= set(runtime.patched)
     # regrtest of 3.10 iterates over sys.modules, and the keeper's first round imports: let it be over.
     import time
     still, until = 0, time.monotonic() + 5

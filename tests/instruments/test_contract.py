@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 import pickle
 import sys
@@ -58,9 +57,10 @@ def patched_by(name: str) -> list[tuple[Any, str]]:
 
 
 def owner_of(dotted: str) -> Any:
-    if dotted == "_NormalAccessor":  # Python 3.10's pathlib keeps them in a class
-        return getattr(sys.modules["pathlib"], dotted)
-    return importlib.import_module(dotted)
+    if dotted in sys.modules:
+        return sys.modules[dotted]
+    module, _, name = dotted.rpartition(".")
+    return getattr(owner_of(module), name)  # a class: threading.Thread
 
 
 def test_undo_restores_the_very_objects(name: str) -> None:

@@ -35,8 +35,9 @@ __all__ = [
 
 INSTRUMENTS: Final = {
     "files": "clientobs.instruments.files.instrument:FilesInstrument",
+    "threads": "clientobs.instruments.threads.instrument:ThreadsInstrument",
 }
-STANDARD: Final = ("files",)
+STANDARD: Final = ("files", "threads")
 """What the profile `standard` switches on."""
 
 

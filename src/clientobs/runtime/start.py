@@ -44,6 +44,9 @@ __all__ = ["start"]
 _METRICS_EVERY: Final = 2.0
 """Seconds; with the keeper's tick and the drain's own waits, a measurement is at the endpoint within 5."""
 _DRAIN_EVERY: Final = 5.0
+_ENDING: Final = 0.02
+"""Seconds that our own thread gets to end with the interpreter; idle, it needs less than one thousandth of one.
+Where a thread is left in a subinterpreter (a sitecustomize runs in each), Python aborts the process."""
 
 
 def start(arguments: Mapping[str, Any], package: str) -> Runtime:
@@ -283,7 +286,7 @@ class _AtExit:
 
     def __call__(self) -> None:
         with quiet("atexit"):
-            self._runtime.stop("atexit")
+            self._runtime.stop("atexit", patience=_ENDING)
 
 
 class _InChild:
