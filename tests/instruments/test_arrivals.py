@@ -69,10 +69,10 @@ def test_module_spec_and_loader_are_what_they_are_without_us(folder: Path, told:
     module = importlib.import_module("arriving")
     loader: Any = module.__loader__
     assert type(loader).__name__ == "SourceFileLoader"
+    assert loader.get_source("arriving") == SOURCE
     assert module.__spec__ is not None
     assert module.__spec__.loader is loader
     assert "exec_module" not in vars(loader)
-    assert loader.get_source("arriving") == SOURCE
     assert pickle.loads(pickle.dumps(module.Thing)) is module.Thing
 
 

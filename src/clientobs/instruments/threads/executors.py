@@ -31,7 +31,7 @@ def patch_executors(pools: ModuleType, current: Current, patches: Patches) -> No
 
 
 def _wrap_init(original: Any, current: Current) -> Any:
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def make(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             context = current.worth_keeping()
             if context is not None:
@@ -42,7 +42,7 @@ def _wrap_init(original: Any, current: Current) -> Any:
             faults.record("threads.submit", error)
         return original(self, *args, **kwargs)
 
-    return __init__
+    return make
 
 
 def _wrap_run(original: Any, current: Current) -> Any:
