@@ -110,6 +110,68 @@ PROCESS_ENVIRONMENT_VARIABLE: Final = _attribute(
     "process.environment_variable.*", DEV, "Allow-listed environment variables, values redacted.", INDIRECT
 )
 
+_begin("Child processes")
+PROCESS_LAUNCHER: Final = _attribute(
+    "process.launcher", OWN, "Function that started it: subprocess.Popen, os.system, os.spawnv ..."
+)
+PROCESS_SHELL: Final = _attribute("process.shell", OWN, "True where a shell runs the command.")
+PROCESS_OUTCOME: Final = _attribute(
+    "process.outcome",
+    OWN,
+    "One of ok, failed, expected (a code that the caller handles), stopped (by this program), cancelled, "
+    "not_started, detached (lives on without us), unknown (reaped by somebody else).",
+)
+PROCESS_EXIT_SIGNAL: Final = _attribute("process.exit.signal", OWN, "Name of the signal that ended it.")
+PROCESS_EXIT_SENDER: Final = _attribute(
+    "process.exit.sender", OWN, "Who sent that signal, where it is known: this program, or the kernel."
+)
+PROCESS_TIMEOUT: Final = _attribute(
+    "process.timeout", OWN, "Seconds that the program had given it, where they were over before it ended."
+)
+PROCESS_USED_CPU: Final = _attribute("process.used.cpu", OWN, "Seconds of processor time that it took.")
+PROCESS_USED_MEMORY: Final = _attribute("process.used.memory", OWN, "Peak of its memory in bytes.")
+PROCESS_STDIN_SIZE: Final = _attribute("process.stdin.size", OWN, "Bytes that the program wrote to it.")
+PROCESS_STDOUT_SIZE: Final = _attribute("process.stdout.size", OWN, "Bytes that the program read from it.")
+PROCESS_STDERR_SIZE: Final = _attribute("process.stderr.size", OWN, "The same of its standard error.")
+PROCESS_STDOUT_END: Final = _attribute(
+    "process.stdout.end", OWN, "Last lines that a failed child wrote and the program read.", INDIRECT
+)
+PROCESS_STDERR_END: Final = _attribute("process.stderr.end", OWN, "The same of its standard error.", INDIRECT)
+PROCESS_SEARCH_PATH: Final = _attribute(
+    "process.search_path", OWN, "PATH on which a missing program was searched.", INDIRECT
+)
+PROCESS_EMPTY_FILES: Final = _attribute(
+    "process.files.empty",
+    OWN,
+    "Files that a command names, and that are empty after it ended well.",
+    INDIRECT,
+)
+MACHINE_MEMORY_TOTAL: Final = _attribute(
+    "machine.memory.total", OWN, "Bytes of memory that the machine, or the container, has."
+)
+MACHINE_MEMORY_AVAILABLE: Final = _attribute(
+    "machine.memory.available", OWN, "Bytes of it that were to be had when a signal had ended the child."
+)
+MACHINE_MEMORY_SHORT: Final = _attribute(
+    "machine.memory.short", OWN, "Whether memory was short then, or the kernel has killed a process for it."
+)
+PROCESS_EXEC: Final = _event("process.exec", OWN, "This process is about to become another program.")
+PROCESS_FILES_EMPTY: Final = _event(
+    "process.files_empty",
+    OWN,
+    "A child ended with code 0, and a file that its command names is empty.",
+    INDIRECT,
+)
+PROCESS_LAUNCHES: Final = _metric(
+    "process.child.launches", OWN, "{process}", "counter", "Launches, by process.executable.name."
+)
+PROCESS_FAILURES: Final = _metric(
+    "process.child.failures", OWN, "{process}", "counter", "Failed children, by name and process.outcome."
+)
+PROCESS_DURATION: Final = _metric(
+    "process.child.duration", OWN, "s", "histogram", "From launch to exit, by name and process.outcome."
+)
+
 _begin("Session")
 SESSION_ID: Final = _attribute("session.id", DEV, "One run of a host, random: ties its spans and logs.")
 SESSION_PREVIOUS_ID: Final = _attribute("session.previous_id", DEV, "The session that this one follows.")

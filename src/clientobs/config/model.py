@@ -22,6 +22,7 @@ __all__ = [
     "LimitsConfig",
     "PathPolicy",
     "PrivacyConfig",
+    "ProcessesConfig",
     "Profile",
     "Protocol",
     "RootConfig",
@@ -261,6 +262,23 @@ class FilesConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessesConfig:
+    """The instrument `processes`: which programs it leaves alone, and which ends are no failures."""
+
+    context: bool = True
+    """Whether children get TRACEPARENT, TRACESTATE and BAGGAGE in their environment."""
+    without_context: tuple[str, ...] = ()
+    """Names of programs (globs) that get none of them."""
+    ignore: tuple[str, ...] = ()
+    """Names of programs (globs) that are not recorded at all, and get no context."""
+    expected: tuple[str, ...] = ()
+    """Exit codes other than 0 that are no failure, by name of the program (a glob): "grep=1", "robocopy=1-7",
+    "helper=SIGTERM"."""
+    last_lines: int = 20
+    """Lines kept of what a failed child wrote and the program read, of stdout and stderr each; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All settings of one run."""
 
@@ -281,5 +299,6 @@ class Config:
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     traces: TracesConfig = field(default_factory=TracesConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
+    processes: ProcessesConfig = field(default_factory=ProcessesConfig)
     roots: tuple[RootConfig, ...] = ()
     """Storage roots by name: TOML [roots.NAME]."""

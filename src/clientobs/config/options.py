@@ -128,6 +128,16 @@ def _files() -> tuple[Option, ...]:
     )
 
 
+def _processes() -> tuple[Option, ...]:
+    return (
+        Option("processes.context", values.boolean),
+        Option("processes.without_context", values.texts),
+        Option("processes.ignore", values.texts),
+        Option("processes.expected", values.exit_codes),
+        Option("processes.last_lines", values.count(0, 1_000)),
+    )
+
+
 def _delivery(prefix: str, infix: str) -> tuple[Option, ...]:
     readers: dict[str, Reader] = {
         "endpoint": values.text,
@@ -154,7 +164,7 @@ def _delivery(prefix: str, infix: str) -> tuple[Option, ...]:
 
 
 def _table() -> dict[str, Option]:
-    rows = [*_plain(), *_files(), *_delivery("delivery", "")]
+    rows = [*_plain(), *_files(), *_processes(), *_delivery("delivery", "")]
     for signal in SIGNALS:
         rows += _delivery(f"delivery.{signal}", f"{signal.upper()}_")
         exporter = Option(

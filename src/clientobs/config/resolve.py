@@ -15,6 +15,7 @@ from clientobs.config.model import (
     JournalConfig,
     LimitsConfig,
     PrivacyConfig,
+    ProcessesConfig,
     ServiceConfig,
     TracesConfig,
 )
@@ -40,6 +41,7 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "privacy": PrivacyConfig,
     "limits": LimitsConfig,
     "files": FilesConfig,
+    "processes": ProcessesConfig,
     "traces": TracesConfig,
 }
 _TOP_LEVEL: Final = {

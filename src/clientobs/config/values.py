@@ -61,6 +61,9 @@ _DIGITS: Final = 18
 """int() raises on thousands of digits; no setting has so many."""
 _REQUEST: Final = (0.001, 600.0)
 _NUMBER: Final = pattern(r"([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([a-z]*)\Z")
+_EXIT_CODES: Final = pattern(
+    r"[^=]+=(?:[0-9]{1,10}(?:-[0-9]{1,10})?|SIG[A-Z0-9]+)(?:,(?:[0-9]{1,10}(?:-[0-9]{1,10})?|SIG[A-Z0-9]+))*\Z"
+)
 _SIZES: Final = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
 _SIZES_BINARY: Final = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _TIMES: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -101,6 +104,18 @@ def patterns(raw: object, base: Base) -> tuple[str, ...]:
             re.compile(expression)
         except (re.error, RecursionError, OverflowError) as error:  # a few, once
             raise Unacceptable(f"{said} ({expression!r}: {error})") from None
+    return found
+
+
+def exit_codes(raw: object, base: Base) -> tuple[str, ...]:
+    """Read a list of programs with codes that are no failure: "grep=1", "robocopy=1-7", "helper=SIGTERM"."""
+    said = 'a list of programs and codes, e.g. ["grep=1", "robocopy=1-7", "helper=SIGTERM"]'
+    try:
+        found = texts(raw, base)
+    except Unacceptable:
+        raise Unacceptable(said) from None
+    if not all(_EXIT_CODES.match(each) for each in found):
+        raise Unacceptable(said)
     return found
 
 

@@ -33,37 +33,59 @@ class Arrivals:
     """
 
     def __init__(self, wanted: Mapping[str, Callable[[ModuleType], None]]) -> None:
-        self._wanted = dict(wanted)
+        self.wanted: Final = dict(wanted)
         self._here: dict[str, ModuleType] = {}
 
     def watch(self) -> None:
         """Begin; a second call does nothing."""
-        if self not in sys.meta_path:
+        if self not in _finder.watching:
+            _finder.watching = (*_finder.watching, self)
             self.look()
-            sys.meta_path.insert(0, self)
+            if _finder not in sys.meta_path:
+                sys.meta_path.insert(0, _finder)
 
     def stop(self) -> None:
         """Leave the import system as it was."""
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
+        _finder.watching = tuple(each for each in _finder.watching if each is not self)
+        if not _finder.watching and _finder in sys.meta_path:
+            sys.meta_path.remove(_finder)
         self._here.clear()
 
     def look(self) -> None:
         """Notice what came in another way than by a file."""
-        for name in self._wanted:
+        for name in self.wanted:
             module = sys.modules.get(name)
             if module is not None and not _is_loading(module):
-                self._arrived(name, module)
+                self.arrived(name, module)
+
+    def arrived(self, name: str, module: ModuleType) -> None:
+        """Tell of a module that is loaded, once."""
+        told = self.wanted.get(name)
+        if told is not None and self._here.get(name) is not module:
+            self._here[name] = module
+            with quiet(f"arrivals.{name}"):
+                told(module)
+
+
+class _Finder:
+    """The one finder, for all that is waited for."""
+
+    def __init__(self) -> None:
+        self.watching: tuple[Arrivals, ...] = ()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return what the finders behind us find, for a wanted module; None for all others."""
-        if name not in self._wanted:
+        """Return what the finders behind us find, for a module that is waited for; None for all others."""
+        for each in self.watching:
+            if name in each.wanted:
+                break
+        else:
             return None
         found: ModuleSpec | None = None
-        for finder in sys.meta_path:
-            find = None if finder is self else getattr(finder, "find_spec", None)
+        finders = list(sys.meta_path)
+        for finder in finders[finders.index(self) + 1 if self in finders else 0 :]:
+            find = getattr(finder, "find_spec", None)
             found = find(name, path, target) if find is not None else None
             if found is not None:
                 break
@@ -79,16 +101,13 @@ class Arrivals:
         def exec_module(module: ModuleType) -> None:
             vars(loader).pop("exec_module", None)
             loader.exec_module(module)
-            if self in sys.meta_path:
-                self._arrived(name, module)
+            for each in self.watching:
+                each.arrived(name, module)
 
         loader.exec_module = exec_module
 
-    def _arrived(self, name: str, module: ModuleType) -> None:
-        if self._here.get(name) is not module:
-            self._here[name] = module
-            with quiet(f"arrivals.{name}"):
-                self._wanted[name](module)
+
+_finder: Final = _Finder()
 
 
 def _is_loading(module: ModuleType) -> bool:

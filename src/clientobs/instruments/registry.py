@@ -28,6 +28,7 @@ __all__ = [
     "active",
     "after_fork_in_child",
     "instrument",
+    "leaving",
     "tick",
     "uninstrument",
     "work_for",
@@ -35,9 +36,10 @@ __all__ = [
 
 INSTRUMENTS: Final = {
     "files": "clientobs.instruments.files.instrument:FilesInstrument",
+    "processes": "clientobs.instruments.processes.instrument:ProcessesInstrument",
     "threads": "clientobs.instruments.threads.instrument:ThreadsInstrument",
 }
-STANDARD: Final = ("files", "threads")
+STANDARD: Final = ("files", "processes", "threads")
 """What the profile `standard` switches on."""
 
 
@@ -130,6 +132,15 @@ def tick() -> None:
     for name, made in active().items():
         with quiet(f"instrument.{name}.tick"):
             made.tick()
+
+
+def leaving() -> None:
+    """Let each instrument that has something under way finish it: the process ends, or becomes another program."""
+    for name, made in active().items():
+        finish = getattr(made, "leaving", None)  # most have nothing
+        if finish is not None:
+            with quiet(f"instrument.{name}.leaving"):
+                finish()
 
 
 def after_fork_in_child() -> None:

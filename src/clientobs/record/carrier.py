@@ -19,7 +19,7 @@ from clientobs.record import recorder as _recorder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Incoming", "carrier", "read_incoming", "trace_id"]
+__all__ = ["Incoming", "carrier", "carrier_in", "read_incoming", "trace_id"]
 
 _TRACEPARENT: Final = pattern(r"^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$")
 _CARRIED: Final = ("production.", "workfile.", "publish.", "farm.")
@@ -66,14 +66,21 @@ def carrier() -> dict[str, str]:
 
 @guarded("carrier", default=None)
 def _carrier() -> dict[str, str]:
+    if _recorder.active() is None:
+        return {}
+    from opentelemetry.context import get_current  # noqa: PLC0415  # loaded with the SDK
+
+    return carrier_in(get_current())
+
+
+def carrier_in(current: Any) -> dict[str, str]:
+    """Return what `carrier` does, of an OpenTelemetry context instead of the current one."""
     recorder = _recorder.active()
     if recorder is None:
         return {}
     from opentelemetry import baggage  # noqa: PLC0415  # loaded with the SDK
-    from opentelemetry.context import get_current  # noqa: PLC0415
     from opentelemetry.trace import get_current_span  # noqa: PLC0415
 
-    current = get_current()
     carried: dict[str, str] = {}
     span = get_current_span(current).get_span_context()
     if not span.is_valid and recorder.origin.parent is not None:

@@ -198,6 +198,8 @@ class Runtime:
         while self.endings and parts.journal.identity.role == "main":
             with quiet("end.callback"):
                 self.endings.pop()(evidence)
+        with quiet("end.instruments"):
+            registry.leaving()
         with quiet("end.metrics"):
             parts.collect_metrics()
         with quiet("end.session"):

@@ -1,0 +1,199 @@
+"""os.system, os.spawn*, os.posix_spawn*, os.exec*, os.startfile.
+
+os.system takes its environment from the C library and gives nobody a place to add to it: its children are recorded
+and get no context. Those of os.spawn* get it in the forked child, just before it becomes the program. What os.exec*
+makes of this process is announced by an event; its clean close is `guard/exits.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs import semconv
+from clientobs._guarded import faults, quiet
+from clientobs.instruments.patching import dressed, in_place_of
+from clientobs.instruments.processes.child import begin
+from clientobs.instruments.processes.children import code_of_status
+from clientobs.instruments.processes.command import command_of
+from clientobs.record.events import event
+
+if TYPE_CHECKING:
+    from clientobs.instruments.patching import Patches
+    from clientobs.instruments.processes.children import Children
+
+__all__ = ["patch_functions"]
+
+_SUPPORTS: Final = ("supports_fd", "supports_dir_fd", "supports_follow_symlinks", "supports_effective_ids")
+_SPAWNS: Final = ("spawnv", "spawnve", "spawnvp", "spawnvpe")
+"""Those of the family that the others call by their name in `os`."""
+
+
+def patch_functions(desk: Children, patches: Patches) -> None:
+    """Wrap what there is of them in `os`."""
+    _replace(patches, "system", _wrap_system)
+    for name in ("posix_spawn", "posix_spawnp"):
+        _replace(patches, name, lambda original, name=name: _wrap_posix_spawn(original, name, desk))
+    for name in _SPAWNS:
+        _replace(patches, name, lambda original, name=name: _wrap_spawn(original, name, desk))
+    for name in ("execv", "execve"):
+        _replace(patches, name, lambda original: _wrap_exec(original, desk))
+    _replace(patches, "startfile", _wrap_startfile)
+
+
+def _replace(patches: Patches, name: str, make: Any) -> None:
+    original = getattr(os, name, None)
+    if original is None:
+        return
+    made = make(original)
+    is_python = hasattr(original, "__code__")
+    wrapper = dressed(made, original) if is_python else in_place_of(_with_module(made), original, "os")
+    patches.replace(os, name, original, wrapper)
+    for members in _SUPPORTS:
+        patches.join(getattr(os, members, set()), original, wrapper)
+
+
+def _with_module(made: Any) -> Any:
+    def call(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return made(*args, **kwargs)
+
+    return call
+
+
+def _first(args: tuple[Any, ...], kwargs: dict[str, Any], *names: str) -> Any:
+    return args[0] if args else next((kwargs[name] for name in names if name in kwargs), None)
+
+
+def _wrap_system(original: Any) -> Any:
+    def system(*args: Any, **kwargs: Any) -> Any:
+        command = _first(args, kwargs, "command")
+        child = begin(command_of(command, shell=True), how="os.system")
+        if child is None:
+            return original(*args, **kwargs)
+        try:
+            status = original(*args, **kwargs)
+        except BaseException as error:
+            child.not_started(error)
+            raise
+        known = isinstance(status, int) and status >= 0
+        child.ended((status if os.name == "nt" else code_of_status(status)) if known else None)
+        return status
+
+    return system
+
+
+def _wrap_posix_spawn(original: Any, name: str, desk: Children) -> Any:
+    here = desk.here
+
+    def posix_spawn(*args: Any, **kwargs: Any) -> Any:
+        launching = here.launching
+        if launching is not None and len(args) > 2:  # noqa: PLR2004  # path, arguments, environment
+            return original(args[0], args[1], launching.environment(args[2]), *args[3:], **kwargs)
+        if sys._getframe(2).f_globals.get("__name__", "").startswith("clientobs."):  # noqa: SLF001  # our own drain
+            return original(*args, **kwargs)
+        path, words = _first(args, kwargs, "path"), args[1] if len(args) > 1 else kwargs.get("argv")
+        child = begin(command_of(words, path), how=f"os.{name}")
+        if child is None:
+            return original(*args, **kwargs)
+        try:
+            if len(args) > 2:  # noqa: PLR2004
+                pid = original(path, words, child.environment(args[2]), *args[3:], **kwargs)
+            else:
+                pid = original(*args, **kwargs)
+        except BaseException as error:
+            child.not_started(error)
+            raise
+        child.started(pid)
+        return pid
+
+    return posix_spawn
+
+
+def _wrap_spawn(original: Any, name: str, desk: Children) -> Any:
+    here = desk.here
+
+    def spawn(*args: Any, **kwargs: Any) -> Any:
+        mode = _first(args, kwargs, "mode")
+        file = args[1] if len(args) > 1 else kwargs.get("file")
+        words = args[2] if len(args) > 2 else kwargs.get("args")  # noqa: PLR2004
+        child = begin(command_of(words, file), how=f"os.{name}") if here.launching is None else None
+        if child is None:
+            return original(*args, **kwargs)
+        here.launching = child
+        try:
+            result = original(*args, **kwargs)
+        except BaseException as error:
+            here.launching = None
+            child.not_started(error)
+            raise
+        here.launching = None
+        if mode == os.P_WAIT:
+            child.ended(result if isinstance(result, int) else None)
+        elif isinstance(result, int) and os.name == "posix":
+            child.started(result)
+        else:
+            child.detached()  # a handle, or a mode without an answer
+        return result
+
+    return spawn
+
+
+def _wrap_exec(original: Any, desk: Children) -> Any:
+    def become(*args: Any, **kwargs: Any) -> Any:
+        if desk.switch.on:
+            launching = desk.here.launching
+            if launching is not None:  # the forked child of os.spawn*
+                args = _with_context(launching, args)
+            else:
+                _announce(args, kwargs)
+        return original(*args, **kwargs)
+
+    return become
+
+
+def _with_context(child: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    try:
+        if len(args) > 2:  # noqa: PLR2004  # execve: file, arguments, environment
+            return (args[0], args[1], child.environment(args[2]), *args[3:])
+        environment = child.environment(None)
+        for name in child.variables():
+            if environment and name in environment:
+                os.putenv(name, environment[name])  # in the child's own process
+    except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+        faults.record("processes.spawn", error)
+    return args
+
+
+def _announce(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Say what this process becomes; os.execvp tries each folder on PATH, and only the last is it."""
+    with quiet("processes.exec"):
+        program = _first(args, kwargs, "path")
+        if program is None or not os.access(program, os.X_OK):
+            return
+        command = command_of(args[1] if len(args) > 1 else kwargs.get("argv"), program)
+        event(
+            semconv.PROCESS_EXEC,
+            f"This process becomes {command.name}",
+            **{
+                semconv.PROCESS_EXECUTABLE_NAME: command.name,
+                semconv.PROCESS_EXECUTABLE_PATH: command.executable,
+                semconv.PROCESS_COMMAND_ARGS: command.words,
+            },
+        )
+
+
+def _wrap_startfile(original: Any) -> Any:
+    def startfile(*args: Any, **kwargs: Any) -> Any:
+        child = begin(command_of([_first(args, kwargs, "filepath")]), how="os.startfile")
+        if child is None:
+            return original(*args, **kwargs)
+        try:
+            result = original(*args, **kwargs)
+        except BaseException as error:
+            child.not_started(error)
+            raise
+        child.detached()  # what Windows opens it with is nobody's child
+        return result
+
+    return startfile

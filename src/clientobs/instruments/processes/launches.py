@@ -1,0 +1,87 @@
+"""The last call before a child exists, where the environment of the child is completed.
+
+`_posixsubprocess.fork_exec` (Popen, and multiprocessing's spawn), `_winapi.CreateProcess` (the same two on Windows)
+and `os.posix_spawn` get the environment as it is to be: a list of entries, or a mapping. What was said of PATH, of the
+caller's own mapping and of its errors is settled by then, by the interpreter's own code.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs._guarded import faults
+from clientobs.instruments.patching import in_place_of, loaded
+from clientobs.instruments.processes.command import command_of
+
+if TYPE_CHECKING:
+    from clientobs.instruments.patching import Patches
+    from clientobs.instruments.processes.child import Child
+    from clientobs.instruments.processes.children import Children
+
+__all__ = ["patch_launches"]
+
+_ARGUMENTS, _ENTRIES = 0, 5
+"""Places in fork_exec's arguments, the same in Python 3.8 to 3.14."""
+_WINDOWS_ENVIRONMENT: Final = 6
+
+
+def patch_launches(desk: Children, patches: Patches) -> None:
+    """Wrap the calls by which subprocess launches."""
+    if sys.platform == "win32":
+        _patch_windows(desk, patches)
+        return
+    native = loaded("_posixsubprocess")
+    original = getattr(native, "fork_exec", None)
+    if original is None:
+        return
+    wrapper = in_place_of(_wrap_fork_exec(original, desk), original, "_posixsubprocess")
+    if (
+        getattr(subprocess, "_fork_exec", None) is original
+    ):  # from Python 3.11 on it keeps the function itself
+        patches.replace(subprocess, "_fork_exec", original, wrapper)
+    else:
+        patches.replace(native, "fork_exec", original, wrapper)
+
+
+def _wrap_fork_exec(original: Any, desk: Children) -> Any:
+    here = desk.here
+
+    def fork_exec(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
+        child = here.launching
+        if child is not None and len(args) > _ENTRIES:
+            args = _completed(desk, child, args)
+        return original(*args, **kwargs)
+
+    return fork_exec
+
+
+def _completed(desk: Children, child: Child, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    try:
+        if not child.command.whole:  # an iterator, which is a list by now
+            desk.teller.renamed(child, command_of(args[_ARGUMENTS]))
+        entries = args[_ENTRIES]
+        if entries is None or type(entries) is list:
+            entries = desk.inherited.entries(entries, child.variables())
+            return (*args[:_ENTRIES], entries, *args[_ENTRIES + 1 :])
+    except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+        faults.record("processes.launch", error)
+    return args
+
+
+def _patch_windows(desk: Children, patches: Patches) -> None:
+    native = loaded("_winapi")
+    original = getattr(native, "CreateProcess", None)
+    if original is None:
+        return
+    here = desk.here
+
+    def create_process(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
+        child = here.launching
+        if child is not None and len(args) > _WINDOWS_ENVIRONMENT:
+            env = child.environment(args[_WINDOWS_ENVIRONMENT])
+            args = (*args[:_WINDOWS_ENVIRONMENT], env, *args[_WINDOWS_ENVIRONMENT + 1 :])
+        return original(*args, **kwargs)
+
+    patches.replace(native, "CreateProcess", original, in_place_of(create_process, original, "_winapi"))

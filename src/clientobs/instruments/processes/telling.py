@@ -1,0 +1,280 @@
+"""What is written of a child: the attributes of its span, the metrics, and the event where it failed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs import semconv
+from clientobs.instruments.processes.callers import described
+from clientobs.instruments.processes.command import text_of
+from clientobs.instruments.processes.memory import kernel_kills, machine_memory, own_peak
+from clientobs.instruments.processes.sentences import (
+    amount,
+    last_lines,
+    signal_name,
+    telling_line,
+    time_text,
+)
+from clientobs.record import recorder as _recorder
+from clientobs.record import span as _span
+
+if TYPE_CHECKING:
+    from clientobs.config.model import ProcessesConfig
+    from clientobs.instruments.processes.child import Child
+    from clientobs.instruments.processes.command import Command
+    from clientobs.instruments.processes.measures import Measures
+
+__all__ = ["Teller"]
+
+_INTERRUPTED: Final = 128 + 2
+"""How a shell, and programs that follow it, end by Ctrl-C."""
+_NOT_FOUND: Final = 127
+"""How a shell says that there is no such program."""
+
+
+class Teller:
+    """Writes what has become of children."""
+
+    def __init__(self, config: ProcessesConfig, measures: Measures) -> None:
+        self._lines = config.last_lines
+        self._measures = measures
+        self._kills = kernel_kills()
+
+    def facts(self, command: Command, how: str, cwd: object) -> dict[str, Any]:
+        """Return what is known of a child before its launch."""
+        facts: dict[str, Any] = {
+            semconv.PROCESS_EXECUTABLE_NAME: command.name,
+            semconv.PROCESS_EXECUTABLE_PATH: command.executable,
+            semconv.PROCESS_COMMAND_ARGS: command.words,
+            semconv.PROCESS_LAUNCHER: how,
+        }
+        folder = _folder(cwd)
+        if folder:
+            facts[semconv.PROCESS_WORKING_DIRECTORY] = folder
+        if command.shell:
+            facts[semconv.PROCESS_SHELL] = True
+        return facts
+
+    def renamed(self, child: Child, command: Command) -> None:
+        """Take the command of a child whose words could not be read ahead of the launch."""
+        child.command = command
+        child.span.update_name(command.name)
+        child.span.set_attributes(
+            {
+                semconv.PROCESS_EXECUTABLE_NAME: command.name,
+                semconv.PROCESS_EXECUTABLE_PATH: command.executable,
+                semconv.PROCESS_COMMAND_ARGS: command.words,
+            }
+        )
+
+    def ended(self, child: Child) -> None:
+        """Write the end of a child that has run."""
+        outcome = _outcome_of(child)
+        facts = self._end_facts(child)
+        facts[semconv.PROCESS_OUTCOME] = outcome
+        sentence = ""
+        if outcome == "failed":
+            facts[semconv.ERROR_TYPE] = _error_type(child)
+            told = self._failure_facts(child)
+            facts.update(told)
+            sentence = self._sentence(child, told)
+        self._write(child, outcome, facts, sentence)
+
+    def not_started(self, child: Child, error: BaseException) -> None:
+        """Write that a child could not be launched, and what was looked for where."""
+        called, caller = described(child.caller)
+        facts: dict[str, Any] = {
+            semconv.PROCESS_OUTCOME: "not_started",
+            semconv.ERROR_TYPE: type(error).__qualname__,
+            **called,
+        }
+        sentence = ""
+        # A wrong argument is told by its exception alone, and Python's own modules try what needn't be there.
+        if isinstance(error, OSError) and not child.machinery:
+            sentence = f"{child.command.name} could not be started: {_reason_of(child, error, facts)}"
+            sentence += f"; asked for by {caller}" if caller else ""
+        self._write(child, "not_started", facts, sentence)
+
+    def detached(self, child: Child) -> None:
+        """Write that a child lives on where nobody here will see its end."""
+        facts = self._end_facts(child)
+        facts[semconv.PROCESS_OUTCOME] = "detached"
+        self._write(child, "detached", facts, "")
+
+    def _end_facts(self, child: Child) -> dict[str, Any]:
+        facts: dict[str, Any] = {}
+        code = child.code
+        if child.pid:
+            facts[semconv.PROCESS_PID] = child.pid
+        if code is not None:
+            facts[semconv.PROCESS_EXIT_CODE] = code
+            if code < 0:
+                facts[semconv.PROCESS_EXIT_SIGNAL] = signal_name(-code)
+                if child.sent == -code:
+                    facts[semconv.PROCESS_EXIT_SENDER] = "this program"
+        usage = child.usage
+        peak = child.peak
+        if usage is not None:
+            facts[semconv.PROCESS_USED_CPU] = usage.cpu
+            # See memory.py: less than our own peak says nothing of the child.
+            peak = usage.peak if usage.peak > own_peak() else peak
+        if peak:
+            facts[semconv.PROCESS_USED_MEMORY] = peak
+        for stream, taken in child.streams.items():
+            facts[_SIZES[stream]] = taken.size
+        if child.timeout is not None and child.sent:
+            facts[semconv.PROCESS_TIMEOUT] = child.timeout
+        return facts
+
+    def _failure_facts(self, child: Child) -> dict[str, Any]:
+        facts: dict[str, Any] = {}
+        for stream, name in _ENDS.items():
+            taken = child.streams.get(stream)
+            text = last_lines(taken.end, self._lines) if taken is not None else ""
+            if text:
+                facts[name] = text
+        facts.update(described(child.caller)[0])
+        if child.code is not None and child.code < 0:
+            facts.update(self._memory_facts(child))
+        if child.code == _NOT_FOUND and child.command.shell:
+            facts[semconv.PROCESS_SEARCH_PATH] = searched(child)
+        return facts
+
+    def _memory_facts(self, child: Child) -> dict[str, Any]:
+        """Return the machine's memory now, and whether a lack of it may have been the reason."""
+        kills, before = kernel_kills(), self._kills
+        self._kills = kills
+        by_kernel = kills > before and child.code == -_SIGKILL and not child.sent
+        found = machine_memory()
+        facts: dict[str, Any] = {}
+        if found is not None:
+            facts[semconv.MACHINE_MEMORY_TOTAL] = found.total
+            facts[semconv.MACHINE_MEMORY_AVAILABLE] = found.available
+            facts[semconv.MACHINE_MEMORY_SHORT] = found.short or by_kernel
+        if by_kernel:
+            facts[semconv.PROCESS_EXIT_SENDER] = "kernel"
+        return facts
+
+    def _sentence(self, child: Child, told: dict[str, Any]) -> str:
+        code, name = child.code or 0, child.command.name
+        after = time_text(child.ended_at - child.started_at)
+        words = told.get(semconv.PROCESS_STDERR_END) or told.get(semconv.PROCESS_STDOUT_END) or ""
+        said = telling_line(words)
+        end = f": {said}" if said else ""
+        if code >= 0:
+            return f"{name} ended with code {code} after {after}{end}"
+        by = signal_name(-code)
+        if child.timeout is not None and child.sent:
+            return f"{name} did not end within {child.timeout:g} s, and this program ended it by {by}{end}"
+        return f"{name} was killed by {by} after {after}{self._memory_sentence(child, told)}{end}"
+
+    def _memory_sentence(self, child: Child, told: dict[str, Any]) -> str:
+        total = told.get(semconv.MACHINE_MEMORY_TOTAL)
+        if total is None:
+            return ""
+        room = f"{amount(told[semconv.MACHINE_MEMORY_AVAILABLE])} of {amount(total)} were free"
+        used = self._end_facts(child).get(semconv.PROCESS_USED_MEMORY)
+        peak = f"it had used {amount(used)}, " if used else ""
+        if told.get(semconv.PROCESS_EXIT_SENDER) == "kernel":
+            return f" by the kernel, for lack of memory ({peak}{room} afterwards)"
+        short = "memory was short" if told[semconv.MACHINE_MEMORY_SHORT] else "memory was not short"
+        return f"; {short} ({peak}{room})"
+
+    def _write(self, child: Child, outcome: str, facts: dict[str, Any], sentence: str) -> None:
+        span = child.span
+        duration = child.ended_at - child.started_at
+        self._measures.take(child.command.name, outcome, duration)
+        if sentence:
+            from opentelemetry.trace import StatusCode  # noqa: PLC0415  # loaded with the instrument
+
+            span.set_status(StatusCode.ERROR, sentence)
+            self._tell(child, facts, sentence)
+        if span.is_recording():
+            span.set_attributes(facts)
+            span.end(span.start_time + duration)
+
+    def _tell(self, child: Child, facts: dict[str, Any], sentence: str) -> None:
+        """Emit the event of a failure, tied to the child's span and to the production context of its launch."""
+        recorder = _recorder.active()
+        if recorder is None:
+            return
+        from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the instrument
+
+        command = child.command
+        attributes = {
+            semconv.PROCESS_EXECUTABLE_NAME: command.name,
+            semconv.PROCESS_COMMAND_ARGS: command.words,
+            **facts,
+        }
+        recorder.voice.logger.emit(
+            context=_span._Context({**child.context, _span._SPAN_KEY: child.span}),  # noqa: SLF001  # see span.bind
+            severity_number=SeverityNumber.ERROR,
+            severity_text="ERROR",
+            body=sentence,
+            attributes=recorder.redactor.attributes(attributes),
+            event_name=semconv.PROCESS_FAILED,
+        )
+
+
+_SIGKILL: Final = getattr(signal, "SIGKILL", 9)
+_SIZES: Final = {
+    "stdin": semconv.PROCESS_STDIN_SIZE,
+    "stdout": semconv.PROCESS_STDOUT_SIZE,
+    "stderr": semconv.PROCESS_STDERR_SIZE,
+}
+_ENDS: Final = {"stderr": semconv.PROCESS_STDERR_END, "stdout": semconv.PROCESS_STDOUT_END}
+
+
+def _outcome_of(child: Child) -> str:
+    code = child.code
+    if code is None:
+        return "unknown"
+    if code == 0:
+        return "ok"
+    if code in child.rules.expected or child.machinery:
+        return "expected"
+    if code in (-signal.SIGINT, _INTERRUPTED):
+        return "cancelled"
+    if child.sent and child.timeout is None and code in (-child.sent, 128 + child.sent):
+        return "stopped"
+    return "failed"
+
+
+def _error_type(child: Child) -> str:
+    code = child.code or 0
+    return f"exit {code}" if code >= 0 else signal_name(-code)
+
+
+def _folder(cwd: object) -> str:
+    try:
+        return os.fsdecode(cwd) if cwd is not None else os.getcwd()  # type: ignore[arg-type]  # whatever was given
+    except (OSError, TypeError, ValueError):  # the folder was removed, or it is no path: the call will say so
+        return ""
+
+
+def _reason_of(child: Child, error: OSError, facts: dict[str, Any]) -> str:
+    """Return why a launch failed; what was searched goes into `facts`."""
+    if not isinstance(error, FileNotFoundError):
+        return _text_of(error)
+    executable = child.command.executable
+    if child.folder and error.filename is not None and text_of(error.filename) == child.folder != executable:
+        return f"its working directory {child.folder} is not there"
+    if os.path.dirname(executable):
+        return f"{executable} is not there"
+    facts[semconv.PROCESS_SEARCH_PATH] = path = searched(child)
+    return f"it is not on PATH ({path})"
+
+
+def searched(child: Child) -> str:
+    """Return the PATH on which the child's program was searched."""
+    path = child.search_path
+    return path if path is not None else os.environ.get("PATH", os.defpath)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)[:300]
+    except Exception:  # noqa: BLE001  # foreign __str__
+        return type(error).__name__
