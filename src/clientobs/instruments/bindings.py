@@ -8,7 +8,8 @@ descriptor, and the method that a program gets is the binding's own wherever tha
 
 - `Reached` tells us that the method of an object is about to be called, and hands out the binding's own method;
 - `Called` hands out a wrapper, for methods that are no slots and whose arguments we need; read from the class, as
-  the bindings do, it is the binding's own.
+  the bindings do, it is the binding's own;
+- `Static` stands for a function of the class: what is no sure call goes to the binding's own, back in its place.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from clientobs._guarded import faults
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["QT_CORE", "Called", "Reached", "is_overridden"]
+__all__ = ["QT_CORE", "Called", "Reached", "Static", "is_overridden"]
 
 QT_CORE: Final = ("PySide6.QtCore", "PyQt6.QtCore", "PySide2.QtCore", "PyQt5.QtCore")
 
@@ -61,6 +62,40 @@ class Called:
         # Its docstring stays where it is: PySide2 makes one when asked, and ends the process where it can't.
         call.__name__ = call.__qualname__ = bound.__name__
         return types.MethodType(call, instance)
+
+
+class Static:
+    """Hands out `call(own, ...)`, where `own` is the binding's function, for calls that `fits` says can't be refused."""
+
+    __slots__ = ("_call", "_fits", "_name", "_original", "_owner")
+
+    def __init__(
+        self, owner: type, name: str, *, fits: Callable[..., bool], call: Callable[..., Any]
+    ) -> None:
+        self._owner = owner
+        self._name = name
+        self._original = vars(owner)[name]
+        self._fits = fits
+        self._call = call
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        own = self._original.__get__(instance, owner)
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            if self._fits(instance, *args, **kwargs):
+                return self._call(own, instance, *args)
+            # The binding looks itself up by name while it makes the error: it has to find what it knows.
+            is_here = vars(self._owner).get(self._name) is self
+            if is_here:
+                setattr(self._owner, self._name, self._original)
+            try:
+                return own(*args, **kwargs)
+            finally:
+                if is_here:
+                    setattr(self._owner, self._name, self)
+
+        function.__name__ = function.__qualname__ = self._name
+        return function
 
 
 def is_overridden(instance: Any, name: str, base: type) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from clientobs.instruments.processes.child import Child
     from clientobs.instruments.processes.children import Children
 
-__all__ = ["patch_popen"]
+__all__ = ["child_of", "patch_popen"]
 
 _KEY: Final = "_clientobs_child"
 _HOW: Final = "subprocess.Popen"
@@ -55,7 +55,8 @@ def _named(owner: Any, name: str) -> Any:
     return getattr(owner, name)
 
 
-def _child_of(popen: Any) -> Child | None:
+def child_of(popen: Any) -> Child | None:
+    """Return the child that a Popen object stands for."""
     try:
         found: Child | None = popen.__dict__.get(_KEY)
     except AttributeError:  # whatever was handed in as self
@@ -138,7 +139,7 @@ def _started(child: Child, popen: Any) -> None:
 
 def _wrap_communicate(original: Any, desk: Children) -> Any:
     def communicate(self: Any, *args: Any, **kwargs: Any) -> Any:
-        child = _child_of(self) if desk.switch.on else None
+        child = child_of(self) if desk.switch.on else None
         if child is None or child.finished:
             return original(self, *args, **kwargs)
         child.hold()
@@ -193,7 +194,7 @@ def _wrap_wait(original: Any, desk: Children) -> Any:
         try:
             return original(self, *args, **kwargs)
         except subprocess.TimeoutExpired as error:
-            child = _child_of(self) if desk.switch.on else None
+            child = child_of(self) if desk.switch.on else None
             if child is not None and not child.held:
                 child.timed_out(error.timeout)
             raise
@@ -205,7 +206,7 @@ def _wrap_poll(original: Any, desk: Children, waitpid: Any) -> Any:
     ours = _asking(original, waitpid)
 
     def _internal_poll(self: Any, *args: Any, **kwargs: Any) -> Any:
-        child = _child_of(self)
+        child = child_of(self)
         if child is None or child.over or not desk.switch.on:
             return original(self, *args, **kwargs)
         # By __del__ and at the interpreter's end it is called with arguments: then nothing is asked but what was.
@@ -231,7 +232,7 @@ def _asking(original: Any, waitpid: Any) -> dict[str, Any]:
 def _wrap_windows_wait(original: Any, desk: Children) -> Any:
     def _wait(self: Any, *args: Any, **kwargs: Any) -> Any:
         code = original(self, *args, **kwargs)
-        child = _child_of(self)
+        child = child_of(self)
         if child is not None and desk.switch.on and code is not None:
             child.ended(code)
         return code
@@ -241,7 +242,7 @@ def _wrap_windows_wait(original: Any, desk: Children) -> Any:
 
 def _wrap_terminate(original: Any, desk: Children) -> Any:
     def terminate(self: Any) -> Any:
-        child = _child_of(self)
+        child = child_of(self)
         if child is not None and desk.switch.on:
             child.signalled(_TERMINATED)
         return original(self)
