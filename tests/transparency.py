@@ -111,7 +111,7 @@ def _command(module: str, folder: Path, report: Path) -> list[str]:
     pytest = ["-m", "pytest", "-q", f"--junit-xml={report}", "-p", "no:cacheprovider"]
     if os.path.isdir(module):  # the unpacked sources of a library
         return [*pytest, "test"]
-    if "." in module:
+    if "." in module and not module.startswith("test_"):
         return [*pytest, "--pyargs", module]
     return ["-m", "test", "--tempdir", str(folder), "--junit-xml", str(report), module]
 

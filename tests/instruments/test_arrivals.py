@@ -121,6 +121,8 @@ def test_after_stop_nothing_is_told(folder: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.VALUE == 42
+    sys.modules["arriving"] = module
+    arrivals.look()
     assert found == []
 
 

@@ -52,7 +52,9 @@ class Arrivals:
         self._here.clear()
 
     def look(self) -> None:
-        """Notice what came in another way than by a file."""
+        """Notice what came in another way than by a file; nothing once it is stopped."""
+        if self not in _finder.watching:
+            return
         for name in self.wanted:
             module = sys.modules.get(name)
             if module is not None and not _is_loading(module):
