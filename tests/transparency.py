@@ -28,13 +28,9 @@ MODULES: Final = (
     *("test_shutil", "test_tempfile", "test_glob", "test_fileinput", "test_zipfile", "test_tarfile"),
     *("test_gzip", "test_bz2", "test_lzma", "test_mmap", "test_shelve", "test_dbm_dumb", "test_mailbox"),
     *("test_logging", "test_largefile", "test_codecs", "test_genericpath", "test_posixpath", "test_ntpath"),
-    *(
-        "test_threading",
-        "test_thread",
-        "test_threading_local",
-        "test_threadsignals",
-        "test_concurrent_futures",
-    ),
+    *("test_threading", "test_thread", "test_threading_local", "test_threadsignals", "test_pty"),
+    *("test_concurrent_futures", "test_asyncio.test_subprocess", "test_asyncio.test_unix_events"),
+    *("test_multiprocessing_fork", "test_multiprocessing_spawn", "test_multiprocessing_forkserver"),
 )
 QUICK: Final = ("test_file", "test_fileio", "test_dbm_dumb", "test_glob", "test_genericpath")
 LIBRARIES: Final = {
