@@ -31,6 +31,8 @@ MODULES: Final = (
     *("test_threading", "test_thread", "test_threading_local", "test_threadsignals", "test_pty"),
     *("test_concurrent_futures", "test_asyncio.test_subprocess", "test_asyncio.test_unix_events"),
     *("test_multiprocessing_fork", "test_multiprocessing_spawn", "test_multiprocessing_forkserver"),
+    *("test_subprocess", "test_popen", "test_signal", "test_faulthandler", "test_cmd_line"),
+    *("test_venv", "test_wait3", "test_wait4"),
 )
 QUICK: Final = ("test_file", "test_fileio", "test_dbm_dumb", "test_glob", "test_genericpath")
 LIBRARIES: Final = {
@@ -132,6 +134,11 @@ def differences(bare: dict[str, str], ours: dict[str, str]) -> dict[str, tuple[s
     }
 
 
+def _is_there(module: str) -> bool:
+    """Say whether a module of CPython's is installed: 3.11 and 3.12 left some of its packages out at times."""
+    return importlib.util.find_spec(f"test.{module.partition('.')[0]}") is not None
+
+
 def main() -> int:
     """Run all, print a line for each module, and return 1 where anything differs."""
     parser = argparse.ArgumentParser(
@@ -143,7 +150,7 @@ def main() -> int:
     libraries = [
         module for name, found in LIBRARIES.items() if importlib.util.find_spec(name) for module in found
     ]
-    modules = options.modules or (QUICK if options.quick else [*MODULES, *libraries])
+    modules = options.modules or (QUICK if options.quick else [*filter(_is_there, MODULES), *libraries])
     faults = 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
         for module in modules:

@@ -47,7 +47,9 @@ def _parameter(name: str) -> Any:
 
 def answer_of_qt(binding: str, program: str, *arguments: str) -> Any:
     """Run `program`, which ends by printing one line of JSON, and return that; no fault of ours is allowed."""
-    told = 'assert not faults.messages(), faults.messages()\nif "bare" not in sys.argv: clientobs.shutdown()\n'
+    told = (
+        'assert not faults.messages(), faults.messages()\nif "bare" not in sys.argv: clientobs.shutdown()\n'
+    )
     done = run_program(
         _PRELUDE + program + "\n" + told,
         binding,

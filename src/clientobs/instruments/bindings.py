@@ -65,7 +65,7 @@ class Called:
 
 
 class Static:
-    """Hands out `call(own, ...)`, where `own` is the binding's function, for calls that `fits` says can't be refused."""
+    """Hands out `call(own, ...)`, `own` being the binding's function, for calls that `fits` says can't be refused."""
 
     __slots__ = ("_call", "_fits", "_name", "_original", "_owner")
 

@@ -159,6 +159,8 @@ class JournalSpanProcessor(SpanProcessor):
         clean = fields["clean"]
         if clean is None:
             clean = self._redact(fields["_attributes"]._dict)
+        elif "late" in fields:
+            clean = {**clean, **self._redact(fields["late"])}
         status = fields["_status"]
         if "events_made" in fields or "links_made" in fields or status.description or span._name != head[3]:
             self._write_end(span, head, clean, fields["_end_time"])

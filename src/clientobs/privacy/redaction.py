@@ -21,7 +21,7 @@ from clientobs.privacy.containers import Bounds, Containers
 from clientobs.privacy.keys import MARKER, KeyRules, is_path_like
 from clientobs.privacy.plain import INT_MAX, INT_MIN, as_text, bounded_items, clean_text, length_of
 from clientobs.privacy.pseudonym import is_pseudonym
-from clientobs.privacy.tables import CACHED_LENGTH, KeyTable, MarkerTable, OrdinaryTexts, TextTable
+from clientobs.privacy.tables import CACHED_LENGTH, KeyTable, LineTable, MarkerTable, OrdinaryTexts, TextTable
 from clientobs.privacy.texts import TextRules, may_hold_secret
 
 if TYPE_CHECKING:
@@ -57,7 +57,17 @@ class Redactor:
     """
 
     __slots__ = (
-        *("_body_limit", "_containers", "_count", "_keys", "_loss", "_names", "_ordinary", "_rules"),
+        *(
+            "_body_limit",
+            "_containers",
+            "_count",
+            "_keys",
+            "_lines",
+            "_loss",
+            "_names",
+            "_ordinary",
+            "_rules",
+        ),
         *("_suspects", "_tables", "_text_limit", "_texts", "_value_limit", "_whole"),
     )
 
@@ -90,6 +100,7 @@ class Redactor:
         }
         self._names = TextTable(lambda text: self._clean(text, _NAME_LENGTH).strip() or _UNNAMED)
         self._keys = KeyTable(self._judge)
+        self._lines = LineTable()
         self._containers = Containers(
             keys=self._keys,
             ordinary=self._ordinary,
@@ -123,9 +134,13 @@ class Redactor:
                     (kind is int and INT_MIN <= value <= INT_MAX) or kind is float or kind is bool
                 ):
                     clean[name] = value
+                elif kind is tuple and table is ordinary and value in self._lines:
+                    clean[name] = list(value)
                 else:
                     bounds = bounds or Bounds()
-                    clean[name] = self._containers.under(table, value, bounds)
+                    clean[name] = found = self._containers.under(table, value, bounds)
+                    if kind is tuple and table is ordinary:
+                        self._lines.learn(value, found)
         except Exception:  # noqa: BLE001  # an odd key, or a dict that changed meanwhile: again, with care
             return self._attribute_by_attribute(mapping, most)
         return clean if len(clean) <= self._whole else self._fit(clean)

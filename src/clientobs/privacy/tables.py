@@ -15,10 +15,12 @@ from clientobs.privacy.texts import may_hold_secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CACHED_LENGTH", "KeyTable", "MarkerTable", "OrdinaryTexts", "TextTable"]
+__all__ = ["CACHED_LENGTH", "KeyTable", "LineTable", "MarkerTable", "OrdinaryTexts", "TextTable"]
 
 CACHED_LENGTH: Final = 256
 _CACHED_COUNT: Final = 4096
+_LINE_COUNT: Final = 256
+_LINE_WORDS: Final = 16
 
 
 class TextTable(dict[str, str]):
@@ -69,6 +71,21 @@ class MarkerTable(TextTable):
 
     def __missing__(self, text: str) -> str:
         return MARKER if text else text
+
+
+class LineTable(set[tuple[Any, ...]]):
+    """Command lines known to stay as they are: a tool that is started again and again is judged once."""
+
+    __slots__ = ()
+
+    def learn(self, words: tuple[Any, ...], clean: object) -> None:
+        """Remember words that came out as they went in; short ones, and exact texts only."""
+        if len(words) > _LINE_WORDS or clean != list(words):
+            return
+        if all(type(word) is str and len(word) <= CACHED_LENGTH for word in words):
+            if len(self) >= _LINE_COUNT:
+                self.clear()
+            self.add(words)
 
 
 class KeyTable(dict[str, tuple[str, TextTable]]):

@@ -14,10 +14,15 @@ from urllib.parse import quote, unquote
 
 from clientobs._guarded import guarded
 from clientobs._patterns import pattern
+from clientobs.pipeline.context import OVERLAY_KEY
 from clientobs.record import recorder as _recorder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from opentelemetry.trace import SpanContext
+
+    from clientobs.record.recorder import Recorder
 
 __all__ = ["Incoming", "carrier", "carrier_in", "read_incoming", "trace_id"]
 
@@ -73,8 +78,8 @@ def _carrier() -> dict[str, str]:
     return carrier_in(get_current())
 
 
-def carrier_in(current: Any) -> dict[str, str]:
-    """Return what `carrier` does, of an OpenTelemetry context instead of the current one."""
+def carrier_in(current: Any, span: SpanContext | None = None) -> dict[str, str]:
+    """Return what `carrier` does, of another OpenTelemetry context than the current one, and of another span."""
     recorder = _recorder.active()
     if recorder is None:
         return {}
@@ -82,20 +87,37 @@ def carrier_in(current: Any) -> dict[str, str]:
     from opentelemetry.trace import get_current_span  # noqa: PLC0415
 
     carried: dict[str, str] = {}
-    span = get_current_span(current).get_span_context()
+    if span is None:
+        span = get_current_span(current).get_span_context()
     if not span.is_valid and recorder.origin.parent is not None:
         span = recorder.origin.parent  # outside any span: hand on what was handed to us
     if span.is_valid:
         carried["TRACEPARENT"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 0xFF:02x}"
         if span.trace_state:
             carried["TRACESTATE"] = span.trace_state.to_header()[:_MAX_STATE]
-    members = {str(key): value for key, value in baggage.get_all(current).items()}
-    values = recorder.contexts.values_of(current)
-    members.update({key: value for key, value in values.items() if key.startswith(_CARRIED)})
-    encoded = _encode_baggage(members)
+    encoded = _baggage_in(current, recorder, baggage.get_all(current))
     if encoded:
         carried["BAGGAGE"] = encoded
     return carried
+
+
+_last: tuple[Any, Any, Any, str] = (None, None, None, "")
+
+
+def _baggage_in(current: Any, recorder: Recorder, own: Mapping[str, Any]) -> str:
+    """Return the header of a context; that of the last call, as one child after the other has it, at once."""
+    global _last  # noqa: PLW0603  # one slot, replaced whole
+    contexts = recorder.contexts
+    overlay, base = current.get(OVERLAY_KEY), contexts.base
+    if not own and _last[0] is contexts and _last[1] is overlay and _last[2] is base:
+        return _last[3]
+    values = contexts.values_of(current)
+    members: dict[str, Any] = {str(key): value for key, value in own.items()}
+    members.update({key: value for key, value in values.items() if key.startswith(_CARRIED)})
+    encoded = _encode_baggage(members)
+    if not own:
+        _last = (contexts, overlay, base, encoded)
+    return encoded
 
 
 def _encode_baggage(members: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs._guarded import faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from clientobs.instruments.processes.children import Children
     from clientobs.instruments.processes.command import Command
@@ -71,62 +71,43 @@ class Usage:
 class Child:
     """See the module's docstring. Made by `begin` alone."""
 
-    __slots__ = (
-        *("_desk", "_ends", "_finishes", "_holds", "caller", "code", "command", "context", "ended_at", "how"),
-        *(
-            "folder",
-            "machinery",
-            "peak",
-            "search_path",
-            "pid",
-            "reading",
-            "redirected",
-            "rules",
-            "seen",
-            "sent",
-            "span",
-            "started_at",
-            "streams",
-        ),
-        *("timeout", "usage", "watched"),
-    )
+    # Most of these stay what they are for most children: a launch sets what it must.
+    context: Any = None
+    """The context that the span was started in, for what is told of it later."""
+    span: Any = None
+    pid = 0
+    folder = ""
+    """Working directory that the caller asked for; "" for its own."""
+    search_path: str | None = None
+    """PATH of the environment that the caller gave; None: that of this process."""
+    started_at = 0
+    ended_at = 0
+    """Times of the monotonic clock; the end is 0 while it runs."""
+    code: int | None = None
+    usage: Usage | None = None
+    peak = 0
+    """Peak of its memory in bytes as far as it was looked at while it ran."""
+    sent = 0
+    """Number of the last signal that this program itself sent."""
+    timeout: float | None = None
+    piped = False
+    """Whether there is a pipe between it and the program."""
+    redirected: tuple[str, ...] = ()
+    """Paths of files that its output goes to."""
+    watched: Any = None
+    """A weak reference to the object that the program holds, if there is one."""
+    seen = 0
+    """When it was first found to have ended without anybody having asked; see children.py."""
+    streams: Mapping[str, Stream] = {}
+    reading: frozenset[str] = frozenset()
+    """Streams whose end the program has not read yet."""
+    _holds = 0
 
     def __init__(self, desk: Children, command: Command, how: str, rules: Rules) -> None:
         self._desk = desk
         self.command = command
         self.how = how
         self.rules = rules
-        self.span: Any = None
-        self.context: Any = None
-        """The context that the span was started in, for what is told of it later."""
-        self.caller: tuple[Any, int] | None = None
-        """Code and line of who called for the launch."""
-        self.folder = ""
-        """Working directory that the caller asked for; "" for its own."""
-        self.search_path: str | None = None
-        """PATH of the environment that the caller gave; None: that of this process."""
-        self.machinery = False
-        """Whether that is a module of Python's which tries programs that needn't be there."""
-        self.pid = 0
-        self.started_at = self.ended_at = 0
-        """Times of the monotonic clock; the end is 0 while it runs."""
-        self.code: int | None = None
-        self.usage: Usage | None = None
-        self.peak = 0
-        """Peak of its memory in bytes as far as it was looked at while it ran."""
-        self.sent = 0
-        """Number of the last signal that this program itself sent."""
-        self.timeout: float | None = None
-        self.streams: dict[str, Stream] = {}
-        self.reading: set[str] = set()
-        """Streams whose end the program has not read yet."""
-        self.redirected: tuple[str, ...] = ()
-        """Paths of files that its output goes to."""
-        self.watched: Any = None
-        """A weak reference to the object that the program holds, if there is one."""
-        self.seen = 0
-        """When it was first found to have ended without anybody having asked; see children.py."""
-        self._holds = 0
         self._ends = [True]
         self._finishes = [True]
 
@@ -158,6 +139,9 @@ class Child:
     def started(self, pid: int) -> None:
         """Take the number of the launched process."""
         try:
+            if type(pid) is not int or pid <= 0:  # a foreign stand-in for the launch has answered
+                self.detached()
+                return
             self.pid = pid
             self._desk.watch(self)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
@@ -222,12 +206,13 @@ class Child:
         """Take bytes that went through a pipe: "stdin", "stdout" or "stderr"; `size` where `data` is their end."""
         taken = self.streams.get(stream)
         if taken is None:
-            taken = self.streams.setdefault(stream, Stream())
+            taken = Stream()
+            self.streams = {**self.streams, stream: taken}
         taken.take(data, len(data) if size is None else size)
 
     def read_up(self, stream: str) -> None:
         """Take that the program has read a stream to its end: nothing more will come that could be told."""
-        self.reading.discard(stream)
+        self.reading = self.reading - {stream}
         if self.over and not self.reading and not self._holds:
             self.finish()
 

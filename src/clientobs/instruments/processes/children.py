@@ -16,7 +16,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from clientobs.instruments.processes.callers import caller_of_launch
 from clientobs.instruments.processes.child import Child, Usage
 from clientobs.instruments.processes.command import text_of
 from clientobs.instruments.processes.memory import peak_of, processor_time_of
@@ -64,6 +63,7 @@ class Children:
         rules: RuleBook,
         inherited: Inherited,
         teller: Teller,
+        kind: Any,
         now: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.switch = switch
@@ -78,11 +78,11 @@ class Children:
         self.by_pid: dict[int, Child] = {}
         """Those that run, as far as is known."""
         self._waitid: Callable[..., Any] | None = getattr(os, "waitid", None)
-        self._kind: Any = None
+        self.kind = kind
 
     def begin(self, command: Command, *, how: str, cwd: object = None) -> Child | None:
         """Start the span of a child; None where it is not recorded."""
-        recorder = _recorder.active()
+        recorder = _recorder._active  # noqa: SLF001  # what `active()` returns; each call here is one more cold line
         if recorder is None or not self.switch.on or self.here.busy:
             return None
         rules = self.rules.of(command.name)
@@ -90,27 +90,17 @@ class Children:
             return None
         child = Child(self, command, how, rules)
         child.context = current = _span._get_current()  # noqa: SLF001  # bound once for all of us, see span.bind
-        child.caller, child.machinery = caller_of_launch()
-        child.folder = text_of(cwd) if cwd is not None else ""
+        child.folder = "" if cwd is None else text_of(cwd)
         child.started_at = self.now()
         child.span = recorder.voice.tracer.start_span(
-            command.name, current, self._client(), self.teller.facts(command, how, cwd)
+            command.name, current, self.kind, self.teller.facts(command, how, child.folder)
         )
         self.open[id(child)] = child
         return child
 
-    def _client(self) -> Any:
-        if self._kind is None:
-            from opentelemetry.trace import SpanKind  # noqa: PLC0415  # loaded with the instrument
-
-            self._kind = SpanKind.CLIENT
-        return self._kind
-
     def variables(self, child: Child) -> dict[str, str]:
         """Return the carrier of a child's span."""
-        if not child.rules.context or child.span is None:
-            return {}
-        return carrier_in(_span._Context({**child.context, _span._SPAN_KEY: child.span}))  # noqa: SLF001
+        return carrier_in(child.context, child.span.get_span_context()) if child.rules.context else {}
 
     def environment(self, child: Child, env: Any) -> Any:
         """Return an environment for a child; see `Child.environment`."""

@@ -81,7 +81,12 @@ def _words_of(arguments: object) -> tuple[str, ...] | None:
         return (text_of(arguments),)
     if not isinstance(arguments, (list, tuple)):
         return None
-    words = tuple([text_of(word)[:_WORD] for word in arguments[:_WORDS]])
+    words = tuple(
+        [
+            word if type(word) is str and len(word) <= _WORD else text_of(word)[:_WORD]
+            for word in arguments[:_WORDS]
+        ]
+    )
     return (*words, f"... {len(arguments) - _WORDS} more") if len(arguments) > _WORDS else words
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
 from clientobs.instruments.patching import dressed
-from clientobs.instruments.processes.popen import child_of
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["patch_transports"]
 
+_KEY: Final = "_clientobs_child"
+"""Where a Popen object keeps its child, see popen.py."""
 _STREAMS: Final = {1: "stdout", 2: "stderr"}
 
 
@@ -42,7 +43,7 @@ def patch_transports(module: ModuleType, desk: Children, patches: Patches) -> No
 
 
 def _child_behind(transport: Any, desk: Children) -> Child | None:
-    return child_of(getattr(transport, "_proc", None)) if desk.switch.on else None
+    return getattr(getattr(transport, "_proc", None), _KEY, None) if desk.switch.on else None
 
 
 def _wrap_init(original: Any, desk: Children) -> Any:
@@ -53,7 +54,7 @@ def _wrap_init(original: Any, desk: Children) -> Any:
             if child is not None:
                 # The exit may be known before what was said is read: a failed child waits for its words.
                 piped = [name for name in _STREAMS.values() if getattr(self._proc, name) is not None]
-                child.reading.update(piped)
+                child.reading = child.reading.union(piped)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("processes.asyncio", error)
         return result
@@ -62,39 +63,39 @@ def _wrap_init(original: Any, desk: Children) -> Any:
 
 
 def _wrap_exited(original: Any, desk: Children) -> Any:
-    def exited(self: Any, returncode: Any) -> Any:
+    def exited(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             child = _child_behind(self, desk)
-            if child is not None:
-                child.ended(returncode)
+            if child is not None and args:
+                child.ended(args[0])
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("processes.asyncio", error)
-        return original(self, returncode)
+        return original(self, *args, **kwargs)
 
     return exited
 
 
 def _wrap_received(original: Any, desk: Children) -> Any:
-    def received(self: Any, fd: Any, data: Any) -> Any:
+    def received(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             child = _child_behind(self, desk)
-            if child is not None and fd in _STREAMS:
-                child.wrote(_STREAMS[fd], data)
+            if child is not None and args[0] in _STREAMS:
+                child.wrote(_STREAMS[args[0]], args[1])
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("processes.asyncio", error)
-        return original(self, fd, data)
+        return original(self, *args, **kwargs)
 
     return received
 
 
 def _wrap_lost(original: Any, desk: Children) -> Any:
-    def lost(self: Any, fd: Any, exc: Any) -> Any:
+    def lost(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             child = _child_behind(self, desk)
-            if child is not None and fd in _STREAMS:
-                child.read_up(_STREAMS[fd])
+            if child is not None and args[0] in _STREAMS:
+                child.read_up(_STREAMS[args[0]])
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("processes.asyncio", error)
-        return original(self, fd, exc)
+        return original(self, *args, **kwargs)
 
     return lost

@@ -24,6 +24,7 @@ __all__ = ["Inherited", "native_environment"]
 
 _PARENT: Final = "TRACEPARENT"
 _NAMES: Final = (_PARENT, "TRACESTATE", "BAGGAGE")
+_BEGINNINGS: Final = frozenset({b"TRACEPAR", b"TRACESTA", b"BAGGAGE="})
 _MOST: Final = 100_000
 
 
@@ -81,9 +82,9 @@ class Inherited:
         if given is None or not variables:
             return given
         own = {}
-        for entry in given:
-            if entry.startswith((b"TRACE", b"BAGGAGE=")):
-                name, _, value = entry.decode("utf-8", "surrogateescape").partition("=")
+        for entry in [entry for entry in given if entry[:8] in _BEGINNINGS]:
+            name, _, value = entry.decode("utf-8", "surrogateescape").partition("=")
+            if name in _NAMES:
                 own[name] = value
         added = self._added(own, variables)
         if not own:

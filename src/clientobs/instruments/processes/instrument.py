@@ -102,8 +102,11 @@ class ProcessesInstrument:
     def _make_desk(self) -> Children:
         from clientobs.record import span as record_span  # noqa: PLC0415
 
+        from opentelemetry.trace import SpanKind  # noqa: PLC0415  # loaded with the runtime
+
         record_span.bind()
         return Children(
+            kind=SpanKind.CLIENT,
             switch=self._switch,
             meter=Meter("processes", too_much=self.turn_off),
             rules=RuleBook(self._config),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from clientobs import semconv
@@ -16,6 +16,8 @@ __all__ = ["Measures"]
 _MOST_NAMES: Final = 30
 """Programs with series of their own; what else is launched is "other"."""
 _OTHER: Final = "other"
+_MOST_WAITING: Final = 100_000
+"""Ended children between two rounds; some hundred could be."""
 _BOUNDS: Final = (0.01, 0.05, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0)
 """Seconds: a tool, a transcode, a simulation."""
 
@@ -24,31 +26,32 @@ class Measures:
     """Counts by program and outcome."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._ended: deque[tuple[str, str, int]] = deque(maxlen=_MOST_WAITING)
         self._names: set[str] = set()
-        self._counts: dict[tuple[str, str], list[int]] = {}
 
     def forget(self) -> None:
         """Begin anew in a forked child."""
-        self._lock = threading.RLock()
-        self._counts = {}
+        self._ended.clear()
 
     def take(self, name: str, outcome: str, duration: int) -> None:
         """Add one child; the duration is in nanoseconds."""
-        seconds = duration / 1e9
-        bucket = sum(seconds > bound for bound in _BOUNDS)
-        with self._lock:
+        self._ended.append((name, outcome, duration))
+
+    def _counted(self) -> dict[tuple[str, str], list[int]]:
+        counts: dict[tuple[str, str], list[int]] = {}
+        while self._ended:
+            name, outcome, duration = self._ended.popleft()
             if name not in self._names:
                 if len(self._names) >= _MOST_NAMES:
                     name = _OTHER
                 self._names.add(name)
-            counts = self._counts.setdefault((name, outcome), [0] * (len(_BOUNDS) + 1))
-            counts[bucket] += 1
+            bucket = sum(duration / 1e9 > bound for bound in _BOUNDS)
+            counts.setdefault((name, outcome), [0] * (len(_BOUNDS) + 1))[bucket] += 1
+        return counts
 
     def write(self) -> None:
         """Hand what has come together to the metrics of now."""
-        with self._lock:
-            counts, self._counts = self._counts, {}
+        counts = self._counted()
         if not counts:
             return
         launches = counter(semconv.PROCESS_LAUNCHES, "{process}", "Launches of child processes.")

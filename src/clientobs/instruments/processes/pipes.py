@@ -103,4 +103,4 @@ def watch_pipes(child: Child, popen: Any) -> None:
             hooks["write"] = pipe.write
         else:
             hooks["readinto"], hooks["readall"], hooks["read"] = pipe.readinto, pipe.readall, pipe.read
-            child.reading.add(stream)
+            child.reading = child.reading | {stream}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from clientobs.instruments.processes.child import Child
     from clientobs.instruments.processes.children import Children
 
-__all__ = ["child_of", "patch_popen"]
+__all__ = ["patch_popen"]
 
 _KEY: Final = "_clientobs_child"
 _HOW: Final = "subprocess.Popen"
@@ -55,8 +55,7 @@ def _named(owner: Any, name: str) -> Any:
     return getattr(owner, name)
 
 
-def child_of(popen: Any) -> Child | None:
-    """Return the child that a Popen object stands for."""
+def _child_of(popen: Any) -> Child | None:
     try:
         found: Child | None = popen.__dict__.get(_KEY)
     except AttributeError:  # whatever was handed in as self
@@ -65,10 +64,10 @@ def child_of(popen: Any) -> Child | None:
 
 
 def _wrap_init(original: Any, desk: Children) -> Any:
-    here, switch = desk.here, desk.switch
+    here, switch, popen = desk.here, desk.switch, subprocess.Popen
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # the name of the original
-        if not switch.on or here.busy:
+        if not switch.on or here.busy or not isinstance(self, popen):
             return original(self, *args, **kwargs)  # type: ignore[no-any-return]  # None
         child = _begin(desk, args, kwargs)
         if child is None:
@@ -131,6 +130,7 @@ def _started(child: Child, popen: Any) -> None:
         popen.__dict__[_KEY] = child
         child.watched = weakref.ref(popen)
         if popen.stdin is not None or popen.stdout is not None or popen.stderr is not None:
+            child.piped = True
             watch_pipes(child, popen)
         child.started(popen.pid)
     except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
@@ -139,8 +139,8 @@ def _started(child: Child, popen: Any) -> None:
 
 def _wrap_communicate(original: Any, desk: Children) -> Any:
     def communicate(self: Any, *args: Any, **kwargs: Any) -> Any:
-        child = child_of(self) if desk.switch.on else None
-        if child is None or child.finished:
+        child = _child_of(self) if desk.switch.on else None
+        if child is None or child.finished or not (child.piped or args or kwargs):
             return original(self, *args, **kwargs)
         child.hold()
         try:
@@ -178,7 +178,7 @@ def _take_read(child: Child, popen: Any, result: Any) -> None:
                 data = data if isinstance(data, bytes) else data[-_KEPT:].encode("utf-8", "surrogateescape")
                 child.wrote(stream, data[-_KEPT:], len(result[place]))
             if result is not None:
-                child.reading.discard(stream)
+                child.reading = child.reading - {stream}
         sent = getattr(popen, "_input_offset", 0)
         if sent and "stdin" not in child.streams:
             child.wrote("stdin", b"", sent)
@@ -190,11 +190,13 @@ _KEPT: Final = 8_192
 
 
 def _wrap_wait(original: Any, desk: Children) -> Any:
-    def wait(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def wait(self: Any, timeout: Any = None) -> Any:
+        if timeout is None:
+            return original(self)
         try:
-            return original(self, *args, **kwargs)
+            return original(self, timeout)
         except subprocess.TimeoutExpired as error:
-            child = child_of(self) if desk.switch.on else None
+            child = _child_of(self) if desk.switch.on else None
             if child is not None and not child.held:
                 child.timed_out(error.timeout)
             raise
@@ -206,7 +208,7 @@ def _wrap_poll(original: Any, desk: Children, waitpid: Any) -> Any:
     ours = _asking(original, waitpid)
 
     def _internal_poll(self: Any, *args: Any, **kwargs: Any) -> Any:
-        child = child_of(self)
+        child = _child_of(self)
         if child is None or child.over or not desk.switch.on:
             return original(self, *args, **kwargs)
         # By __del__ and at the interpreter's end it is called with arguments: then nothing is asked but what was.
@@ -232,7 +234,7 @@ def _asking(original: Any, waitpid: Any) -> dict[str, Any]:
 def _wrap_windows_wait(original: Any, desk: Children) -> Any:
     def _wait(self: Any, *args: Any, **kwargs: Any) -> Any:
         code = original(self, *args, **kwargs)
-        child = child_of(self)
+        child = _child_of(self)
         if child is not None and desk.switch.on and code is not None:
             child.ended(code)
         return code
@@ -242,7 +244,7 @@ def _wrap_windows_wait(original: Any, desk: Children) -> Any:
 
 def _wrap_terminate(original: Any, desk: Children) -> Any:
     def terminate(self: Any) -> Any:
-        child = child_of(self)
+        child = _child_of(self)
         if child is not None and desk.switch.on:
             child.signalled(_TERMINATED)
         return original(self)

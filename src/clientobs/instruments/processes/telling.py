@@ -7,7 +7,7 @@ import signal
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
-from clientobs.instruments.processes.callers import described
+from clientobs.instruments.processes.callers import caller_of_launch
 from clientobs.instruments.processes.command import text_of
 from clientobs.instruments.processes.memory import kernel_kills, machine_memory, own_peak
 from clientobs.instruments.processes.sentences import (
@@ -41,8 +41,9 @@ class Teller:
         self._lines = config.last_lines
         self._measures = measures
         self._kills = kernel_kills()
+        self._own_peak = own_peak()
 
-    def facts(self, command: Command, how: str, cwd: object) -> dict[str, Any]:
+    def facts(self, command: Command, how: str, folder: str) -> dict[str, Any]:
         """Return what is known of a child before its launch."""
         facts: dict[str, Any] = {
             semconv.PROCESS_EXECUTABLE_NAME: command.name,
@@ -50,7 +51,7 @@ class Teller:
             semconv.PROCESS_COMMAND_ARGS: command.words,
             semconv.PROCESS_LAUNCHER: how,
         }
-        folder = _folder(cwd)
+        folder = folder or _own_folder()
         if folder:
             facts[semconv.PROCESS_WORKING_DIRECTORY] = folder
         if command.shell:
@@ -60,22 +61,22 @@ class Teller:
     def renamed(self, child: Child, command: Command) -> None:
         """Take the command of a child whose words could not be read ahead of the launch."""
         child.command = command
-        child.span.update_name(command.name)
-        child.span.set_attributes(
-            {
-                semconv.PROCESS_EXECUTABLE_NAME: command.name,
-                semconv.PROCESS_EXECUTABLE_PATH: command.executable,
-                semconv.PROCESS_COMMAND_ARGS: command.words,
-            }
-        )
+        if child.span is not None:
+            child.span.update_name(command.name)
+            child.span.set_attributes(self.facts(command, child.how, child.folder))
 
     def ended(self, child: Child) -> None:
         """Write the end of a child that has run."""
-        outcome = _outcome_of(child)
+        outcome = "ok" if child.code == 0 else _outcome_of(child)
+        called: dict[str, Any] = {}
+        if outcome == "failed":
+            called, _, machinery = caller_of_launch()
+            outcome = "expected" if machinery else outcome
         facts = self._end_facts(child)
         facts[semconv.PROCESS_OUTCOME] = outcome
         sentence = ""
         if outcome == "failed":
+            facts.update(called)
             facts[semconv.ERROR_TYPE] = _error_type(child)
             told = self._failure_facts(child)
             facts.update(told)
@@ -84,7 +85,7 @@ class Teller:
 
     def not_started(self, child: Child, error: BaseException) -> None:
         """Write that a child could not be launched, and what was looked for where."""
-        called, caller = described(child.caller)
+        called, caller, machinery = caller_of_launch()
         facts: dict[str, Any] = {
             semconv.PROCESS_OUTCOME: "not_started",
             semconv.ERROR_TYPE: type(error).__qualname__,
@@ -92,7 +93,7 @@ class Teller:
         }
         sentence = ""
         # A wrong argument is told by its exception alone, and Python's own modules try what needn't be there.
-        if isinstance(error, OSError) and not child.machinery:
+        if isinstance(error, OSError) and not machinery:
             sentence = f"{child.command.name} could not be started: {_reason_of(child, error, facts)}"
             sentence += f"; asked for by {caller}" if caller else ""
         self._write(child, "not_started", facts, sentence)
@@ -119,7 +120,9 @@ class Teller:
         if usage is not None:
             facts[semconv.PROCESS_USED_CPU] = usage.cpu
             # See memory.py: less than our own peak says nothing of the child.
-            peak = usage.peak if usage.peak > own_peak() else peak
+            if usage.peak > self._own_peak:  # ours only grows
+                self._own_peak = own_peak()
+                peak = usage.peak if usage.peak > self._own_peak else peak
         if peak:
             facts[semconv.PROCESS_USED_MEMORY] = peak
         for stream, taken in child.streams.items():
@@ -135,7 +138,6 @@ class Teller:
             text = last_lines(taken.end, self._lines) if taken is not None else ""
             if text:
                 facts[name] = text
-        facts.update(described(child.caller)[0])
         if child.code is not None and child.code < 0:
             facts.update(self._memory_facts(child))
         if child.code == _NOT_FOUND and child.command.shell:
@@ -192,8 +194,13 @@ class Teller:
             span.set_status(StatusCode.ERROR, sentence)
             self._tell(child, facts, sentence)
         if span.is_recording():
-            span.set_attributes(facts)
-            span.end(span.start_time + duration)
+            end = span.start_time + duration
+            end_with = getattr(span, "end_with", None)  # ours; the application may have a provider of its own
+            if end_with is not None:
+                end_with(facts, end)
+            else:
+                span.set_attributes(facts)
+                span.end(end)
 
     def _tell(self, child: Child, facts: dict[str, Any], sentence: str) -> None:
         """Emit the event of a failure, tied to the child's span and to the production context of its launch."""
@@ -231,9 +238,7 @@ def _outcome_of(child: Child) -> str:
     code = child.code
     if code is None:
         return "unknown"
-    if code == 0:
-        return "ok"
-    if code in child.rules.expected or child.machinery:
+    if code in child.rules.expected:
         return "expected"
     if code in (-signal.SIGINT, _INTERRUPTED):
         return "cancelled"
@@ -247,10 +252,10 @@ def _error_type(child: Child) -> str:
     return f"exit {code}" if code >= 0 else signal_name(-code)
 
 
-def _folder(cwd: object) -> str:
+def _own_folder() -> str:
     try:
-        return os.fsdecode(cwd) if cwd is not None else os.getcwd()  # type: ignore[arg-type]  # whatever was given
-    except (OSError, TypeError, ValueError):  # the folder was removed, or it is no path: the call will say so
+        return os.getcwd()
+    except OSError:  # it was removed
         return ""
 
 

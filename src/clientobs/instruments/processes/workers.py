@@ -85,14 +85,14 @@ class Workers:
 def _wrap_launch(original: Any, desk: Children) -> Any:
     here = desk.here
 
-    def launch(self: Any, process_obj: Any, *args: Any, **kwargs: Any) -> Any:
-        child = _begin(self, process_obj)
+    def launch(self: Any, *args: Any, **kwargs: Any) -> Any:
+        child = _begin(self, args[0]) if args else None
         if child is None:
-            return original(self, process_obj, *args, **kwargs)
+            return original(self, *args, **kwargs)
         before, here.worker = here.worker, child
         token = _make_current(child) if _method_of(self) == "fork" else None
         try:
-            result = original(self, process_obj, *args, **kwargs)
+            result = original(self, *args, **kwargs)
         except BaseException as error:
             child.not_started(error)
             raise
@@ -150,7 +150,7 @@ def _wrap_end(original: Any, desk: Children) -> Any:
     def poll(self: Any, *args: Any, **kwargs: Any) -> Any:
         code = original(self, *args, **kwargs)
         try:
-            child = vars(self).get(_KEY) if code is not None and switch.on else None
+            child = getattr(self, _KEY, None) if code is not None and switch.on else None
             if child is not None:
                 child.ended(code)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
@@ -163,12 +163,12 @@ def _wrap_end(original: Any, desk: Children) -> Any:
 def _wrap_passfds(original: Any, desk: Children) -> Any:
     here = desk.here
 
-    def spawnv_passfds(path: Any, args: Any, passfds: Any) -> Any:
-        if here.worker is None or _CHILDS_OWN not in args:
-            return original(path, args, passfds)
+    def spawnv_passfds(*args: Any, **kwargs: Any) -> Any:
+        if here.worker is None or len(args) < 2 or _CHILDS_OWN not in args[1]:  # noqa: PLR2004  # path, words, fds
+            return original(*args, **kwargs)
         before, here.launching = here.launching, here.worker
         try:
-            return original(path, args, passfds)
+            return original(*args, **kwargs)
         finally:
             here.launching = before
 
@@ -200,8 +200,8 @@ class _Variable:
 def _wrap_preparation(original: Any, desk: Children) -> Any:
     here = desk.here
 
-    def get_preparation_data(name: Any) -> Any:
-        data = original(name)
+    def get_preparation_data(*args: Any, **kwargs: Any) -> Any:
+        data = original(*args, **kwargs)
         child = here.worker
         if child is not None and child.how == "multiprocessing.forkserver":
             with quiet("processes.multiprocessing"):
@@ -214,11 +214,11 @@ def _wrap_preparation(original: Any, desk: Children) -> Any:
 
 
 def _wrap_prepare(original: Any, desk: Children) -> Any:
-    def prepare(data: Any) -> Any:
-        if desk.switch.on and isinstance(data, dict) and _PLANTED in data:
+    def prepare(*args: Any, **kwargs: Any) -> Any:
+        if desk.switch.on and args and isinstance(args[0], dict) and _PLANTED in args[0]:
             with quiet("processes.multiprocessing"):
                 _join()
-        return original(data)
+        return original(*args, **kwargs)
 
     return prepare
 
