@@ -1,7 +1,7 @@
 """Every check of this project, one session each: `python3 dev.py nox -l` lists them.
 
-A plain `nox` runs what a change must pass. `bench`, `demo`, `quickstart`, `torture` and `transparency` are run by
-name.
+A plain `nox` runs what a change must pass. `bench`, `demo`, `qt`, `quickstart`, `torture` and `transparency` are
+run by name.
 """
 
 from __future__ import annotations
@@ -92,6 +92,20 @@ def torture(session: nox.Session) -> None:
     """Run the long forms of the fault tests: thousands of kills, soaks, whole disks."""
     install(session, "test")
     session.run("python", "-m", "pytest", "-m", "torture", "--timeout", "3600", *session.posargs)
+
+
+@nox.session(python="3.10")  # the last one that PySide2 has wheels for
+def qt(session: nox.Session) -> None:
+    """Run the tests of threads and processes of Qt, with each of its four bindings."""
+    install(session, "test", "qt")
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "tests/instruments/threads/test_qt.py",
+        "tests/instruments/processes/test_qprocess.py",
+        *session.posargs,
+    )
 
 
 @nox.session
