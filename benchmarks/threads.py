@@ -27,19 +27,19 @@ pool = ThreadPoolExecutor(1)
 
 
 def start_and_join() -> None:
-    """One thread."""
+    """Start a thread and wait for it."""
     thread = threading.Thread(target=int)
     thread.start()
     thread.join()
 
 
 def submit_and_wait() -> None:
-    """One task, waited for."""
+    """Submit a task and wait for it."""
     pool.submit(int).result()
 
 
 def submit_many() -> None:
-    """A hundred tasks of nothing, waited for at the end."""
+    """Submit a hundred tasks of nothing, and wait for them at the end."""
     for future in [pool.submit(int) for _ in range(100)]:
         future.result()
 

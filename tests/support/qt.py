@@ -34,7 +34,7 @@ def text_of(call):
 """
 
 
-def bindings() -> Any:
+def bindings() -> pytest.MarkDecorator:
     """Return a parameter for each binding that is installed here, skipped where it is not."""
     return pytest.mark.parametrize("binding", [_parameter(name) for name in _NAMES])
 
