@@ -23,6 +23,7 @@ __all__ = [
     "choice",
     "command",
     "count",
+    "exit_codes",
     "exporter",
     "names",
     "path",
@@ -61,9 +62,8 @@ _DIGITS: Final = 18
 """int() raises on thousands of digits; no setting has so many."""
 _REQUEST: Final = (0.001, 600.0)
 _NUMBER: Final = pattern(r"([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([a-z]*)\Z")
-_EXIT_CODES: Final = pattern(
-    r"[^=]+=(?:[0-9]{1,10}(?:-[0-9]{1,10})?|SIG[A-Z0-9]+)(?:,(?:[0-9]{1,10}(?:-[0-9]{1,10})?|SIG[A-Z0-9]+))*\Z"
-)
+_CODE: Final = r"(?:[0-9]{1,10}(?:-[0-9]{1,10})?|SIG[A-Z0-9]+)"
+_EXIT_CODES: Final = pattern(rf"[^=]+={_CODE}(?:,{_CODE})*\Z")
 _SIZES: Final = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
 _SIZES_BINARY: Final = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _TIMES: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}

@@ -28,6 +28,7 @@ class _Flags(NamedTuple):
 _NONE: Final = _Flags()
 _CONTAINERS: Final = _Flags(next=("--password",))  # and -p after `login`: elsewhere it is a port
 _LOGIN: Final = _Flags(next=("-p",))
+_KEYSTORES: Final = ("-storepass", "-keypass", "-srcstorepass", "-deststorepass", "-new")
 _PROGRAMS: Final[dict[str, _Flags]] = {
     **dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mysqlimport", "mariadb"), _Flags(glued=("-p",))),
     **dict.fromkeys(("7z", "7za", "7zz", "7zr", "rar", "unrar"), _Flags(glued=("-p",))),
@@ -40,7 +41,15 @@ _PROGRAMS: Final[dict[str, _Flags]] = {
     "curl": _Flags(("-u", "-U"), ("-u", "-U", "-b", "--user", "--proxy-user", "--pass", "--proxy-pass")),
     "sshpass": _Flags(("-p",), ("-p",)),
     "redis-cli": _Flags(next=("-a", "--pass")),
-    "p4": _Flags(next=("-P",)),
+    "p4": _Flags(("-P",), ("-P",)),
+    **dict.fromkeys(("keytool", "jarsigner"), _Flags(next=_KEYSTORES)),
+    **dict.fromkeys(("wlfreerdp", "sdl-freerdp"), _Flags(glued=("/p:",))),
+    "signtool": _Flags(next=("/p",)),
+    "osslsigncode": _Flags(next=("-pass",)),
+    "schtasks": _Flags(next=("/p", "/rp")),
+    "security": _Flags(next=("-w", "-p")),
+    "etcdctl": _Flags(next=("--user",)),
+    "vault": _Flags(next=("login",)),
     "psexec": _Flags(next=("-p",)),
     "lftp": _Flags(next=("-u",)),
     "openssl": _Flags(next=("-passin", "-passout", "-pass", "-k")),
@@ -49,8 +58,16 @@ _PROGRAMS: Final[dict[str, _Flags]] = {
 _STEMS: Final = (
     *("mysql", "mariadb", "7z", "rar", "plink", "pscp", "psftp", "putty", "mongo", "ldap", "sshpass", "curl", "zip"),
     *("client", "redis-cli", "sqlcmd", "p4", "psexec", "lftp", "openssl", "freerdp", "docker", "podman"),
+    *("keytool", "signer", "signtool", "osslsigncode", "schtasks", "security", "etcdctl", "vault"),
 )  # fmt: skip
 """A piece of each program's name: the prefilter."""
+
+_AS_ARGUMENTS: Final[dict[str, _Flags]] = {
+    **_PROGRAMS,
+    "az": _Flags(next=("-p",)),
+    "net": _Flags(glued=("/p:",)),
+}
+"""The same, and those whose names are in half of all texts: known where the words of a command are known."""
 
 _MAX_LINE: Final = 4096
 _MAX_NAME: Final = 512
@@ -168,7 +185,7 @@ def _hits(words: Sequence[str], is_secret_flag: Callable[[str], bool]) -> Iterat
             flags = _LOGIN
         else:
             awaited = False
-            flags = _PROGRAMS.get(_program_of(word), flags) if len(word) <= _MAX_NAME else flags
+            flags = _AS_ARGUMENTS.get(_program_of(word), flags) if len(word) <= _MAX_NAME else flags
 
 
 def _glued(word: str, flags: _Flags) -> int:

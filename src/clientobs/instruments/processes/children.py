@@ -16,8 +16,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs._guarded import quiet
 from clientobs.instruments.processes.child import Child, Usage
-from clientobs.instruments.processes.command import text_of
+from clientobs.instruments.processes.command import command_of, text_of
 from clientobs.instruments.processes.memory import peak_of, processor_time_of
 from clientobs.record import recorder as _recorder
 from clientobs.record import span as _span
@@ -101,6 +102,12 @@ class Children:
     def variables(self, child: Child) -> dict[str, str]:
         """Return the carrier of a child's span."""
         return carrier_in(child.context, child.span.get_span_context()) if child.rules.context else {}
+
+    def complete(self, child: Child, words: Any) -> None:
+        """Take the words of a command that was an iterator, and is a list at the launch."""
+        if not child.command.whole:
+            with quiet("processes.complete"):
+                self.teller.renamed(child, command_of(words))
 
     def environment(self, child: Child, env: Any) -> Any:
         """Return an environment for a child; see `Child.environment`."""

@@ -17,6 +17,15 @@ _SHELL_TEXT: Final = 8_192
 _UNKNOWN: Final = "(unknown program)"
 _SHELLS: Final = frozenset({"sh", "bash", "zsh", "dash", "ksh", "tcsh", "csh", "cmd", "cmd.exe"})
 
+# fmt: off
+_BUILT_IN: Final = frozenset({
+    ".", ":", "[", "alias", "bg", "case", "cd", "command", "eval", "exec", "exit", "export", "fg", "for", "function",
+    "if", "kill", "read", "return", "set", "shift", "source", "test", "trap", "ulimit", "umask", "unset", "until",
+    "wait", "while",
+})
+# fmt: on
+"""What the shell does itself: then it is the program."""
+
 
 class Command(NamedTuple):
     """A command line; `name` is the program without its folder, for a shell's text the first program in it."""
@@ -43,7 +52,7 @@ def command_of(arguments: object, executable: object = None, *, shell: bool = Fa
     program = text_of(executable) if executable is not None else ""
     first = words[0] if words else ""
     if shell:
-        return Command(_first_program(first) or "sh", program or "/bin/sh", words, shell)
+        return Command(_first_program(first) or _shell_name(program), program or "/bin/sh", words, shell)
     if not program:
         # On Windows, and only there, a text is a whole command line.
         program = _first_word(first) if os.name == "nt" and isinstance(arguments, str) else first
@@ -51,6 +60,10 @@ def command_of(arguments: object, executable: object = None, *, shell: bool = Fa
     if name in _SHELLS and len(words) == 3 and words[1] == "-c":  # noqa: PLR2004  # sh -c TEXT
         name = _first_program(words[2]) or name
     return Command(name, program, words)
+
+
+def _shell_name(program: str) -> str:
+    return base_name(program) if program else ("cmd" if os.name == "nt" else "sh")
 
 
 def base_name(program: str) -> str:
@@ -109,4 +122,6 @@ def _first_program(text: str) -> str:
     else:
         return ""
     word = _first_word(rest).partition("\n")[0].rstrip(";|&<>)")
-    return base_name(word) if not any(sign in word for sign in "$`{}") else ""
+    if word in _BUILT_IN or any(sign in word for sign in "$`{}"):
+        return ""
+    return base_name(word)

@@ -81,11 +81,7 @@ class Inherited:
             return given
         if given is None or not variables:
             return given
-        own = {}
-        for entry in [entry for entry in given if entry[:8] in _BEGINNINGS]:
-            name, _, value = entry.decode("utf-8", "surrogateescape").partition("=")
-            if name in _NAMES:
-                own[name] = value
+        own = _ours_in(given)
         added = self._added(own, variables)
         if not own:
             return [*given, *[f"{name}={value}".encode() for name, value in added.items()]]
@@ -93,20 +89,26 @@ class Inherited:
         kept = [entry for entry in given if entry.partition(b"=")[0] not in out]
         return [*kept, *[f"{name}={value}".encode() for name, value in added.items()]]
 
+    def changes(self, variables: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+        """Return what is to be put into an inherited environment, and what is to be taken out of it."""
+        own = _ours_in(self._read() if self._read is not None else [])
+        added = self._added(own, variables)
+        return added, [name.decode() for name in self._left_out(own, added) if name.decode() not in added]
+
     def mapping(self, given: Any, variables: Mapping[str, str]) -> Any:
         """Return a copy of the mapping `given` with the variables in it; `given` itself where nothing is added."""
-        if not variables or len(given) == 0:
-            return given
+        if not variables or not hasattr(given, "keys") or len(given) == 0:
+            return given  # what is no mapping the launch itself refuses
         data = getattr(given, "_data", None) if type(given) is type(os.environ) else None
         if os.name == "posix" and type(data) is dict:
             merged: dict[Any, Any] = dict(data)  # os.environ's own bytes: its methods decode each of them
         else:
             merged = dict(zip(given.keys(), given.values(), strict=True))
-        own = {name: _text(merged[key]) for name in _NAMES for key in (name, name.encode()) if key in merged}
+        own = {name: _text(merged[key]) for name in _NAMES for key in _forms(name) if key in merged}
         added = self._added(own, variables)
-        for name in self._left_out(own, added):
-            merged.pop(name, None)
-            merged.pop(name.decode(), None)
+        for left_out in self._left_out(own, added):
+            for key in _forms(left_out.decode()):
+                merged.pop(key, None)
         as_bytes = any(isinstance(key, bytes) for key in merged)
         for name, value in added.items():
             merged[name.encode() if as_bytes else name] = value.encode() if as_bytes else value
@@ -128,6 +130,19 @@ class Inherited:
         if _PARENT in added and "TRACESTATE" in own:
             out.add(b"TRACESTATE")  # it belongs to the TRACEPARENT that it came with
         return out
+
+
+def _ours_in(entries: list[bytes]) -> dict[str, str]:
+    own = {}
+    for entry in [entry for entry in entries if entry[:8] in _BEGINNINGS]:
+        name, _, value = entry.decode("utf-8", "surrogateescape").partition("=")
+        if name in _NAMES:
+            own[name] = value
+    return own
+
+
+def _forms(name: str) -> tuple[str | bytes, ...]:
+    return name, name.encode()
 
 
 def _text(value: object) -> str:

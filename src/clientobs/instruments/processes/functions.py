@@ -68,7 +68,7 @@ def _first(args: tuple[Any, ...], kwargs: dict[str, Any], *names: str) -> Any:
 def _wrap_system(original: Any) -> Any:
     def system(*args: Any, **kwargs: Any) -> Any:
         command = _first(args, kwargs, "command")
-        child = begin(command_of(command, shell=True), how="os.system")
+        child = begin(command_of(command, shell=True), how="os.system")  # noqa: S604  # nothing is run by this
         if child is None:
             return original(*args, **kwargs)
         try:
@@ -89,6 +89,7 @@ def _wrap_posix_spawn(original: Any, name: str, desk: Children) -> Any:
     def posix_spawn(*args: Any, **kwargs: Any) -> Any:
         launching = here.launching
         if launching is not None and len(args) > 2:  # noqa: PLR2004  # path, arguments, environment
+            desk.complete(launching, args[1])
             return original(args[0], args[1], launching.environment(args[2]), *args[3:], **kwargs)
         if sys._getframe(2).f_globals.get("__name__", "").startswith("clientobs."):  # noqa: SLF001  # our own drain
             return original(*args, **kwargs)
@@ -144,7 +145,7 @@ def _wrap_exec(original: Any, desk: Children) -> Any:
         if desk.switch.on:
             launching = desk.here.launching
             if launching is not None:  # the forked child of os.spawn*
-                args = _with_context(launching, args)
+                args = _with_context(desk, launching, args)
             else:
                 _announce(args, kwargs)
         return original(*args, **kwargs)
@@ -152,14 +153,15 @@ def _wrap_exec(original: Any, desk: Children) -> Any:
     return become
 
 
-def _with_context(child: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+def _with_context(desk: Children, child: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     try:
         if len(args) > 2:  # noqa: PLR2004  # execve: file, arguments, environment
             return (args[0], args[1], child.environment(args[2]), *args[3:])
-        environment = child.environment(None)
-        for name in child.variables():
-            if environment and name in environment:
-                os.putenv(name, environment[name])  # in the child's own process
+        added, left_out = desk.inherited.changes(child.variables())
+        for name in left_out:
+            os.unsetenv(name)
+        for name, value in added.items():
+            os.putenv(name, value)  # in the child's own process
     except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
         faults.record("processes.spawn", error)
     return args
@@ -172,14 +174,15 @@ def _announce(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if program is None or not os.access(program, os.X_OK):
             return
         command = command_of(args[1] if len(args) > 1 else kwargs.get("argv"), program)
+        facts: dict[str, Any] = {
+            semconv.PROCESS_EXECUTABLE_NAME: command.name,
+            semconv.PROCESS_EXECUTABLE_PATH: command.executable,
+            semconv.PROCESS_COMMAND_ARGS: command.words,
+        }
         event(
             semconv.PROCESS_EXEC,
             f"This process becomes {command.name}",
-            **{
-                semconv.PROCESS_EXECUTABLE_NAME: command.name,
-                semconv.PROCESS_EXECUTABLE_PATH: command.executable,
-                semconv.PROCESS_COMMAND_ARGS: command.words,
-            },
+            **facts,
         )
 
 

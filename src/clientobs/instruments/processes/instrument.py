@@ -17,6 +17,7 @@ from clientobs.instruments.processes.measures import Measures
 from clientobs.instruments.processes.rules import RuleBook
 from clientobs.instruments.processes.telling import Teller
 from clientobs.instruments.processes.waits import patch_waits
+from clientobs.paths.mounts import MountTable
 
 if TYPE_CHECKING:
     from clientobs.instruments.arrivals import Arrivals
@@ -30,6 +31,7 @@ class ProcessesInstrument:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._config = surroundings.config.processes
+        self._mounts = surroundings.mounts or MountTable.of_this_machine()
         self._patches = Patches()
         self._switch = Switch()
         self._measures = Measures()
@@ -85,6 +87,7 @@ class ProcessesInstrument:
         if self._desk is not None:
             self._measures.forget()
             self._desk.drop_all()
+            self._desk.teller.outputs.forget()
 
     def tick(self) -> None:
         """Look after children that nobody waits for, and hand what has been counted to the metrics."""
@@ -100,9 +103,9 @@ class ProcessesInstrument:
             self._desk.leave()
 
     def _make_desk(self) -> Children:
-        from clientobs.record import span as record_span  # noqa: PLC0415
-
         from opentelemetry.trace import SpanKind  # noqa: PLC0415  # loaded with the runtime
+
+        from clientobs.record import span as record_span  # noqa: PLC0415
 
         record_span.bind()
         return Children(
@@ -111,5 +114,5 @@ class ProcessesInstrument:
             meter=Meter("processes", too_much=self.turn_off),
             rules=RuleBook(self._config),
             inherited=Inherited(os.environ),
-            teller=Teller(self._config, self._measures),
+            teller=Teller(self._config, self._measures, self._mounts.is_network),
         )

@@ -7,13 +7,13 @@ caller's own mapping and of its errors is settled by then, by the interpreter's 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
 from clientobs.instruments.patching import in_place_of, loaded
-from clientobs.instruments.processes.command import command_of
 
 if TYPE_CHECKING:
     from clientobs.instruments.patching import Patches
@@ -24,6 +24,7 @@ __all__ = ["patch_launches", "wrap_fork_exec"]
 
 _ARGUMENTS, _ENTRIES = 0, 5
 """Places in fork_exec's arguments, the same in Python 3.8 to 3.14."""
+_PREEXEC: Final = -2 if sys.version_info >= (3, 11) else -1
 _WINDOWS_ENVIRONMENT: Final = 6
 
 
@@ -60,15 +61,31 @@ def wrap_fork_exec(original: Any, desk: Children) -> Any:
 
 def _completed(desk: Children, child: Child, args: tuple[Any, ...]) -> tuple[Any, ...]:
     try:
-        if not child.command.whole:  # an iterator, which is a list by now
-            desk.teller.renamed(child, command_of(args[_ARGUMENTS]))
+        desk.complete(child, args[_ARGUMENTS])
         entries = args[_ENTRIES]
+        if entries is None and args[_PREEXEC] is not None:
+            # What that function puts into its environment is for the program: so we put ours there, after it.
+            return (*args[:_PREEXEC], _after(args[_PREEXEC], desk, child), *args[_PREEXEC:][1:])
         if entries is None or type(entries) is list:
             entries = desk.inherited.entries(entries, child.variables())
             return (*args[:_ENTRIES], entries, *args[_ENTRIES + 1 :])
     except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
         faults.record("processes.launch", error)
     return args
+
+
+def _after(preexec: Any, desk: Children, child: Child) -> Any:
+    """Return the caller's preexec_fn with our variables put into the child's environment after it."""
+    added, left_out = desk.inherited.changes(child.variables())
+
+    def preexec_fn() -> None:
+        preexec()
+        for name in left_out:
+            os.unsetenv(name)
+        for name, value in added.items():
+            os.putenv(name, value)
+
+    return preexec_fn
 
 
 def _patch_windows(desk: Children, patches: Patches) -> None:

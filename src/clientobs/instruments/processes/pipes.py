@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["watch_pipes"]
 
 _KEPT: Final = 8_192
+_close: Final = FileIO.close
 _readinto: Final = FileIO.readinto
 _readall: Final = FileIO.readall
 _read: Final = FileIO.read
@@ -67,6 +68,16 @@ class _Pipe(weakref.ref[FileIO]):
                 faults.record("processes.pipe", error)
         return done
 
+    def close(self) -> None:
+        """Close as FileIO does; nothing more will be read."""
+        try:
+            raw = self.pipe()
+        except ValueError:
+            return
+        if not raw.closed:
+            self._read(b"", 0)
+        _close(raw)
+
     def pipe(self) -> FileIO:
         """Return the pipe; while the garbage collector finalizes it, by its address."""
         raw = self()
@@ -103,4 +114,5 @@ def watch_pipes(child: Child, popen: Any) -> None:
             hooks["write"] = pipe.write
         else:
             hooks["readinto"], hooks["readall"], hooks["read"] = pipe.readinto, pipe.readall, pipe.read
+            hooks["close"] = pipe.close
             child.reading = child.reading | {stream}

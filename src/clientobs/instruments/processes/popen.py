@@ -225,9 +225,9 @@ def _asking(original: Any, waitpid: Any) -> dict[str, Any]:
     names = original.__code__.co_varnames[: original.__code__.co_argcount] if waitpid is not None else ()
     if "_waitpid" in names:  # until Python 3.12
         return {"_waitpid": waitpid}
-    safe = getattr(subprocess, "_del_safe", None)
+    safe: Any = getattr(subprocess, "_del_safe", None)
     if "_del_safe" in names and hasattr(safe, "waitpid"):
-        return {"_del_safe": type("_del_safe", (safe,), {"waitpid": staticmethod(waitpid)})}  # type: ignore[misc]
+        return {"_del_safe": type("_del_safe", (safe,), {"waitpid": staticmethod(waitpid)})}
     return {}
 
 

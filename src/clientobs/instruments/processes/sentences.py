@@ -66,10 +66,10 @@ def signal_name(number: int) -> str:
 
 
 def last_lines(end: bytes, most: int) -> str:
-    """Return the last lines of a stream's end, as text; what overwrites itself (progress) is what it was last.
+    r"""Return the last lines of a stream's end, as text; what overwrites itself (progress) is what it was last.
 
-    >>> last_lines(b"frame 1\\rframe 2\\nUnknown encoder\\n", 20)
-    'frame 2\\nUnknown encoder'
+    >>> last_lines(b"frame 1\rframe 2\nUnknown encoder\n", 20)
+    'frame 2\nUnknown encoder'
     """
     text = end.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
     lines = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in text.split("\n")]
@@ -79,11 +79,11 @@ def last_lines(end: bytes, most: int) -> str:
 
 
 def telling_line(text: str) -> str:
-    """Return the one line of a failed program's last words that says what is wrong.
+    r"""Return the one line of a failed program's last words that says what is wrong.
 
     The last of a Python traceback; else the first that speaks of an error; else the last.
 
-    >>> telling_line("Input #0, mov\\nUnknown encoder 'libx265'\\nConversion stopped")
+    >>> telling_line("Input #0, mov\nUnknown encoder 'libx265'\nConversion stopped")
     "Unknown encoder 'libx265'"
     """
     lines = [line.strip() for line in text.split("\n") if line.strip()]

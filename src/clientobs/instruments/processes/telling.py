@@ -10,6 +10,7 @@ from clientobs import semconv
 from clientobs.instruments.processes.callers import caller_of_launch
 from clientobs.instruments.processes.command import text_of
 from clientobs.instruments.processes.memory import kernel_kills, machine_memory, own_peak
+from clientobs.instruments.processes.outputs import Outputs
 from clientobs.instruments.processes.sentences import (
     amount,
     last_lines,
@@ -21,6 +22,8 @@ from clientobs.record import recorder as _recorder
 from clientobs.record import span as _span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clientobs.config.model import ProcessesConfig
     from clientobs.instruments.processes.child import Child
     from clientobs.instruments.processes.command import Command
@@ -37,8 +40,11 @@ _NOT_FOUND: Final = 127
 class Teller:
     """Writes what has become of children."""
 
-    def __init__(self, config: ProcessesConfig, measures: Measures) -> None:
+    def __init__(
+        self, config: ProcessesConfig, measures: Measures, is_network: Callable[[str], bool]
+    ) -> None:
         self._lines = config.last_lines
+        self.outputs = Outputs(is_network, self._tell_empty)
         self._measures = measures
         self._kills = kernel_kills()
         self._own_peak = own_peak()
@@ -82,6 +88,8 @@ class Teller:
             facts.update(told)
             sentence = self._sentence(child, told)
         self._write(child, outcome, facts, sentence)
+        if outcome == "ok":
+            self.outputs.look(child)
 
     def not_started(self, child: Child, error: BaseException) -> None:
         """Write that a child could not be launched, and what was looked for where."""
@@ -192,7 +200,7 @@ class Teller:
             from opentelemetry.trace import StatusCode  # noqa: PLC0415  # loaded with the instrument
 
             span.set_status(StatusCode.ERROR, sentence)
-            self._tell(child, facts, sentence)
+            self._tell(child, semconv.PROCESS_FAILED, facts, sentence)
         if span.is_recording():
             end = span.start_time + duration
             end_with = getattr(span, "end_with", None)  # ours; the application may have a provider of its own
@@ -202,26 +210,32 @@ class Teller:
                 span.set_attributes(facts)
                 span.end(end)
 
-    def _tell(self, child: Child, facts: dict[str, Any], sentence: str) -> None:
-        """Emit the event of a failure, tied to the child's span and to the production context of its launch."""
+    def _tell_empty(self, child: Child, paths: list[str]) -> None:
+        """Say which files a child that ended well should have written, and did not."""
+        which = paths[0] if len(paths) == 1 else f"{len(paths)} files, {paths[0]} among them,"
+        sentence = f"{child.command.name} ended with code 0, and {which} is empty"
+        self._tell(child, semconv.PROCESS_FILES_EMPTY, {semconv.PROCESS_EMPTY_FILES: tuple(paths)}, sentence)
+
+    def _tell(self, child: Child, name: str, facts: dict[str, Any], sentence: str) -> None:
+        """Emit an event on a child, tied to the child's span and to the production context of its launch."""
         recorder = _recorder.active()
         if recorder is None:
             return
         from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the instrument
 
-        command = child.command
+        failed = name == semconv.PROCESS_FAILED
         attributes = {
-            semconv.PROCESS_EXECUTABLE_NAME: command.name,
-            semconv.PROCESS_COMMAND_ARGS: command.words,
+            semconv.PROCESS_EXECUTABLE_NAME: child.command.name,
+            semconv.PROCESS_COMMAND_ARGS: child.command.words,
             **facts,
         }
         recorder.voice.logger.emit(
             context=_span._Context({**child.context, _span._SPAN_KEY: child.span}),  # noqa: SLF001  # see span.bind
-            severity_number=SeverityNumber.ERROR,
-            severity_text="ERROR",
+            severity_number=SeverityNumber.ERROR if failed else SeverityNumber.WARN,
+            severity_text="ERROR" if failed else "WARN",
             body=sentence,
             attributes=recorder.redactor.attributes(attributes),
-            event_name=semconv.PROCESS_FAILED,
+            event_name=name,
         )
 
 

@@ -1,0 +1,87 @@
+"""os.system, os.exec* and the way into OpenTelemetry's own tools."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+import clientobs
+from clientobs.instruments import registry
+from support.programs import run_program
+from support.readback import seen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from instruments.processes.conftest import Family
+
+
+def test_a_program_that_becomes_another_says_so_and_ends_cleanly(home: Path) -> None:
+    program = """
+        import os, sys, clientobs
+        clientobs.init("launcher")
+        with clientobs.span("launch"):
+            os.execvp("env", ["env", "--", sys.executable, "-S", "-c", "print('replaced')"])
+    """
+    done = run_program(program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "replaced\n", "")
+    found = seen(home)
+    (told,) = found.events("process.exec")
+    assert told.body == "This process becomes env"
+    assert told.attributes["process.command_args"][0] == "env"
+    (end,) = found.events("session.end")
+    assert end.attributes["session.status"] == "exited"
+
+
+def test_a_program_that_could_not_become_another_says_nothing(family: Family) -> None:
+    with pytest.raises(FileNotFoundError):
+        os.execv("/nonexistent", ["x"])
+    with pytest.raises(FileNotFoundError):
+        os.execvp("no-such-program", ["x"])
+    with clientobs.span("still here"):
+        pass
+    found = family.recorded()
+    assert not found.events("process.exec")
+    assert found.span("still here")
+
+
+def test_children_are_detached_when_their_parent_becomes_another_program(home: Path) -> None:
+    program = """
+        import os, subprocess, sys, clientobs
+        clientobs.init("launcher")
+        child = subprocess.Popen([sys.executable, "-S", "-c", "import sys; sys.stdin.read()"], stdin=-1)
+        os.set_inheritable(child.stdin.fileno(), False)
+        os.execv("/bin/true", ["true"])
+    """
+    assert run_program(program).returncode == 0
+    (child,) = seen(home).spans
+    assert child.attributes["process.outcome"] == "detached"
+
+
+def test_a_forked_child_of_spawn_announces_no_exec(family: Family) -> None:
+    os.spawnv(os.P_WAIT, "/bin/true", ["true"])
+    found = family.recorded()
+    assert not found.events("process.exec")
+    assert [span.name for span in found.spans] == ["true"]
+
+
+def test_the_instrumentor_switches_it_on_and_off(family: Family) -> None:
+    from clientobs.instruments.processes import SubprocessInstrumentor  # noqa: PLC0415  # imports 90 ms of OpenTelemetry
+
+    clientobs.uninstrument("processes")
+    instrumentor = SubprocessInstrumentor()
+    instrumentor.instrument()
+    assert "processes" in registry.active()
+    instrumentor.uninstrument()
+    assert "processes" not in registry.active()
+
+
+def test_a_host_that_never_starts_a_process_imports_no_more_for_it(home: Path) -> None:
+    program = """
+        import sys, clientobs
+        import clientobs.instruments.processes
+        print(sorted({"subprocess", "psutil", "asyncio", "multiprocessing"} & set(sys.modules)))
+    """
+    assert run_program(program).stdout == "[]\n"
