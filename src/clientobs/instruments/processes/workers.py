@@ -72,7 +72,7 @@ class Workers:
         native = loaded("_posixsubprocess")
         original = getattr(native, "fork_exec", None)
         # Until Python 3.10 subprocess calls it by this name too, and it is wrapped already (launches.py).
-        if original is not None and getattr(loaded("subprocess"), "_fork_exec", None) is not None:
+        if original is not None and self._patches.of("fork_exec") is None:
             wrapper = in_place_of(wrap_fork_exec(original, self._desk), original, "_posixsubprocess")
             self._patches.replace(native, "fork_exec", original, wrapper)
         self._replace(module, "spawnv_passfds", _wrap_passfds)
