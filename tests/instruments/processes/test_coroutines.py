@@ -56,6 +56,18 @@ def test_each_child_has_one_span_with_its_end_and_its_words(run: Callable[..., S
     assert failed.body.endswith("Unknown encoder libx265")
 
 
+def test_words_that_come_after_the_exit_are_waited_for(run: Callable[..., Seen]) -> None:
+    async def work() -> None:
+        child = await asyncio.create_subprocess_shell(
+            "(sleep 0.3; echo Disk quota exceeded >&2) & exit 4", stderr=PIPE
+        )
+        assert await child.wait() == 4
+        assert await child.communicate() == (None, b"Disk quota exceeded\n")
+
+    (failed,) = run(work()).events("process.failed")
+    assert failed.body.endswith("Disk quota exceeded")
+
+
 def test_a_child_that_is_cancelled_and_killed_ends_by_that_signal_and_is_no_failure(
     run: Callable[..., Seen],
 ) -> None:
