@@ -62,7 +62,7 @@ def test_words_that_come_after_the_exit_are_waited_for(run: Callable[..., Seen])
             "(sleep 0.3; echo Disk quota exceeded >&2) & exit 4", stderr=PIPE
         )
         assert await child.wait() == 4
-        assert await child.communicate() == (None, b"Disk quota exceeded\n")
+        assert (await child.communicate())[1] == b"Disk quota exceeded\n"
 
     (failed,) = run(work()).events("process.failed")
     assert failed.body.endswith("Disk quota exceeded")
