@@ -1,7 +1,7 @@
 """Every check of this project, one session each: `python3 dev.py nox -l` lists them.
 
-A plain `nox` runs what a change must pass. `bench`, `demo`, `hosts`, `quickstart`, `torture` and `transparency` are
-run by name.
+A plain `nox` runs what a change must pass. `bench`, `demo`, `hosts`, `qt`, `quickstart`, `torture` and `transparency`
+are run by name.
 """
 
 from __future__ import annotations
@@ -105,6 +105,20 @@ def hosts(session: nox.Session) -> None:
     """Run what needs a DCC application: Debian 12's Blender, whose Python is 3.11 (apt-get install blender)."""
     install(session, "test")
     session.run("python", "-m", "pytest", "-m", "hosts", "-rs", *session.posargs)
+
+
+@nox.session(python="3.10")  # the last one that PySide2 has wheels for
+def qt(session: nox.Session) -> None:
+    """Run the tests of threads and processes of Qt, with each of its four bindings."""
+    install(session, "test", "qt")
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "tests/instruments/threads/test_qt.py",
+        "tests/instruments/processes/test_qprocess.py",
+        *session.posargs,
+    )
 
 
 @nox.session

@@ -71,7 +71,7 @@ class Patches:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is patched, for `doctor`: "os.stat", "subprocess.Popen.wait"."""
+        """What is patched, for `doctor`: "os.stat", "threading.Thread.start"."""
         return tuple(f"{_name_of(p.owner)}.{p.name}" for p in self._made)
 
     def of(self, name: str) -> tuple[Any, Any] | None:

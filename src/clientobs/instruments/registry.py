@@ -40,8 +40,9 @@ INSTRUMENTS: Final = {
     "files": "clientobs.instruments.files.instrument:FilesInstrument",
     "http": "clientobs.instruments.http.instrument:HttpInstrument",
     "processes": "clientobs.instruments.processes.instrument:ProcessesInstrument",
+    "threads": "clientobs.instruments.threads.instrument:ThreadsInstrument",
 }
-STANDARD: Final = ("files", "http", "processes")
+STANDARD: Final = ("files", "http", "processes", "threads")
 """What the profile `standard` switches on."""
 
 

@@ -55,11 +55,14 @@ class InChild:
     describe    returns the resource attributes of the child's run, from its id and its parent's attributes
     begin       the child has begun to record
     end         the child is about to end; it is told how
+
+    `asked` is what multiprocessing was given to call, until it has called.
     """
 
     describe: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = lambda _run, resource: resource
     begin: Callable[[], object] = lambda: None
     end: Callable[[str], object] = lambda _how: None
+    asked: object = None
 
 
 class Journal:
@@ -376,12 +379,22 @@ def _end_with_multiprocessing(journal: Journal) -> None:
     """
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.register_after_fork(journal, _finalize_in_worker)
+        # Held by nobody but us, and let go when called: the registry is as long as it was, for its children too.
+        journal.in_child.asked = asked = _Asked(journal)
+        util.register_after_fork(asked, _finalize_in_worker)
 
 
-def _finalize_in_worker(journal: Journal) -> None:
+class _Asked:
+    """Stands for a journal in multiprocessing's registry, which holds its entries weakly."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+
+
+def _finalize_in_worker(asked: _Asked) -> None:
     util = sys.modules["multiprocessing.util"]
-    util.Finalize(None, _end_in_worker, args=(journal,), exitpriority=_LAST)
+    asked.journal.in_child.asked = None
+    util.Finalize(None, _end_in_worker, args=(asked.journal,), exitpriority=_LAST)
 
 
 def _end_in_worker(journal: Journal) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import _fork, semconv
 from clientobs._clock import Clock
@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from clientobs.journal.home import Home
 
 __all__ = ["start"]
+
+_ENDING: Final = 0.02
+"""Seconds that our own thread gets to end with the interpreter; idle, it needs less than one thousandth of one.
+Where a thread is left in a subinterpreter (a sitecustomize runs in each), Python aborts the process."""
 
 
 def start(arguments: Mapping[str, Any], package: str) -> Runtime:
@@ -306,7 +310,7 @@ class _AtExit:
 
     def __call__(self) -> None:
         with quiet("atexit"):
-            self._runtime.stop("atexit")
+            self._runtime.stop("atexit", patience=_ENDING)
 
 
 class _InChild:
