@@ -108,7 +108,7 @@ def test_a_module_that_is_loaded_anew_works_and_undo_leaves_it_as_it_is(home: Pa
         import builtins, importlib, json, os, sys, tempfile
         before = builtins.open
         import clientobs
-        clientobs.init("t")
+        clientobs.init("t", instruments=["files"])
         module = importlib.reload(importlib.import_module(sys.argv[1]))
         fresh = {name: value for name, value in vars(module).items() if callable(value)}
         with clientobs.span("s"), tempfile.TemporaryDirectory() as folder:
