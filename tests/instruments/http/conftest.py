@@ -44,7 +44,7 @@ class Wire:
         requests = [
             span
             for span in self.recorded().spans
-            if span.kind == CLIENT and semconv.HTTP_REQUEST_METHOD in span.attributes
+            if span.kind == CLIENT and semconv.PROCESS_EXECUTABLE_NAME not in span.attributes
         ]
         return sorted(requests, key=lambda span: span.start_ns)
 
