@@ -24,6 +24,7 @@ __all__ = ["chores_of", "drain_chore"]
 _METRICS_EVERY: Final = 2.0
 """Seconds; with the keeper's tick and the drain's own waits, a measurement is at the endpoint within 5."""
 _DRAIN_EVERY: Final = 5.0
+_FAILURES_EVERY: Final = 5.0
 _LONGEST_UNTENDED: Final = 2.0
 
 
@@ -52,5 +53,6 @@ def chores_of(
         Chore("clock", 1.0, renew_clock),
         # Not at once: a program that is over in a second needs no round of retention.
         Chore("journal", tending, parts.journal.tend, due=parts.keeper.now() + tending),
+        Chore("failures", _FAILURES_EVERY, parts.failures.tend),
         Chore("metrics", _METRICS_EVERY, parts.collect_metrics),
     ]

@@ -31,6 +31,7 @@ from clientobs.record.tools import Tools
 from clientobs.runtime.chores import chores_of, drain_chore
 from clientobs.runtime.delivery import Delivery
 from clientobs.runtime.environment import SessionEnvironment
+from clientobs.runtime.failures import Failures
 from clientobs.runtime.home import home_of
 from clientobs.runtime.keeper import Keeper
 from clientobs.runtime.runtime import Parts, Runtime
@@ -132,6 +133,9 @@ class _Builder:
             # logs are lost then, as they are to every other user of such an SDK, but not spans and metrics.
             parts.events.started(self.config.service.name, self.config.service.version)
             parts.events.problems(self.resolved.problems)
+            if parts.failures.tripped:
+                parts.events.crash_loop(parts.failures.deaths)
+        parts.failures.watch(parts.journal)
         parts.keeper.take_on(chores_of(parts, self.clock, self.config.journal, self._environment(parts)))
         return runtime
 
@@ -196,6 +200,7 @@ class _Builder:
             add_distribution=pipeline.add_distribution,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
+        parts.failures = Failures(self.home, self.config.service.name, sys.executable or "")
 
         def collect() -> None:
             registry.tick()
@@ -231,7 +236,7 @@ class _Builder:
 
         record_span.bind()
         pipeline.place()
-        patches = self.config.profile != "minimal"
+        patches = self.config.profile != "minimal" and not parts.failures.begin(self.run)
         parts.exits = ExitWatch(lambda kind, detail: runtime.leave(f"{kind} {detail}"), runtime.stayed)
         if patches:
             parts.exits.install()
@@ -298,6 +303,7 @@ class _InChild:
         faults.reset()
         self._builder.loss.reset()
         self._parts.delivery.after_fork_in_child(is_safe=self._parts.keeper.at_rest)
+        self._parts.failures.after_fork_in_child(self._parts.journal)
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
         registry.after_fork_in_child()
