@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._dataclass import dataclass
 from clientobs._fork import Loading
 from clientobs._guarded import faults, guarded
 from clientobs._libc import libc
@@ -26,6 +24,7 @@ from clientobs.errors import JournalError
 from clientobs.journal.contexts import ContextTable
 from clientobs.journal.directory import RunDirectory, RunIdentity
 from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, NO_CONTEXT, Kind, Lane, encode_payload
+from clientobs.journal.in_child import InChild, end_with_multiprocessing
 from clientobs.journal.lanes import LANES, Lanes
 from clientobs.journal.segment import Segment
 from clientobs.journal.shares import first_share
@@ -44,25 +43,7 @@ _SPAN_ENDED: Final = int(Kind.SPAN_ENDED)
 _MAX_OPEN_SPANS: Final = 4096
 _QUOTA_NS: Final = 30_000_000_000
 _QUOTA_OVERDUE_NS: Final = 1_000_000_000
-_LAST: Final = -1000  # finalizers with a priority below 0 run after the workers of a worker have ended
 _NO_CONTEXTS: Final[tuple[int, ...]] = ()
-
-
-@dataclass(slots=True)
-class InChild:
-    """What else a forked child needs, from whoever composes the parts; each is called at most once there.
-
-    describe    returns the resource attributes of the child's run, from its id and its parent's attributes
-    begin       the child has begun to record
-    end         the child is about to end; it is told how
-
-    `asked` is what multiprocessing was given to call, until it has called.
-    """
-
-    describe: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = lambda _run, resource: resource
-    begin: Callable[[], object] = lambda: None
-    end: Callable[[str], object] = lambda _how: None
-    asked: object = None
 
 
 class Journal:
@@ -266,7 +247,7 @@ class Journal:
         resource = self.in_child.describe(run, self.identity.resource)
         self.identity = replace(self.identity, run=run, role="child", resource=resource)
         self._begin()
-        _end_with_multiprocessing(self)
+        end_with_multiprocessing(self)
 
     def stats(self) -> dict[str, Any]:
         """Return how this journal stands, for `doctor`."""
@@ -370,33 +351,3 @@ class Journal:
         except RecursionError:
             self._too_deep += 1  # at the recursion limit even counting fails: no call here
         return False
-
-
-def _end_with_multiprocessing(journal: Journal) -> None:
-    """Let a multiprocessing child write its clean close: it leaves by os._exit and runs no atexit.
-
-    Its finalizers are the way, and they are emptied after the fork: so this is asked for in two steps.
-    """
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        # Held by nobody but us, and let go when called: the registry is as long as it was, for its children too.
-        journal.in_child.asked = asked = _Asked(journal)
-        util.register_after_fork(asked, _finalize_in_worker)
-
-
-class _Asked:
-    """Stands for a journal in multiprocessing's registry, which holds its entries weakly."""
-
-    def __init__(self, journal: Journal) -> None:
-        self.journal = journal
-
-
-def _finalize_in_worker(asked: _Asked) -> None:
-    util = sys.modules["multiprocessing.util"]
-    asked.journal.in_child.asked = None
-    util.Finalize(None, _end_in_worker, args=(asked.journal,), exitpriority=_LAST)
-
-
-def _end_in_worker(journal: Journal) -> None:
-    journal.in_child.end("multiprocessing")
-    journal.close("exited", "multiprocessing")
