@@ -61,6 +61,23 @@ def test_no_value_costs_a_record_or_reaches_the_host(make: Any, runtime: Runtime
     assert len(records.spans) == 2
 
 
+def test_nested_and_mixed_values_keep_their_shape_on_each_release_of_the_sdk(
+    runtime: Runtime, home: Path
+) -> None:
+    """Until 1.43 the SDK itself refuses all of these in spans, and mixed lists in logs."""
+    odd = {"mixed": [1, "a", None], "deep": {"in": [{"n": 1}]}, "raw": b"\xff", "none": None}
+    with clientobs.span("work", **odd) as work:
+        work.set_attributes({f"set.{name}": value for name, value in odd.items()})
+        work.set_attribute("set.mixed", odd["mixed"])
+        work.add_event("step", odd)
+    clientobs.event("told", **odd)
+    records = seen(home)
+    span = records.span("work")
+    assert span.attributes == {**odd, **{f"set.{name}": value for name, value in odd.items()}}
+    assert span.events[0].attributes == odd
+    assert records.events("told")[0].attributes == odd
+
+
 @pytest.mark.parametrize("name", ["self", "name", "body", "kind", "attributes"])
 def test_an_attribute_may_have_any_name(name: str, runtime: Runtime, home: Path) -> None:
     named = {name: "x"}

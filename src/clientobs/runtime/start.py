@@ -116,8 +116,6 @@ class _Builder:
         runtime = self._runtime(parts)
         self._install(runtime, parts, pipeline)
         with quiet("session.start"):
-            # Older SDKs read a limit from the environment for each log record, and raise where it isn't valid:
-            # logs are lost then, as they are to every other user of such an SDK, but not spans and metrics.
             parts.events.started(self.config.service.name, self.config.service.version)
             parts.events.problems(self.resolved.problems)
         parts.keeper.start()
