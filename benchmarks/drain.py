@@ -29,11 +29,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from clientobs._ids import ids
 from clientobs._loss import LossLedger
 from clientobs.config.model import DeliveryConfig, EndpointConfig
-from clientobs.drain.attributes import AttributeBytes, key_values
 from clientobs.drain.batch import Batch, Item
-from clientobs.drain.destination import open_senders
-from clientobs.drain.encode import Encoder, assemble
-from clientobs.drain.poison import PoisonShelf
+from clientobs.drain.otlp.attributes import AttributeBytes, key_values
+from clientobs.drain.otlp.encode import Encoder, assemble
+from clientobs.drain.otlp.poison import PoisonShelf
+from clientobs.drain.otlp.senders import open_senders
 from clientobs.journal.format import Kind, encode_payload
 from clientobs.journal.records import ContextRecord, Header, SpanRecord, decode
 

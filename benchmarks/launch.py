@@ -24,7 +24,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from clientobs.drain import launch_linux, launch_posix
+from clientobs.drain.launch import linux as launch_linux
+from clientobs.drain.launch import posix as launch_posix
 
 SYS_CLONE = {"x86_64": 56, "aarch64": 220}
 WALL = 0x40000000

@@ -12,7 +12,7 @@ import pytest
 
 from clientobs.cli.main import DONE, WRONG, main
 from clientobs.drain.lock import DrainLock, drain_folder, file_of
-from clientobs.drain.state import DrainState, SignalState, state_path, write_state
+from clientobs.drain.service.state import DrainState, SignalState, state_path, write_state
 from viewer.recorder import Recorder, record_and_die
 from viewer.story import span_record
 

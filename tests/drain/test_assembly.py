@@ -13,7 +13,7 @@ import pytest
 
 from clientobs.config.model import Config, DrainConfig
 from clientobs.drain.assembly import has_work, life_of
-from clientobs.drain.launch import Started, ensure_drain
+from clientobs.drain.launch.ensure import Started, ensure_drain
 from clientobs.drain.lock import file_of, look
 from clientobs.drain.thread import start_thread
 from clientobs.journal.home import Home, prepare

@@ -13,10 +13,10 @@ import pytest
 
 from clientobs._guarded import faults
 from clientobs.drain.handover import ask_to_leave
+from clientobs.drain.launch.throttle import note_launch, read_launches
 from clientobs.drain.life import Life, Place, Reason, Service
 from clientobs.drain.lock import DrainLock, drain_folder, look
 from clientobs.drain.thread import DrainThread
-from clientobs.drain.throttle import note_launch, read_launches
 from support.drain_site import until
 
 

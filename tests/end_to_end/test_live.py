@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clientobs.drain import lines, service
+from clientobs.drain.service import lines, service
 from clientobs.runtime import keeper, start
 from support.otlp_grpc_receiver import OtlpGrpcReceiver
 from support.workstation import Workstation

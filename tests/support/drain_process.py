@@ -17,8 +17,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clientobs.drain import machine, run_tail
-from clientobs.drain.courier import Courier
+from clientobs.drain.metrics import machine
+from clientobs.drain.runs import run_tail
+from clientobs.drain.service.courier import Courier
 from support.drains import DESTINATION, config_for, drain_once, make_service, running
 
 if TYPE_CHECKING:

@@ -72,7 +72,7 @@ class Service:
 HOST = """
 import json, os, sys, threading, time
 from clientobs.config.model import Config, DeliveryConfig, DrainConfig, EndpointConfig
-from clientobs.drain import launch
+from clientobs.drain.launch import ensure as launch
 from clientobs.journal.home import prepare
 
 def ensure(destination="d1", idle=0.2, **options):
@@ -99,7 +99,7 @@ class Site:
     def install(self, folder: Path, version: str | None = None) -> None:
         """Install the package into `folder`, its number replaced by `version`."""
         shutil.copytree(SOURCE, folder / "clientobs", ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "clientobs/drain/service.py").write_text(SERVICE)
+        (folder / "clientobs/drain/service/service.py").write_text(SERVICE)
         (folder / "hostlib.py").write_text(HOST)
         if version:
             (folder / "clientobs/_version.py").write_text(f'__version__ = "{version}"\n')

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from clientobs._loss import LossLedger
 from clientobs.config.model import Config, DeliveryConfig, EndpointConfig, JournalConfig
-from clientobs.drain.destination import open_senders
-from clientobs.drain.poison import PoisonShelf
-from clientobs.drain.service import Service
+from clientobs.drain.otlp.poison import PoisonShelf
+from clientobs.drain.otlp.senders import open_senders
+from clientobs.drain.service.service import Service
 from clientobs.journal.home import prepare
 
 if TYPE_CHECKING:

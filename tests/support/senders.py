@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from clientobs._loss import LossLedger
 from clientobs.config.model import DeliveryConfig, EndpointConfig
-from clientobs.drain.deliver import Sender
-from clientobs.drain.destination import open_senders
-from clientobs.drain.poison import PoisonShelf
-from clientobs.drain.retry import Backoff
+from clientobs.drain.otlp.deliver import Sender
+from clientobs.drain.otlp.poison import PoisonShelf
+from clientobs.drain.otlp.retry import Backoff
+from clientobs.drain.otlp.senders import open_senders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from clientobs.config.model import Signal
-    from clientobs.drain.deliver import Transport
+    from clientobs.drain.otlp.deliver import Transport
 
 __all__ = ["Address", "Delivery", "deliver_through", "deliver_to"]
 

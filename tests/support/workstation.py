@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from clientobs.drain.state import DrainState, read_states
+from clientobs.drain.service.state import DrainState, read_states
 from support.processes import end_processes_in, processes_in
 
 if TYPE_CHECKING:

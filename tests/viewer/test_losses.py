@@ -17,7 +17,7 @@ SOURCES = Path(clientobs.__file__).parent
 PASSED_ON = {
     "journal/writer.py": {"oversize", "closed"},
     "journal/lanes.py": {"reentrant"},
-    "drain/tail.py": {"damaged", "torn"},
+    "drain/runs/tail.py": {"damaged", "torn"},
     "_loss.py": {"other"},
 }
 LEDGERS = {"_loss", "loss"}

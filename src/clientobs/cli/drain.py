@@ -20,7 +20,7 @@ from clientobs.drain.__main__ import end_by_signal
 from clientobs.drain.assembly import life_of
 from clientobs.drain.life import Reason
 from clientobs.drain.lock import file_of, look
-from clientobs.drain.state import DrainState, read_state, state_path
+from clientobs.drain.service.state import DrainState, read_state, state_path
 from clientobs.paths.mounts import MountTable
 from clientobs.runtime.home import home_of
 

@@ -25,7 +25,7 @@ from clientobs import semconv
 from clientobs._guarded import quiet
 from clientobs.config import environment
 from clientobs.config.resolve import resolve
-from clientobs.drain.interpreter import named_like_python
+from clientobs.drain.launch.interpreter import named_like_python
 from clientobs.record import recorder as _recorder
 from clientobs.record.span import span
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from clientobs.cli.main import Invocation
     from clientobs.config.model import Config, DrainMode
-    from clientobs.drain.state import SignalState
+    from clientobs.drain.service.state import SignalState
 
 __all__ = ["run"]
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from clientobs._guarded import quiet
 from clientobs._version import __version__
-from clientobs.drain import interpreter, localcopy, manifest
 from clientobs.drain.assembly import life_of
-from clientobs.drain.settings import config_from_text
-from clientobs.drain.surroundings import CANDIDATES, COPY, IMPORT_PATH, SETTINGS, UNFIT
+from clientobs.drain.launch import interpreter, localcopy, manifest
+from clientobs.drain.launch.settings import config_from_text
+from clientobs.drain.launch.surroundings import CANDIDATES, COPY, IMPORT_PATH, SETTINGS, UNFIT
 from clientobs.journal.home import prepare
 
 if TYPE_CHECKING:

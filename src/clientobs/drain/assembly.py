@@ -9,12 +9,12 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from clientobs._loss import LossLedger
-from clientobs.drain.destination import open_senders
 from clientobs.drain.life import Life, Place
 from clientobs.drain.lock import drain_folder
-from clientobs.drain.poison import PoisonShelf
-from clientobs.drain.registry import Registry
-from clientobs.drain.service import Service
+from clientobs.drain.otlp.poison import PoisonShelf
+from clientobs.drain.otlp.senders import open_senders
+from clientobs.drain.runs.registry import Registry
+from clientobs.drain.service.service import Service
 from clientobs.journal.runs import header_of, list_runs
 
 if TYPE_CHECKING:

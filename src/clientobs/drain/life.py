@@ -15,8 +15,8 @@ from typing import Final, Literal, Protocol, TypeAlias
 from clientobs._guarded import faults
 from clientobs._version import __version__
 from clientobs.drain.handover import ask_to_leave, asked_to_leave, is_newer, withdraw
+from clientobs.drain.launch.throttle import STEADY_SECONDS, forgive
 from clientobs.drain.lock import DrainLock, drain_folder, file_of, look
-from clientobs.drain.throttle import STEADY_SECONDS, forgive
 
 __all__ = ["Life", "Place", "Reason", "Service", "Steward", "take_lock"]
 

@@ -12,7 +12,7 @@ from clientobs._guarded import quiet
 
 if TYPE_CHECKING:
     from clientobs.config.model import Config
-    from clientobs.drain.launch import Outcome
+    from clientobs.drain.launch.ensure import Outcome
     from clientobs.drain.thread import DrainThread
     from clientobs.journal.home import Home
     from clientobs.journal.writer import Journal
@@ -59,7 +59,7 @@ class Delivery:
             return
         if mode == "process":
             with Loading():
-                from clientobs.drain.launch import ensure_drain  # noqa: PLC0415  # only where one is started
+                from clientobs.drain.launch.ensure import ensure_drain  # noqa: PLC0415  # only where one is started
 
             self.last = ensure_drain(
                 self.config, self.home, self.destination, self.environ, is_network=self.is_network
@@ -82,7 +82,7 @@ class Delivery:
         """Ask the drain to deliver what `journal` holds; wait at most `timeout` seconds."""
         if not self.delivers or timeout <= 0:
             return False
-        from clientobs.drain.flush import flush  # noqa: PLC0415  # only where somebody waits
+        from clientobs.drain.runs.flush import flush  # noqa: PLC0415  # only where somebody waits
 
         self.ensure()
         return flush(journal.path, timeout)

@@ -1,6 +1,6 @@
 """The session's own events: session.start at init, session.end at a clean end, config problems between.
 
-session.end of a run that died is the drain's to write (drain/recover.py): nobody else is left.
+session.end of a run that died is the drain's to write (drain/runs/recover.py): nobody else is left.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from clientobs.drain.lock import Holder, file_of, look
-from clientobs.drain.state import DrainState, read_states
+from clientobs.drain.service.state import DrainState, read_states
 from clientobs.errors import JournalError
 from clientobs.journal.format import Kind
 from clientobs.journal.losses import read_losses

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from clientobs.config.model import DeliveryConfig, EndpointConfig, Signal
-    from clientobs.drain.answers import Answer
-    from clientobs.drain.state import DrainState
+    from clientobs.drain.otlp.answers import Answer
+    from clientobs.drain.service.state import DrainState
     from clientobs.runtime.checks.patient import Patient
 
 __all__ = ["MAX_SKEW_SECONDS", "check"]
@@ -64,7 +64,7 @@ def _ask(delivery: DeliveryConfig, signal: Signal) -> Iterator[Finding]:
     if endpoint is None:
         yield Finding(section=_SECTION, level="note", text=f"{signal} are not sent anywhere")
         return
-    from clientobs.drain.destination import open_transport  # noqa: PLC0415  # http.client and ssl: never unasked
+    from clientobs.drain.otlp.senders import open_transport  # noqa: PLC0415  # http.client and ssl: never unasked
 
     transport = open_transport(delivery, signal)
     if transport is None:
@@ -110,7 +110,7 @@ def _clock(answer: Answer, ours: float, took: float) -> Iterator[Finding]:
 
 
 def _drain(patient: Patient) -> Iterator[Finding]:
-    from clientobs.drain.state import read_state, state_path  # noqa: PLC0415  # not needed without an endpoint
+    from clientobs.drain.service.state import read_state, state_path  # noqa: PLC0415  # not needed without an endpoint
 
     home = find_home(patient)
     if home is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import clientobs
 from clientobs._version import __version__
-from clientobs.drain.interpreter import Surroundings, find_candidates
+from clientobs.drain.launch.interpreter import Surroundings, find_candidates
 from clientobs.paths.mounts import MountTable
 from clientobs.pipeline import otel
 from clientobs.runtime.report import Finding

@@ -7,8 +7,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
-from clientobs.drain.interpreter import MEMORY
-from clientobs.drain.start import FAILURE, LAST_WORDS
+from clientobs.drain.launch.interpreter import MEMORY
+from clientobs.drain.launch.start import FAILURE, LAST_WORDS
 from clientobs.runtime.checks.home import find_home
 from clientobs.runtime.report import Finding
 

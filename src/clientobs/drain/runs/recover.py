@@ -1,0 +1,238 @@
+"""What a dead run left open: its spans end with it, and its session gets an end.
+
+A run is read once more from its first segment that is still there to its last record. Each span that was
+started (or carried over into a later segment) and never ended becomes a span that ended *at the time of the
+run's last good record*, never "now": so that a second drain, after a first one that was killed while it
+delivered, makes the same records again, byte for byte, and back ends recognize them.
+
+A run of role "main" gets `session.end` where it did not write one itself, and `app.crash` where there is
+positive evidence (`evidence.py`). A forked child has no session of its own, so it gets neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from clientobs import semconv
+from clientobs.drain.batch import Item
+from clientobs.drain.runs.evidence import judge
+from clientobs.journal.format import NO_CONTEXT, Kind
+from clientobs.journal.records import (
+    ContextRecord,
+    Header,
+    LogRecord,
+    NoteRecord,
+    SpanRecord,
+    decode,
+)
+
+if TYPE_CHECKING:
+    from clientobs.drain.runs.evidence import Ending, Evidence
+    from clientobs.journal.reader import Frame
+    from clientobs.journal.records import Attributes
+
+__all__ = ["RunEnd"]
+
+SpanKey: TypeAlias = tuple[int, int]
+"""Trace id and span id."""
+
+_STATUS_ERROR: Final = 2
+_SIGNALS: Final = (Kind.SPAN_STARTED, Kind.SPAN_ENDED, Kind.LOG)
+_MAX_OPEN: Final = 10_000
+"""Open spans kept of one run; a run that leaks more has a fault that ten thousand of them show."""
+
+_MESSAGE: Final = "The process ended before this span did."
+_INTERRUPTED: Final = {semconv.INTERRUPTED: True, semconv.ERROR_TYPE: "interrupted"}
+_SENTENCES: Final[dict[str, str]] = {
+    "exited": "The application ended.",
+    "crashed": "The application crashed.",
+    "abnormal": "The application was ended from outside: killed, or the machine went down.",
+    "unknown": "The application ended without a clean close, and nothing shows why.",
+}
+_SEVERITIES: Final[dict[str, tuple[int, str]]] = {
+    "exited": (9, "INFO"),
+    "crashed": (21, "FATAL"),
+    "abnormal": (13, "WARN"),
+    "unknown": (13, "WARN"),
+}
+
+
+@dataclass(slots=True)
+class _Segment:
+    """What is shared by the frames of one segment."""
+
+    header: Header
+    contexts: dict[int, ContextRecord] = field(default_factory=dict)
+
+
+class RunEnd:
+    """Takes in the frames of a dead run, bulk lane first, each lane in order; then tells how the run ended.
+
+    end = RunEnd()
+    for segment in segments: end.begin(header), end.feed(frame) for each frame
+    items = end.items(evidence)
+    """
+
+    def __init__(self) -> None:
+        self.overflowed = 0
+        self._segment: _Segment | None = None
+        self._open: dict[SpanKey, tuple[Frame, _Segment]] = {}
+        # A span may end while a rotation carries it over: its end then stands before that second start. Ends
+        # are remembered for as long as that can happen, one segment further.
+        self._ended: set[SpanKey] = set()
+        self._ended_before: set[SpanKey] = set()
+        self._first_mono: int | None = None
+        self._last_sequence = -1
+        self._last_mono = 0
+        self._anchors: list[tuple[int, int]] = []
+        self._newest: tuple[Frame, _Segment] | None = None
+        self._closed: str | None = None
+        self._session_ended = False
+        self._vital_numbers: set[int] = set()
+
+    def begin(self, header: Header) -> None:
+        """Say that the frames that follow belong to the segment of this header."""
+        self._segment = _Segment(header)
+        self._ended_before, self._ended = self._ended, set()
+        self._anchors.append((header.mono_ns, header.wall_ns - header.mono_ns))
+        if header.number == 1 and (self._first_mono is None or header.mono_ns < self._first_mono):
+            self._first_mono = header.mono_ns
+        if header.lane == "vital":
+            self._vital_numbers.add(header.number)
+        if self._last_sequence < 0:
+            self._last_mono = max(self._last_mono, header.mono_ns)
+
+    def feed(self, frame: Frame) -> None:
+        """Take in one frame of the segment begun last."""
+        segment = self._segment
+        if segment is None:
+            return
+        if frame.sequence > self._last_sequence:
+            self._last_sequence, self._last_mono = frame.sequence, frame.mono_ns
+        if frame.kind in _SIGNALS and (self._newest is None or frame.sequence > self._newest[0].sequence):
+            self._newest = (frame, segment)
+        if frame.kind == Kind.LOG and segment.header.lane != "vital":
+            return  # session events are vital: the bulk of the logs is not decoded for nothing
+        record = decode(frame.kind, frame.payload)
+        if isinstance(record, SpanRecord):
+            self._feed_span(frame, segment, (record.trace_id, record.span_id))
+        elif isinstance(record, ContextRecord):
+            segment.contexts[record.number] = record
+        elif isinstance(record, LogRecord):
+            self._session_ended |= record.event_name == semconv.SESSION_END
+        elif isinstance(record, NoteRecord):
+            self._feed_note(record)
+
+    def _feed_span(self, frame: Frame, segment: _Segment, key: SpanKey) -> None:
+        if frame.kind == Kind.SPAN_ENDED:
+            self._open.pop(key, None)
+            self._ended.add(key)
+        elif key in self._ended or key in self._ended_before:
+            return
+        elif key in self._open or len(self._open) < _MAX_OPEN:
+            self._open[key] = (frame, segment)
+        else:
+            self.overflowed += 1
+
+    def _feed_note(self, note: NoteRecord) -> None:
+        if note.type == "closed":
+            self._closed = str(note.values.get("detail") or "")
+        elif note.type == "ended":
+            # The end itself is in the vital lane, and may be delivered and deleted by now.
+            trace_id, span_id = note.values.get("key") or (0, 0)
+            self._open.pop((trace_id, span_id), None)
+        elif note.type == "anchor":
+            mono, wall = note.values.get("mono_ns"), note.values.get("wall_ns")
+            if isinstance(mono, int) and isinstance(wall, int):
+                self._anchors.append((mono, wall - mono))
+
+    def items(self, evidence: Evidence) -> list[Item]:
+        """Return what is to be delivered for this run, in a fixed order; [] where no segment was readable."""
+        if self._segment is None:
+            return []
+        opened = sorted(self._open.values(), key=lambda pair: pair[0].sequence)
+        spans = [item for frame, segment in opened if (item := self._interrupted(frame, segment))]
+        return [*self._session_events(self._segment.header, evidence), *spans]
+
+    def _interrupted(self, frame: Frame, segment: _Segment) -> Item | None:
+        record = decode(frame.kind, frame.payload)
+        if not isinstance(record, SpanRecord):
+            return None
+        ended = replace(
+            record,
+            end_ns=record.start_ns + max(0, self._last_mono - record.start_mono),
+            status=_STATUS_ERROR,
+            status_message=_MESSAGE,
+            attributes={**record.attributes, **_INTERRUPTED},
+        )
+        return Item(header=segment.header, record=ended, sequence=frame.sequence, contexts=segment.contexts)
+
+    def _session_events(self, header: Header, evidence: Evidence) -> list[Item]:
+        if header.role != "main" or not self._lacks_session_end(evidence):
+            return []
+        ending = judge(evidence, self._closed)
+        names = [semconv.SESSION_END]
+        if ending.status == "crashed":
+            names.insert(0, semconv.APP_CRASH)
+        number, contexts = self._last_context()
+        vital = replace(header, lane="vital")
+        return [
+            Item(
+                header=vital,
+                record=self._event(name, header, ending, number),
+                sequence=self._last_sequence + 1 + place,
+                contexts=contexts,
+            )
+            for place, name in enumerate(names)
+        ]
+
+    def _lacks_session_end(self, evidence: Evidence) -> bool:
+        """Say whether the run wrote no session.end of its own, as far as can be known.
+
+        After a clean close it most likely did, and where vital segments are gone (delivered, then deleted)
+        it may have been in one of them: a second one would be worse than none.
+        """
+        if self._session_ended:
+            return False
+        whole = self._vital_numbers == set(range(1, len(self._vital_numbers) + 1))
+        return whole or (self._closed is None and not evidence.closed)
+
+    def _event(self, name: str, header: Header, ending: Ending, context: int) -> LogRecord:
+        time_ns = self._last_mono + self._offset()
+        severity, text = _SEVERITIES[ending.status]
+        attributes: Attributes = {semconv.SESSION_ID: header.session}
+        if name == semconv.SESSION_END:
+            attributes[semconv.SESSION_STATUS] = ending.status
+            if self._first_mono is not None:
+                attributes[semconv.SESSION_DURATION] = max(0, self._last_mono - self._first_mono) / 1e9
+        attributes[semconv.SESSION_EVIDENCE] = ending.evidence
+        return LogRecord(
+            time_ns=time_ns,
+            observed_ns=time_ns,
+            severity=severity,
+            severity_text=text,
+            body=_SENTENCES[ending.status],
+            event_name=name,
+            attributes=attributes,
+            trace_id=0,
+            span_id=0,
+            flags=0,
+            context=context,
+            scope=NO_CONTEXT,
+        )
+
+    def _offset(self) -> int:
+        """Return wall minus monotonic time at the end: of the newest anchor that is not past the end."""
+        known = [anchor for anchor in self._anchors if anchor[0] <= self._last_mono] or self._anchors
+        return max(known)[1]
+
+    def _last_context(self) -> tuple[int, dict[int, ContextRecord]]:
+        """Return the production context of the newest record: the shot that was open when it ended."""
+        if self._newest is None:
+            return NO_CONTEXT, {}
+        frame, segment = self._newest
+        record = decode(frame.kind, frame.payload)
+        if isinstance(record, (SpanRecord, LogRecord)):
+            return record.context, segment.contexts
+        return NO_CONTEXT, {}

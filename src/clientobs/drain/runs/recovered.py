@@ -1,0 +1,127 @@
+"""The end of one dead run on its way: read in steps, then delivered like one more segment.
+
+It is acknowledged as segment 0 of the vital lane, which no writer ever makes: offsets there count records.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from clientobs import semconv
+from clientobs.drain.runs.evidence import read_evidence
+from clientobs.drain.runs.priority import RANKS, Rank
+from clientobs.drain.runs.recover import RunEnd
+from clientobs.drain.runs.tail import Taken
+from clientobs.errors import JournalError
+from clientobs.journal.acks import ALL
+from clientobs.journal.reader import read_segment
+from clientobs.journal.records import Header, LogRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from clientobs.drain.batch import Item
+    from clientobs.drain.runs.tail import SegmentTail
+    from clientobs.journal.format import Lane
+
+__all__ = ["NUMBER", "RecoveredTail"]
+
+NUMBER: Final = 0
+
+
+class RecoveredTail:
+    """What `recover` makes of a dead run, with the interface of a SegmentTail."""
+
+    lane: Lane = "vital"
+    number = NUMBER
+
+    def __init__(self, folder: str, segments: Sequence[SegmentTail], acked: Mapping[str, int]) -> None:
+        self.gone = False
+        self.complete = ALL in acked
+        """Whether the run has been read to its end, or an earlier drain has delivered all of that."""
+        self.header: Header | None = None
+        self.faults: dict[str, int] = {}
+        """What recovery itself had to leave out, by reason of loss."""
+        self._folder = folder
+        self._acked = acked
+        self._end = RunEnd()
+        self._items: dict[Rank, list[Item]] = {}
+        self._taken: dict[Rank, int] = {}
+        self._settled: dict[Rank, int] = {}
+        # Bulk first: a span's start stands there, its end perhaps in the vital lane.
+        self._unread = sorted(segments, key=lambda tail: (tail.lane, tail.number), reverse=True)
+
+    def read_on(self, *, boot_id: str, closed: bool) -> None:
+        """Read one more segment; after the last one make the items."""
+        if self._unread:
+            self._read(self._unread.pop().path)
+        if not self._unread and not self.complete:
+            self._finish(boot_id=boot_id, closed=closed)
+
+    def _read(self, path: str) -> None:
+        offset, more = 0, True
+        while more:
+            try:
+                reading = read_segment(path, offset, live=False)
+            except (OSError, JournalError):
+                return  # retention took it
+            if offset == 0 and reading.header is not None:
+                self.header = reading.header
+                self._end.begin(reading.header)
+            for frame in reading.frames:
+                self._end.feed(frame)
+            offset, more = reading.next_offset, reading.more
+
+    def _finish(self, *, boot_id: str, closed: bool) -> None:
+        self.complete = True
+        if self._end.overflowed:
+            self.faults["open_spans"] = self._end.overflowed
+        before = self.header.boot_id if self.header else ""
+        rebooted = bool(before and boot_id and before != boot_id)
+        for item in self._end.items(read_evidence(self._folder, rebooted=rebooted, closed=closed)):
+            self._items.setdefault(_rank(item), []).append(item)
+        for rank, items in self._items.items():
+            self._settled[rank] = self._taken[rank] = min(self._acked.get(rank, 0), len(items))
+
+    def waiting(self, rank: Rank) -> int:
+        """Return how many records of a rank can be taken."""
+        return len(self._items.get(rank, ())) - self._taken.get(rank, 0)
+
+    def take(self, rank: Rank, count: int, room: int) -> list[Taken]:  # noqa: ARG002  # few and small
+        """Take at most `count` records of one rank."""
+        start = self._taken[rank]
+        items = self._items[rank][start : start + count]
+        self._taken[rank] = start + len(items)
+        return [Taken(item=item, mono_ns=item.header.mono_ns, size=0) for item in items]
+
+    def untake(self, rank: Rank, count: int) -> None:
+        """Put the last `count` taken records back."""
+        self._taken[rank] -= count
+
+    def settle(self, rank: Rank, count: int) -> None:
+        """Say that the first `count` unsettled records are done with."""
+        self._settled[rank] += count
+
+    @property
+    def settled(self) -> bool:
+        """Whether the run was read to its end and all that it left open has arrived."""
+        return self.complete and all(self._settled[rank] == len(items) for rank, items in self._items.items())
+
+    def marks(self) -> Iterator[tuple[str, int]]:
+        """Give (rank, records) up to where each rank is done with; ALL stands for the whole end."""
+        if self.settled:
+            yield ALL, 1
+            return
+        for rank in RANKS:
+            if self._settled.get(rank):
+                yield rank, self._settled[rank]
+
+    def unsettled(self) -> tuple[int, int]:
+        """Return how many records have not arrived yet; their bytes are in the segments already."""
+        return sum(len(items) - self._settled[rank] for rank, items in self._items.items()), 0
+
+
+def _rank(item: Item) -> Rank:
+    if isinstance(item.record, LogRecord):
+        return "crash" if item.record.event_name == semconv.APP_CRASH else "session"
+    return "trace"

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from clientobs.drain.runs.evidence import Evidence, judge, read_evidence
+
+CRASH = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x0 (most recent call first):\n"
+
+
+def test_a_fatal_error_and_an_exit_status_are_read(tmp_path: Path) -> None:
+    (tmp_path / "fault.txt").write_text(CRASH)
+    (tmp_path / "exit-status").write_text("-11\n")
+    found = read_evidence(str(tmp_path))
+    assert found == Evidence(fatal="Segmentation fault", exit_status=-11)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Thread 0x0 (most recent call first):\n  File x\n",
+        "Timeout (0:00:01)!\nThread 0x0:\n",
+        "Windows fatal exception: access violation\n\nThread 0x0:\n",
+        "the tool said: Fatal Python error: nothing\n",
+    ],
+)
+def test_a_traceback_alone_proves_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "fault.txt").write_text(text)
+    assert judge(read_evidence(str(tmp_path)), closed=None).status == "unknown"
+
+
+@pytest.mark.parametrize("text", ["", "eleven", "-", "1e3", "9" * 40])
+def test_an_exit_status_that_is_no_number_tells_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "exit-status").write_text(text)
+    assert read_evidence(str(tmp_path)) == Evidence()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes and symlinks of POSIX")
+def test_a_pipe_or_a_symlink_in_place_of_a_file_is_passed_over(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text(CRASH)
+    run = tmp_path / "run"
+    run.mkdir()
+    os.mkfifo(run / "exit-status")
+    (run / "fault.txt").symlink_to(elsewhere)
+    assert read_evidence(str(run)) == Evidence()
+
+
+def test_an_unnamed_signal_is_told_by_its_number() -> None:
+    assert judge(Evidence(exit_status=-64), closed=None).evidence in {
+        "ended by SIGRTMAX",
+        "ended by signal 64",
+    }
