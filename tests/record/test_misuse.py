@@ -65,7 +65,7 @@ def test_nested_and_mixed_values_keep_their_shape_on_each_release_of_the_sdk(
     runtime: Runtime, home: Path
 ) -> None:
     """Until 1.43 the SDK itself refuses all of these in spans, and mixed lists in logs."""
-    odd = {"mixed": [1, "a", None], "deep": {"in": [{"n": 1}]}, "raw": b"\xff", "none": None}
+    odd: dict[str, Any] = {"mixed": [1, "a", None], "deep": {"in": [{"n": 1}]}, "raw": b"\xff", "none": None}
     with clientobs.span("work", **odd) as work:
         work.set_attributes({f"set.{name}": value for name, value in odd.items()})
         work.set_attribute("set.mixed", odd["mixed"])
