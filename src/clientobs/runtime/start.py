@@ -30,14 +30,14 @@ from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import Incoming, read_incoming
 from clientobs.record.tools import Tools
 from clientobs.runtime.delivery import Delivery
-from clientobs.runtime.home import home_of
+from clientobs.runtime.home import place_of, told
 from clientobs.runtime.keeper import Chore, Keeper
 from clientobs.runtime.runtime import Parts, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clientobs.journal.home import Home
+    from clientobs.runtime.home import Place
 
 __all__ = ["start"]
 
@@ -59,10 +59,10 @@ def start(arguments: Mapping[str, Any], package: str) -> Runtime:
         return _idle(resolved, str(error))
     mounts = MountTable.of_this_machine()
     try:
-        home = home_of(resolved.config, environ, mounts)
+        place = place_of(resolved.config, environ, mounts)
     except JournalError as error:
         return _idle(resolved, str(error))
-    return _Builder(resolved, home, environ, mounts).build(package)
+    return _Builder(resolved, place, environ, mounts).build(package)
 
 
 def _idle(resolved: Resolved, reason: str) -> Runtime:
@@ -73,19 +73,20 @@ class _Builder:
     """Holds what the steps of the building hand on to each other."""
 
     def __init__(
-        self, resolved: Resolved, home: Home, environ: Mapping[str, str], mounts: MountTable
+        self, resolved: Resolved, place: Place, environ: Mapping[str, str], mounts: MountTable
     ) -> None:
         self.resolved = resolved
         self.mounts = mounts
-        self.config = resolved.config
-        self.home = home
+        self.place = place
+        self.config = place.config
+        self.home = place.home
         self.environ = environ
         self.loss = LossLedger()
         self.clock = Clock()
         self.run = ids.hex_id()
         self.session = ids.hex_id()
         self.redactor = Redactor(
-            self.config.privacy, self.config.limits, self.loss, pseudonym=maker(home.secret)
+            self.config.privacy, self.config.limits, self.loss, pseudonym=maker(self.home.secret)
         )
         self.tool = Tool(self.config.service.name, self.config.service.version)
         self.tools = Tools(self.tool)
@@ -118,6 +119,8 @@ class _Builder:
         with quiet("session.start"):
             parts.events.started(self.config.service.name, self.config.service.version)
             parts.events.problems(self.resolved.problems)
+            if self.place.in_memory:
+                parts.events.in_memory(self.home.path, told(self.place.refused))
         parts.keeper.start()
         return runtime
 
