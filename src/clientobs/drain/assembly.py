@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from clientobs._loss import LossLedger
 from clientobs.drain.life import Life, Place
 from clientobs.drain.lock import drain_folder
+from clientobs.drain.metrics.turn import MachineTurn
 from clientobs.drain.otlp.poison import PoisonShelf
 from clientobs.drain.otlp.senders import open_senders
 from clientobs.drain.runs.registry import Registry
@@ -55,6 +56,7 @@ def life_of(
             loss=loss,
             # Recorded before any endpoint was configured: they belong to whoever delivers first.
             adopt=("",) if destination else (),
+            turn=MachineTurn(),
         )
 
     return Life(place, build, lambda: has_work(home, destination), idle_seconds=idle_seconds)
