@@ -116,10 +116,10 @@ def test_one_odd_number_does_not_take_all_metrics_with_it(runtime: Runtime, home
         clientobs.gauge("odd").set(value, kind=type(value).__name__)  # type: ignore[arg-type]
     clientobs.counter("good").add(7)
     clientobs.shutdown()
-    records = [record for record in seen(home).metrics if len(record.metrics) == 2]
-    points = {metric[1]: metric[6] for metric in records[0].metrics}
-    assert points["good"][0][1] == 7
-    assert [point[1] for point in points["odd"]] == [2.5, 0.5, 1, 1e30]
+    records = seen(home)
+    assert [point[1] for point in records.points("good")] == [7]
+    odd = {point[0]["kind"]: point[1] for point in records.points("odd")}
+    assert odd == {"Float64": 2.5, "Fraction": 0.5, "bool": 1, "int": 1e30}
 
 
 def test_one_span_object_may_be_entered_again_inside_itself(runtime: Runtime, home: Path) -> None:
