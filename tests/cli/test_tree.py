@@ -135,6 +135,20 @@ def test_an_exception_that_is_both_event_and_log_is_told_once() -> None:
     assert sum("bad frame" in line for line in _tree(story.book)) == 1
 
 
+def test_the_reason_of_a_failure_is_broken_into_lines_rather_than_cut() -> None:
+    story = Story()
+    words = " ".join(f"word{number}" for number in range(16))
+    attributes = {"exception.type": "studio.publish.errors.EncoderError", "exception.message": words}
+    story.log(None, span=story.span("work"), severity=17, event="exception", attributes=attributes)
+    story.log(words, span=story.span("more"), severity=9)
+    lines = _tree(story.book, width=60, bars=True)
+    failed = [line for line in lines if "word" in line and "INFO" not in line]
+    assert failed[0].strip().startswith("+0 ns  ERROR  EncoderError: word0 ")
+    assert " ".join(" ".join(failed).split()).endswith(words)
+    assert sum("INFO" in line and line.endswith("…") for line in lines) == 1
+    assert max(map(len, lines)) <= 60
+
+
 def test_escape_sequences_in_names_values_and_bodies_do_not_reach_the_terminal() -> None:
     story = Story()
     evil = "x\x1b[2J\x1b]0;title\x07\u202e"
