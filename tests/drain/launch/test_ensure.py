@@ -201,16 +201,19 @@ def test_a_killed_drain_is_replaced_by_the_next_call(site: Site) -> None:
 
 
 def test_a_drain_that_dies_at_once_is_not_started_again_at_once(site: Site) -> None:
+    def ensure_at(seconds: int) -> str:
+        return site.run(f"print(ensure(now=lambda: 1_800_000_000 + {seconds}))")
+
     (site.home / "die").touch()
-    assert "Started" in site.run("print(ensure())")
+    assert "Started" in ensure_at(0)
     until(lambda: not site.pids())
-    assert site.run("print(ensure())").startswith("Throttled(retry_in=")
+    assert ensure_at(1).startswith("Throttled(retry_in=")
     # the pause doubles, and is kept over restarts of the host
-    assert "Started" in site.run("print(ensure(now=lambda: time.time() + 6))")
+    assert "Started" in ensure_at(6)
     until(lambda: not site.pids())
-    assert "launches=2" in site.run("print(ensure(now=lambda: time.time() + 6 + 8))")
+    assert "launches=2" in ensure_at(6 + 8)
     (site.home / "die").unlink()
-    assert "Started" in site.run("print(ensure(now=lambda: time.time() + 6 + 11))")
+    assert "Started" in ensure_at(6 + 11)
     assert site.drain()
 
 

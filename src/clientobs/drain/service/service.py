@@ -269,8 +269,11 @@ class Service:
         self._registry.release_done()
 
     def _read_on(self) -> bool:
-        deadline = time.monotonic() + _READING
         found = False
+        for run in self._registry.runs.values():
+            # Of all runs before the backlog of the first, which may take seconds: what is urgent goes out first.
+            found |= run.read_vital()
+        deadline = time.monotonic() + _READING
         for run in self._registry.runs.values():
             found |= run.read_on(boot_id=self._boot_id, has_time=lambda: time.monotonic() < deadline)
         self._metrics.take_in(self._registry.runs.values())
