@@ -285,6 +285,7 @@ THREAD_NAME: Final = _attribute("thread.name", DEV, "Thread name.")
 LOG_RECORD_UID: Final = _attribute("log.record.uid", DEV, "Run and sequence number: a resend is recognized.")
 LOG_FILE_PATH: Final = _attribute("log.file.path", DEV, "Log file that the line came from.", INDIRECT)
 LOG_FILE_NAME: Final = _attribute("log.file.name", DEV, "Its name.")
+LOG_FILE_OFFSET: Final = _attribute("log.file.offset", OWN, "Where in it the record ends, in bytes.")
 LOG_IOSTREAM: Final = _attribute("log.iostream", DEV, "One of stdout, stderr.")
 
 _begin("clientobs itself")
