@@ -47,6 +47,8 @@ _FRAME: Final = re.compile(r'File "([^"\n]+)", line (\d+), in (\S+)')
 _LIBRARY: Final = re.compile(
     r"[/\\](lib(64)?[/\\]python\d|lib[/\\][^/\\]+\.py$|(site|dist)-packages[/\\])|^<", re.IGNORECASE
 )
+_OF_A_WRAPPER: Final = re.compile(r"[/\\]clientobs[/\\](guard|hosts|instruments|record)[/\\]")
+"""Frames of ours in other people's tracebacks, wherever clientobs lies: they say nothing of what went wrong."""
 _BODY_LINES: Final = 3
 _BROKEN: Final = frozenset({"failed", "error"})
 
@@ -209,7 +211,7 @@ def _stack(stack: Any, *, everything: bool) -> list[str]:
         return []
     if everything:
         return [visible(line) for line in stack.rstrip().splitlines()]
-    frames = _FRAME.findall(stack)
+    frames = [frame for frame in _FRAME.findall(stack) if not _OF_A_WRAPPER.search(frame[0])]
     if not frames:
         return []
     # The tool's own line says more than the library's that raised; where they differ, both are told.
