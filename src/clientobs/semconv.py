@@ -471,7 +471,9 @@ PATCH_DISABLED: Final = _event(
     "clientobs.patch.disabled", OWN, "A patch cost too much and turned itself off."
 )
 CRASH_LOOP: Final = _event("clientobs.crash_loop", OWN, "Two deaths after init: this start patches nothing.")
-JOURNAL_IN_MEMORY: Final = _event("clientobs.journal.memory", OWN, "No usable journal home: memory only.")
+JOURNAL_IN_MEMORY: Final = _event(
+    "clientobs.journal.memory", OWN, "No folder on disk can be used: memory only."
+)
 RECORDS_LOST: Final = _metric(
     "clientobs.records.lost", OWN, "{record}", "counter", "Records lost, by clientobs.loss.reason."
 )
@@ -550,6 +552,7 @@ VITAL_EVENTS: Final = frozenset(
         PROBLEM_REPORT,
         STORAGE_ROOT_MISSING,
         CONFIG_PROBLEM,
+        JOURNAL_IN_MEMORY,
     }
 )
 """Events of the vital lane: what a person must find after a weekend's storm has filled the bulk lane."""

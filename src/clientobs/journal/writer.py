@@ -87,6 +87,7 @@ class Journal:
         self._told_losses: dict[str, int] = {}
         self._synced_mono = self._mono()
         self._quota_mono = 0
+        self._in_round = False
         directory = RunDirectory(
             self.home,
             self.identity,
@@ -208,12 +209,15 @@ class Journal:
             from clientobs.journal import retention  # noqa: PLC0415  # the reading half: not before it is needed
 
         self._quota_mono = self._mono()
+        self._in_round = True
         try:
             shares = retention.enforce(self.home, self._config).shares
         except (JournalError, OSError):
             # The home is gone or unreadable: what comes goes by the first share again, and the next append
             # that needs a segment finds out what can be done.
             shares = {lane: first_share(self._config, lane) for lane in LANES}
+        finally:
+            self._in_round = False
         self._lanes.grant(shares)
 
     # The end -------------------------------------------------------------------------------------
@@ -275,8 +279,7 @@ class Journal:
             return "closed"
         for _ in range(2):  # the second time after a segment that failed at once
             segment = self._lanes.usable(lane, failed)
-            if isinstance(segment, str) and self._is_quota_overdue():
-                self.enforce_quota()
+            if isinstance(segment, str) and self._sees_to_share(lane):
                 segment = self._lanes.usable(lane, failed)
             if isinstance(segment, str):
                 return segment
@@ -287,9 +290,18 @@ class Journal:
         is_full = failed is not None and failed.failure == "full"
         return self._lanes.pause(lane, "disk-full" if is_full else "io")
 
-    def _is_quota_overdue(self) -> bool:
-        """Say whether a starved lane must see to its share itself: a forked child may have no keeper."""
-        return self._lanes.starved and self._mono() - self._quota_mono > _QUOTA_OVERDUE_NS
+    def _sees_to_share(self, lane: Lane) -> bool:
+        """Do for a starved lane what the keeper hasn't done yet; say whether to look for a segment again."""
+        if not self._lanes.starved:
+            return False
+        if self._in_round:
+            # Beside busy threads of the host a round takes the keeper seconds, which nobody here can wait.
+            self._lanes.advance(lane)
+            return True
+        if self._mono() - self._quota_mono > _QUOTA_OVERDUE_NS:
+            self.enforce_quota()  # a forked child may have no keeper
+            return True
+        return False
 
     def _write_contexts(self, segment: Segment, contexts: tuple[int, ...]) -> None:
         for number in contexts:

@@ -88,6 +88,16 @@ class SessionEvents:
             {semconv.CRASH_LOOP_DEATHS: deaths},
         )
 
+    def in_memory(self, folder: str, refused: str) -> None:
+        """Tell that no disk takes the journal, so that it is kept in memory."""
+        self._emit(
+            semconv.JOURNAL_IN_MEMORY,
+            _WARN,
+            f"The journal is in memory ({folder}): what is not delivered is lost at a reboot. "
+            f"No folder on disk can be used ({refused})",
+            {},
+        )
+
     def repeated(self, service: str) -> None:
         """Tell that a later init() asked for other settings; the first call's stay."""
         self._emit(

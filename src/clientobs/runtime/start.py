@@ -35,14 +35,14 @@ from clientobs.runtime.chores import chores_of, drain_chore
 from clientobs.runtime.delivery import Delivery
 from clientobs.runtime.environment import SessionEnvironment
 from clientobs.runtime.failures import Failures
-from clientobs.runtime.home import home_of
+from clientobs.runtime.home import place_of, told
 from clientobs.runtime.keeper import Keeper
 from clientobs.runtime.runtime import Parts, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clientobs.journal.home import Home
+    from clientobs.runtime.home import Place
 
 __all__ = ["start"]
 
@@ -64,10 +64,10 @@ def start(arguments: Mapping[str, Any], package: str) -> Runtime:
         return _idle(resolved, str(error))
     mounts = MountTable.of_this_machine()
     try:
-        home = home_of(resolved.config, environ, mounts)
+        place = place_of(resolved.config, environ, mounts)
     except JournalError as error:
         return _idle(resolved, str(error))
-    builder = _Builder(resolved, home, environ, mounts)
+    builder = _Builder(resolved, place, environ, mounts)
     try:
         return builder.build(package)
     except BaseException:
@@ -83,26 +83,27 @@ class _Builder:
     """Holds what the steps of the building hand on to each other."""
 
     def __init__(
-        self, resolved: Resolved, home: Home, environ: Mapping[str, str], mounts: MountTable
+        self, resolved: Resolved, place: Place, environ: Mapping[str, str], mounts: MountTable
     ) -> None:
         self.resolved = resolved
         self.mounts = mounts
-        self.config = resolved.config
-        self.home = home
+        self.place = place
+        self.config = place.config
+        self.home = place.home
         self.environ = environ
         self.loss = LossLedger()
         self.clock = Clock()
         self.run = ids.hex_id()
         self.session = ids.hex_id()
         self.redactor = Redactor(
-            self.config.privacy, self.config.limits, self.loss, pseudonym=maker(home.secret)
+            self.config.privacy, self.config.limits, self.loss, pseudonym=maker(self.home.secret)
         )
         self.tool = Tool(self.config.service.name, self.config.service.version)
         self.tools = Tools(self.tool)
-        destination = destination_key(self.config.delivery, home.secret)
+        destination = destination_key(self.config.delivery, self.home.secret)
         self.delivery = Delivery(
             config=self.config,
-            home=home,
+            home=self.home,
             destination=destination,
             environ=environ,
             exit_flush=surroundings.exit_flush(self.config.drain, surroundings.find_container(environ)),
@@ -147,10 +148,10 @@ class _Builder:
         runtime = self._runtime(parts)
         self._install(runtime, parts, pipeline)
         with quiet("session.start"):
-            # Older SDKs read a limit from the environment for each log record, and raise where it isn't valid:
-            # logs are lost then, as they are to every other user of such an SDK, but not spans and metrics.
             parts.events.started(self.config.service.name, self.config.service.version)
             parts.events.problems(self.resolved.problems)
+            if self.place.in_memory:
+                parts.events.in_memory(self.home.path, told(self.place.refused))
             if parts.failures.tripped:
                 parts.events.crash_loop(parts.failures.deaths)
         parts.failures.watch(parts.journal)

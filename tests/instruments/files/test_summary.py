@@ -193,8 +193,10 @@ def test_the_budget_of_a_trace_bounds_its_spans_and_says_so(start: Callable[...,
             opener.join()
     pause.set()
     found = studio.recorded()
-    assert len([span for span in found.spans if span.name == "file open"]) <= 4
-    assert found.span("many").attributes["file.io.spans_dropped"] >= 2
+    many = found.span("many")
+    # The other ends of the pipes are opened outside of it, and on a busy machine as slowly.
+    assert len([span for span in found.spans if span.trace_id == many.trace_id and span is not many]) <= 4
+    assert many.attributes["file.io.spans_dropped"] >= 2
 
 
 def test_an_application_with_windows_is_told_of_long_operations_on_its_main_thread(

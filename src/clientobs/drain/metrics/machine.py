@@ -117,7 +117,15 @@ class MachineMetrics:
 
     def measure_machine(self, folder: str) -> None:
         """Read the machine's vitals from now on."""
-        self._vitals = Vitals(folder=folder)
+        if self._vitals is None:
+            self._vitals = Vitals(folder=folder)
+
+    def leave_machine(self) -> None:
+        """Read no more vitals, and say no longer how things stood: another drain does."""
+        if self._vitals is not None:
+            self._vitals = None
+            self.forget(MACHINE)
+            self.changed = True
 
     def meet(self, header: Header) -> None:
         """Learn from a run what machine this is."""
