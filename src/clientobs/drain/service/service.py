@@ -288,7 +288,7 @@ class Service:
                 self._machine.forget_all_but(run.run for run in self._registry.runs.values() if run.alive)
                 self._first_look = False
         runs = list(self._registry.runs.values())
-        if self._measure:
+        if self._turn is not None:
             self._machine.processes.look(runs)
             # The last word of those that have ended; those that live have theirs with the vitals.
             self._machine.read_processes((run for run in runs if not run.alive), time.time_ns())
