@@ -30,6 +30,7 @@ from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import Incoming, read_incoming
 from clientobs.record.tools import Tools
 from clientobs.runtime.delivery import Delivery
+from clientobs.runtime.failures import Failures
 from clientobs.runtime.home import place_of, told
 from clientobs.runtime.keeper import Chore, Keeper
 from clientobs.runtime.runtime import Parts, Runtime
@@ -44,6 +45,7 @@ __all__ = ["start"]
 _METRICS_EVERY: Final = 2.0
 """Seconds; with the keeper's tick and the drain's own waits, a measurement is at the endpoint within 5."""
 _DRAIN_EVERY: Final = 5.0
+_FAILURES_EVERY: Final = 5.0
 
 
 def start(arguments: Mapping[str, Any], package: str) -> Runtime:
@@ -121,6 +123,9 @@ class _Builder:
             parts.events.problems(self.resolved.problems)
             if self.place.in_memory:
                 parts.events.in_memory(self.home.path, told(self.place.refused))
+            if parts.failures.tripped:
+                parts.events.crash_loop(parts.failures.deaths)
+        parts.failures.watch(parts.journal)
         parts.keeper.start()
         return runtime
 
@@ -180,6 +185,7 @@ class _Builder:
             add_distribution=pipeline.add_distribution,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
+        parts.failures = Failures(self.home, self.config.service.name, sys.executable or "")
         parts.collect_metrics = lambda: self._collect(pipeline)
         parts.keeper = Keeper(self._chores(pipeline, journal, parts))
         return parts
@@ -190,6 +196,7 @@ class _Builder:
             Chore("environment", math.inf, lambda: self._tell_environment(parts)),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
+            Chore("failures", _FAILURES_EVERY, parts.failures.tend),
             Chore("metrics", _METRICS_EVERY, lambda: self._collect(pipeline)),
         ]
 
@@ -232,7 +239,7 @@ class _Builder:
 
         record_span.bind()
         pipeline.place()
-        patches = self.config.profile != "minimal"
+        patches = self.config.profile != "minimal" and not parts.failures.begin(self.run)
         parts.exits = ExitWatch(lambda kind, detail: runtime.leave(f"{kind} {detail}"), runtime.stayed)
         if patches:
             parts.exits.install()
@@ -300,6 +307,7 @@ class _InChild:
         faults.reset()
         self._builder.loss.reset()
         self._parts.delivery.after_fork_in_child(is_safe=self._parts.keeper.at_rest)
+        self._parts.failures.after_fork_in_child(self._parts.journal)
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
         registry.after_fork_in_child()
