@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.metrics import NoOpMeter, NoOpMeterProvider
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
@@ -59,8 +59,11 @@ class Voice:
     def meter(self) -> Any:
         """Return the meter; the first call imports the SDK's metrics."""
         if self._meter is None:
-            # Kept: the SDK takes a lock for each look-up, which a signal handler's measurement must not wait for.
-            self._meter = self._meters.get_meter(_SCOPE, __version__)
+            meter = self._meters.get_meter(_SCOPE, __version__)
+            if type(meter) is NoOpMeter:
+                return meter  # for this one measurement, see LazyMeterProvider
+            # Kept: the SDK takes a lock for each look-up, and half of a microsecond.
+            self._meter = meter
         return self._meter
 
 
@@ -91,7 +94,7 @@ class Pipeline:
         self._sink = MetricsSink(journal.append, redactor, clock.now, scopes)
         self._started = clock.now()
         self._counted_since: dict[str, int] = {}
-        self._meters = LazyMeterProvider(self._sink, described)
+        self._meters = LazyMeterProvider(self._sink, described, loss)
         traces = self._tracer_provider(config, clock, loss, described, redactor)
         traces.add_span_processor(self._spans)
         logs = _logger_provider(config.limits, described)

@@ -66,7 +66,9 @@ MEANINGS: Final[dict[str, Meaning]] = {
     ),
     "closed": Meaning("journal", "Records after the session had ended.", "end spans before shutdown()"),
     "reentrant": Meaning(
-        "journal", "A record made by a signal handler while its thread opened a segment.", "record less there"
+        "journal",
+        "A record made by a signal handler while its thread opened a segment or the first meter.",
+        "record less there",
     ),
     "context": Meaning(
         "journal", "A production context that was no longer known; its records are there.", _REPORT
