@@ -97,10 +97,16 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("PrivacyConfig", "[privacy]", "privacy"),
     ("LimitsConfig", "[limits]", "limits"),
     ("FilesConfig", "[files]", "files"),
+    ("LogsConfig", "[logs]", "logs"),
+    ("ExceptionsConfig", "[exceptions]", "exceptions"),
+    ("OutcomesConfig", "[outcomes]", "outcomes"),
     ("TracesConfig", "[traces]", "traces"),
     ("RootConfig", "[roots.NAME]", "roots"),
 )
-NESTED = {"service", "journal", "drain", "delivery", "privacy", "limits", "traces", "files", "roots"}
+NESTED = {
+    *("service", "journal", "drain", "delivery", "privacy", "limits", "traces"),
+    *("files", "logs", "exceptions", "outcomes", "roots"),
+}
 KEYS = {"session_kind": "session.kind", "instruments": "instruments.enabled"}
 MORE_VARIABLES = {"disabled": ("OTEL_SDK_DISABLED",)}
 TABLE_HEAD = "| key | default | accepted | variable, argument | meaning |\n| --- | --- | --- | --- | --- |"

@@ -11,9 +11,12 @@ from clientobs.config import environment, toml_file
 from clientobs.config.model import (
     Config,
     DrainConfig,
+    ExceptionsConfig,
     FilesConfig,
     JournalConfig,
     LimitsConfig,
+    LogsConfig,
+    OutcomesConfig,
     PrivacyConfig,
     ServiceConfig,
     TracesConfig,
@@ -40,6 +43,9 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "privacy": PrivacyConfig,
     "limits": LimitsConfig,
     "files": FilesConfig,
+    "logs": LogsConfig,
+    "exceptions": ExceptionsConfig,
+    "outcomes": OutcomesConfig,
     "traces": TracesConfig,
 }
 _TOP_LEVEL: Final = {

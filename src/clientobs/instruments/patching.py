@@ -69,12 +69,18 @@ class Patches:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is patched, for `doctor`: "os.stat"."""
-        return tuple(f"{getattr(p.owner, '__name__', p.owner)}.{p.name}" for p in self._made)
+        """What is patched, for `doctor`: "os.stat", "threading.Thread.start"."""
+        return tuple(f"{_name_of(p.owner)}.{p.name}" for p in self._made)
 
     def of(self, name: str) -> tuple[Any, Any] | None:
         """Return original and wrapper of the first patch under that name."""
         return next(((p.original, p.wrapper) for p in self._made if p.name == name), None)
+
+
+def _name_of(owner: Any) -> str:
+    if isinstance(owner, type):
+        return f"{owner.__module__}.{owner.__qualname__}"
+    return str(getattr(owner, "__name__", owner))
 
 
 class _Anchor:

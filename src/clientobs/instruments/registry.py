@@ -28,15 +28,18 @@ __all__ = [
     "active",
     "after_fork_in_child",
     "instrument",
+    "settle",
     "tick",
     "uninstrument",
     "work_for",
 ]
 
 INSTRUMENTS: Final = {
+    "exceptions": "clientobs.instruments.exceptions.instrument:ExceptionsInstrument",
     "files": "clientobs.instruments.files.instrument:FilesInstrument",
+    "logs": "clientobs.instruments.logs.instrument:LogsInstrument",
 }
-STANDARD: Final = ("files",)
+STANDARD: Final = ("files", "exceptions", "logs")
 """What the profile `standard` switches on."""
 
 
@@ -50,6 +53,8 @@ class Surroundings:
     mounts: MountTable | None = None
     pseudonym: Callable[[str], str] | None = None
     """A keyed stand-in for a name, the same on one machine."""
+    count_loss: Callable[[str], object] = str
+    """Counts a record that was left out, by reason."""
 
 
 class Instrument(Protocol):
@@ -129,6 +134,13 @@ def tick() -> None:
     for name, made in active().items():
         with quiet(f"instrument.{name}.tick"):
             made.tick()
+
+
+def settle() -> None:
+    """Let each instrument that has something left to tell tell it: the session ends."""
+    for name, made in active().items():
+        with quiet(f"instrument.{name}.settle"):
+            getattr(made, "settle", made.tick)()
 
 
 def after_fork_in_child() -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from clientobs.record.outcomes import DEFAULT_RULES, OutcomeRules
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from clientobs.record.tools import Tools
 
 __all__ = ["Recorder", "active", "install"]
+
+
+def _never(_text: str) -> bool:
+    return False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +43,14 @@ class Recorder:
     session: Mapping[str, Any] = field(default_factory=dict)
     add_distribution: Callable[..., None] | None = None
     """Writes counts by bucket as a histogram, see metrics.add_distribution."""
+    outcomes: OutcomeRules = DEFAULT_RULES
+    """Which exceptions are no failures."""
+    keep_locals: bool = False
+    """Whether local variables go with an exception."""
+    may_read: Callable[[str], bool] = _never
+    """Says whether a source file may be read for a traceback: not where that could wait for a server."""
+    count_loss: Callable[[str], object] = _never
+    """Counts a record that was left out, by reason."""
 
 
 _active: Recorder | None = None

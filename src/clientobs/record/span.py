@@ -15,7 +15,7 @@ from clientobs import semconv
 from clientobs._guarded import faults
 from clientobs.pipeline.context import EMPTY, OVERLAY_KEY
 from clientobs.record import recorder as _recorder
-from clientobs.record.exceptions import emit_exception, error_type, first_sight, outcome_of
+from clientobs.record.exceptions import error_type, outcome_of, report_exception, report_rejection
 from clientobs.record.unrecorded import UNRECORDED, UnrecordedSpan
 
 if TYPE_CHECKING:
@@ -175,18 +175,26 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
             return self
 
     def _tell(self, started: Any, error: BaseException) -> None:
-        outcome = outcome_of(error)
+        recorder = self._recorder
+        if recorder is None:
+            return
+        told = started.attributes or {}
+        said = told.get(semconv.TOOL_OUTCOME)
+        outcome = outcome_of(error, recorder.outcomes)
         if outcome == "ok":
             return
+        if said in ("rejected", "cancelled"):
+            outcome = said  # the program has said what its exception, or its exit code, stands for
         started.set_attribute(semconv.TOOL_OUTCOME, outcome)
+        if outcome == "rejected":
+            report_rejection(recorder, error, context=self._context)
         if outcome != "failed":
             return
         started.set_attribute(semconv.ERROR_TYPE, error_type(error))
         started.set_status(_ERROR, f"{error_type(error)}: {_short(error)}")
-        parent = getattr(started, "parent", None)
-        parent_id = parent.span_id if parent is not None else 0
-        if first_sight(error, started.get_span_context().span_id, parent_id) and self._recorder is not None:
-            emit_exception(self._recorder, error, self._context)
+        report_exception(
+            recorder, error, "span", context=self._context, follows=told.get(semconv.FAULT_ID), passes_on=True
+        )
 
 
 def _short(error: BaseException) -> str:

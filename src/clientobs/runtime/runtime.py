@@ -198,6 +198,7 @@ class Runtime:
         while self.endings and parts.journal.identity.role == "main":
             with quiet("end.callback"):
                 self.endings.pop()(evidence)
+        registry.settle()
         with quiet("end.metrics"):
             parts.collect_metrics()
         with quiet("end.session"):

@@ -28,6 +28,7 @@ from clientobs.privacy.pseudonym import installation_id, maker, user_attributes
 from clientobs.privacy.redaction import Redactor
 from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import Incoming, read_incoming
+from clientobs.record.outcomes import OutcomeRules
 from clientobs.record.tools import Tools
 from clientobs.runtime.delivery import Delivery
 from clientobs.runtime.home import home_of
@@ -177,6 +178,13 @@ class _Builder:
             redactor=self.redactor,
             origin=pipeline.origin,
             add_distribution=pipeline.add_distribution,
+            outcomes=OutcomeRules(
+                cancelled=frozenset(self.config.outcomes.cancelled),
+                rejected=frozenset(self.config.outcomes.rejected),
+            ),
+            keep_locals=self.config.exceptions.locals,
+            may_read=lambda path: not self.mounts.is_network(path),
+            count_loss=self.loss.add,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
         parts.collect_metrics = lambda: self._collect(pipeline)
@@ -267,6 +275,7 @@ class _Builder:
                 home=self.home.path,
                 mounts=self.mounts,
                 pseudonym=maker(self.home.secret),
+                count_loss=self.loss.add,
             )
         )
         wanted = self.config.instruments
