@@ -19,6 +19,7 @@ from clientobs.instruments.logs.rendering import (
     quick_text,
     text_with_stand_ins,
 )
+from clientobs.instruments.showing import showing
 from clientobs.record import recorder as _recorder
 from clientobs.record.exceptions import exception_attributes
 from clientobs.record.rates import LEFT_OUT, Rates
@@ -76,6 +77,9 @@ class Desk:
         try:
             if record.levelno < self.levels[record.name]:
                 return DONE
+            if showing.depth > _DEEPEST:  # handlers that log, whose handlers log: the program's own recursion
+                self._count_loss("log-nested")
+                return DONE
             key = (record.pathname, record.lineno, record.levelno, record.name)
             before = self.rates.admit(key)
             if before == LEFT_OUT:
@@ -124,7 +128,7 @@ class Desk:
                 attributes[semconv.LOG_ARGUMENTS_BROKEN] = True
             recorder.voice.lines.write(
                 record.name,
-                timestamp=int(record.created * 1e9),
+                timestamp=round(record.created * 1e6) * 1000,  # a float holds no more
                 context=context,
                 severity=number,
                 severity_text=name,
