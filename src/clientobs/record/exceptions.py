@@ -65,25 +65,24 @@ def report_exception(
     facts: Mapping[str, Any] | None = None,
     follows: str | None = None,
     headline: bool = True,
-    passes_on: bool = False,
+    leaving: int | None = None,
+    parent: int = 0,
 ) -> str:
     """Write the record of an exception that ended something, unless it was told before; return its fault's id.
 
     It is the fault's headline but for three cases: `headline` is False, `follows` names a fault that had one, or the
-    exception was raised from another one that had. `passes_on` says that the exception travels on from a place that
-    is a part of its traceback, so that it is recognized from there on.
+    exception was raised from another one that had. `leaving` and `parent` are the spans that it leaves and goes on
+    to (sightings.NO_SPAN for a place that is no span); it is recognized from there on.
     """
-    mark = sightings.find(error)
+    mark = sightings.find(error, leaving)
     if mark is not None and (mark.headline or not headline):
-        if passes_on:
-            sightings.add(error, mark.fault, headline=mark.headline)
+        sightings.add(error, mark.fault, headline=mark.headline, parent=parent)
         return mark.fault
     follows = follows or _fault_of_cause(error)
     fault = mark.fault if mark is not None else follows
     attributes = exception_attributes(recorder, error, mechanism, fault=fault)
     fault = str(attributes[semconv.FAULT_ID])
-    if passes_on:
-        sightings.add(error, fault, headline=headline)
+    sightings.add(error, fault, headline=headline, parent=parent)
     before = _rates.admit((attributes[semconv.EXCEPTION_FINGERPRINT], headline))
     if before == LEFT_OUT:
         recorder.count_loss("exceptions")
@@ -102,12 +101,16 @@ def report_rejection(
     *,
     context: Any = None,
     facts: Mapping[str, Any] | None = None,
+    leaving: int | None = None,
+    parent: int = 0,
 ) -> None:
     """Write down why a tool said no: a log record, once, which is no failure and no headline."""
-    if sightings.find(error) is not None:
+    mark = sightings.find(error, leaving)
+    if mark is not None:
+        sightings.add(error, mark.fault, headline=mark.headline, parent=parent)
         return
     attributes = exception_attributes(recorder, error, mechanism, stack=False)
-    sightings.add(error, attributes[semconv.FAULT_ID], headline=False)
+    sightings.add(error, attributes[semconv.FAULT_ID], headline=False, parent=parent)
     _emit(recorder, {**attributes, **(facts or {})}, context, severity="INFO")
 
 

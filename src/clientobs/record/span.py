@@ -186,15 +186,19 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
         if said in ("rejected", "cancelled"):
             outcome = said  # the program has said what its exception, or its exit code, stands for
         started.set_attribute(semconv.TOOL_OUTCOME, outcome)
+        around = getattr(started, "parent", None)
+        ids = {
+            "leaving": started.get_span_context().span_id,
+            "parent": around.span_id if around is not None else 0,
+        }
         if outcome == "rejected":
-            report_rejection(recorder, error, context=self._context)
+            report_rejection(recorder, error, context=self._context, **ids)
         if outcome != "failed":
             return
         started.set_attribute(semconv.ERROR_TYPE, error_type(error))
         started.set_status(_ERROR, f"{error_type(error)}: {_short(error)}")
-        report_exception(
-            recorder, error, "span", context=self._context, follows=told.get(semconv.FAULT_ID), passes_on=True
-        )
+        follows = told.get(semconv.FAULT_ID)
+        report_exception(recorder, error, "span", context=self._context, follows=follows, **ids)
 
 
 def _short(error: BaseException) -> str:

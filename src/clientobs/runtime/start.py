@@ -235,9 +235,11 @@ class _Builder:
         )
 
     def _install(self, runtime: Runtime, parts: Parts, pipeline: Any) -> None:
+        from clientobs.record import exceptions  # noqa: PLC0415
         from clientobs.record import span as record_span  # noqa: PLC0415
 
         record_span.bind()
+        exceptions.forget()
         pipeline.place()
         patches = self.config.profile != "minimal"
         parts.exits = ExitWatch(lambda kind, detail: runtime.leave(f"{kind} {detail}"), runtime.stayed)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, overload
 
 from clientobs import semconv
 from clientobs.instruments.exceptions.desk import Desk
+from clientobs.record.sightings import NO_SPAN
 
 __all__ = ["callback"]
 
@@ -47,7 +48,7 @@ def callback_named(function: F, name: str | None) -> F:
         try:
             return function(*args, **named)
         except BaseException as error:
-            _desk.report(error, "callback", {semconv.EXCEPTION_OWNER: owner})
+            _desk.report(error, "callback", {semconv.EXCEPTION_OWNER: owner}, leaving=NO_SPAN)
             raise
 
     return functools.wraps(function)(called_back)  # type: ignore[return-value]  # the same signature

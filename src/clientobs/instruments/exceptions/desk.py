@@ -26,7 +26,14 @@ class Desk:
     def __init__(self) -> None:
         self._last = id(_last_printed())
 
-    def report(self, error: object, mechanism: Mechanism, facts: Mapping[str, Any] | None = None) -> bool:
+    def report(
+        self,
+        error: object,
+        mechanism: Mechanism,
+        facts: Mapping[str, Any] | None = None,
+        *,
+        leaving: int | None = None,
+    ) -> bool:
         """Report an exception that ends here; say whether it is to be let go of again by `done`."""
         try:
             recorder = _recorder.active()
@@ -34,13 +41,13 @@ class Desk:
                 return False
             outcome = outcome_of(error, recorder.outcomes)
             if outcome == "rejected":
-                report_rejection(recorder, error)
+                report_rejection(recorder, error, mechanism, leaving=leaving)
             if outcome != "failed":
                 return False
-            known = sightings.find(error)
+            known = sightings.find(error, leaving)
+            report_exception(recorder, error, mechanism, facts=facts, leaving=leaving)
             if known is not None and known.headline:
                 return False
-            report_exception(recorder, error, mechanism, facts=facts, passes_on=True)
         except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record(f"exceptions.{mechanism}", fault)
             return False

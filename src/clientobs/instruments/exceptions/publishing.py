@@ -14,6 +14,7 @@ from clientobs._guarded import faults
 from clientobs.record import recorder as _recorder
 from clientobs.record.exceptions import error_type, report_exception, report_rejection
 from clientobs.record.outcomes import outcome_of
+from clientobs.record.sightings import NO_SPAN
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -80,13 +81,13 @@ def _tell(error: BaseException, result: dict[str, Any]) -> None:
         if known.get(semconv.TOOL_OUTCOME) != "failed":
             span.set_attribute(semconv.TOOL_OUTCOME, "rejected")
         span.set_attribute(semconv.PUBLISH_REJECTED_BY, list(dict.fromkeys(names))[:_MOST_NAMES])
-        report_rejection(recorder, error, mechanism="publish", facts=facts)
+        report_rejection(recorder, error, "publish", facts=facts, leaving=NO_SPAN)
         return
     span.set_attribute(semconv.TOOL_OUTCOME, "failed")
     span.set_attribute(semconv.ERROR_TYPE, error_type(error))
     span.set_status(StatusCode.ERROR, f"{name}: {error_type(error)}")
     fault = report_exception(
-        recorder, error, "publish", facts=facts, follows=known.get(semconv.FAULT_ID), passes_on=True
+        recorder, error, "publish", facts=facts, follows=known.get(semconv.FAULT_ID), leaving=NO_SPAN
     )
     span.set_attribute(semconv.FAULT_ID, fault)
 

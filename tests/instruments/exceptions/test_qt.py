@@ -1,0 +1,70 @@
+"""Exceptions in Qt's slots, with the real bindings, offscreen: told with receiver, slot and sender; ended as ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.programs import run_program
+from support.readback import seen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOST = """
+import sys
+from {binding} import QtCore, QtWidgets
+if sys.argv[1] == "on":
+    import clientobs
+    clientobs.init("tool")
+app = QtWidgets.QApplication([])
+
+class Dialog(QtWidgets.QWidget):
+    def __init__(self):
+        super().__init__()
+        self.setObjectName("publish_dialog")
+        self.go = QtWidgets.QPushButton("Publish", self)
+        self.go.setObjectName("go")
+        self.go.clicked.connect(self.publish)
+        self.plain = QtWidgets.QPushButton("Plain", self)
+        self.plain.clicked.connect(lambda: {{}}["shot"])
+    def publish(self, *_):
+        raise ValueError("no shot")
+
+dialog = Dialog()
+QtCore.QTimer.singleShot(0, dialog.go.click)
+QtCore.QTimer.singleShot(10, dialog.plain.click)
+QtCore.QTimer.singleShot(50, app.quit)
+app.exec()
+print("went on")
+"""
+OFFSCREEN = {"QT_QPA_PLATFORM": "offscreen", "QT_LOGGING_RULES": "*=false"}
+
+
+def run(binding: str, argument: str = "on") -> Any:
+    pytest.importorskip(f"{binding}.QtWidgets", reason="comes with the dependency group `qt`", exc_type=ImportError)
+    return run_program(HOST.format(binding=binding), argument, environ=OFFSCREEN)
+
+
+def test_pyside_tells_receiver_slot_and_sender_and_goes_on(home: Path) -> None:
+    off, on = run("PySide6", "off"), run("PySide6")
+    assert (on.returncode, on.stdout, on.stderr) == (off.returncode, off.stdout, off.stderr)
+    assert on.stdout == "went on\n"
+    slot, plain = seen(home).events("exception")
+    assert slot.attributes["exception.mechanism"] == "qt"
+    assert slot.attributes["qt.receiver"] == "Dialog 'publish_dialog'"
+    assert slot.attributes["qt.slot"] == "Dialog.publish"
+    assert slot.attributes["qt.sender"] == "QPushButton 'go'"
+    assert "raise ValueError" in slot.attributes["exception.stacktrace"] or "in publish" in str(slot)
+    assert plain.attributes["exception.type"] == "KeyError"
+    assert "<lambda>" in plain.attributes["qt.slot"]
+
+
+def test_pyqt_aborts_as_it_does_without_us_and_the_fault_is_there(home: Path) -> None:
+    off, on = run("PyQt6", "off"), run("PyQt6")
+    assert (on.returncode, on.stdout, on.stderr) == (off.returncode, off.stdout, off.stderr)
+    assert on.returncode == -6
+    (slot,) = seen(home).events("exception")
+    assert slot.attributes["qt.receiver"] == "Dialog 'publish_dialog'"
+    assert slot.attributes["qt.slot"] == "Dialog.publish"
