@@ -13,7 +13,8 @@ that is hashed has one line for each link of the chain, root cause first:
 - Frames of the interpreter and its standard library, of clientobs, and comprehensions, are left out: they differ from
   one Python to the next. Where nothing else is left, they count.
 - A function that is there several times counts once: a recursion has the same fingerprint however deep it went.
-- The innermost five count: one fault, reached from a menu and from a farm task, stays one.
+- The innermost five count, callers above the traceback included: a fault has one fingerprint wherever on its way it
+  is looked at, and one that lies deep stays one whether it was reached from a menu or from a farm task.
 - A group counts the set of its exceptions, however many there are and in which order.
 - Messages don't count: they hold paths, shots and frame numbers.
 

@@ -31,6 +31,7 @@ _MAX_DEPTH: Final = 8
 _MAX_WALK: Final = 20_000
 _SHOWN_AT_EACH_END: Final = 60
 _MAX_LINE: Final = 400
+_CALLERS: Final = 64
 _REPEATED: Final = 3
 _BECAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 _DURING: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
@@ -56,6 +57,8 @@ class Told(NamedTuple):
     after: str
     """Notes, or the line that a SyntaxError is about."""
     parts: Sequence[Sequence[Told]]
+    above: Sequence[Line]
+    """The callers of the outermost line: a traceback begins where the exception is looked at."""
 
 
 def error_type(error: BaseException) -> str:
@@ -84,7 +87,7 @@ def links_of(chain: Sequence[Told]) -> list[Link]:
     return [
         Link(
             one.kind,
-            [Frame(line.file, line.function) for line in one.lines if line.file],
+            [Frame(line.file, line.function) for line in (*one.above, *one.lines) if line.file],
             one.detail,
             [links_of(part) for part in one.parts],
         )
@@ -150,7 +153,17 @@ def _told(error: BaseException, is_cause: bool, seen: set[int], depth: int) -> T
         detail=_detail(error),
         after=_after(error),
         parts=parts,
+        above=_callers_of(error.__traceback__),
     )
+
+
+def _callers_of(trace: TracebackType | None) -> list[Line]:
+    frame = trace.tb_frame.f_back if trace is not None else None
+    found: list[Line] = []
+    while frame is not None and len(found) < _CALLERS:
+        found.append(Line(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_name))
+        frame = frame.f_back
+    return found[::-1]
 
 
 def _detail(error: BaseException) -> str:

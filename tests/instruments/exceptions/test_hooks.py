@@ -336,7 +336,9 @@ def test_asyncio_is_not_imported_for_it() -> None:
     assert done.stdout == "False False\n"
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="the names that are compared are those of 3.11 and later")
+@pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="the names that are compared are those of 3.11 and later"
+)
 def test_a_forked_child_s_fault_is_told_in_its_own_run(home: Path) -> None:
     run("""
 import os
@@ -347,7 +349,5 @@ if pid == 0:
     os._exit(1)
 os.waitpid(pid, 0)
 """)
-    (one,) = [
-        each for each in seen(home).placed if getattr(each.record, "event_name", "") == "exception"
-    ]
+    (one,) = [each for each in seen(home).placed if getattr(each.record, "event_name", "") == "exception"]
     assert one.header.role == "child"

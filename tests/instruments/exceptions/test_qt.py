@@ -43,7 +43,9 @@ OFFSCREEN = {"QT_QPA_PLATFORM": "offscreen", "QT_LOGGING_RULES": "*=false"}
 
 
 def run(binding: str, argument: str = "on") -> Any:
-    pytest.importorskip(f"{binding}.QtWidgets", reason="comes with the dependency group `qt`", exc_type=ImportError)
+    pytest.importorskip(
+        f"{binding}.QtWidgets", reason="comes with the dependency group `qt`", exc_type=ImportError
+    )
     return run_program(HOST.format(binding=binding), argument, environ=OFFSCREEN)
 
 

@@ -102,7 +102,9 @@ def test_objects_that_can_t_be_shown_are_named(
 
 def test_extras_of_all_kinds_are_bounded(program: Program, logger: logging.Logger) -> None:
     program.start()
-    logger.info("x", extra={"hostile": Hostile(), "cycle": CYCLE, "huge": "x" * 10_000_000, "deep": [[[[[1]]]]]})
+    logger.info(
+        "x", extra={"hostile": Hostile(), "cycle": CYCLE, "huge": "x" * 10_000_000, "deep": [[[[[1]]]]]}
+    )
     attributes = program.line().attributes
     assert attributes["hostile"] == f"<{__name__}.Hostile>"
     assert attributes["cycle"] == "<list of 1>"

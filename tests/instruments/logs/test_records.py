@@ -111,7 +111,7 @@ def test_an_error_that_is_logged_while_an_exception_is_handled_has_it_too(
     try:
         raise OSError(28, "No space left on device")
     except OSError as error:
-        logger.error("failed: %s", error)  # noqa: TRY400  # the very thing: nobody wrote exc_info
+        logger.error("failed: %s", error)  # the very thing: nobody wrote exc_info
         logger.info("going on")
     failed, going_on = program.lines()
     assert failed.attributes["exception.type"] == "OSError"

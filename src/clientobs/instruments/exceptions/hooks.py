@@ -37,7 +37,9 @@ def replace_hooks(patches: Patches, switch: Switch, desk: Desk) -> None:
     def thread(args: tuple[Any, ...]) -> object:
         given = args[0] if args else None
         error = getattr(given, "exc_value", None)
-        if isinstance(error, SystemExit):  # ends the thread, whatever its code: Python itself says nothing of it
+        if isinstance(
+            error, SystemExit
+        ):  # ends the thread, whatever its code: Python itself says nothing of it
             return None
         return error if desk.report(error, "thread", _of_thread(given)) else None
 

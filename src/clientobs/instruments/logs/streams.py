@@ -34,6 +34,12 @@ _INFO: Final = 20
 _ABSENT: Final = object()
 
 
+class _Here(threading.local):
+    """How many of the streams this thread is writing to: one may hand on to the other (a tee), or be ours."""
+
+    depth = 0
+
+
 class Streams:
     """The streams of this process that are listened to, by name: stdout, stderr."""
 
@@ -42,7 +48,7 @@ class Streams:
         self._switch = switch
         self._desk = desk
         self._attached: dict[str, _Ear] = {}
-        self._here = threading.local()
+        self._here = _Here()
 
     @property
     def patched(self) -> tuple[str, ...]:
@@ -71,21 +77,21 @@ class Streams:
 
     def _attach(self, name: str, stream: Any) -> None:
         try:
-            self._attached[name] = _Ear(stream, lambda text: self._heard(name, text))
+            self._attached[name] = _Ear(stream, lambda lines: self._heard(name, lines), self._here)
         except Exception:  # noqa: BLE001  # a slot, a C type, a proxy that says no: it stays as it is
             return
 
     def _heard(self, name: str, lines: list[str]) -> None:
-        if not self._switch.on or showing.depth or getattr(self._here, "busy", False):
+        if not self._switch.on or showing.depth or self._here.depth:
             return
-        self._here.busy = True
+        self._here.depth += 1
         try:
             for line in lines[:_MAX_LINES]:
                 self._write(name, line)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("logs.streams", error)
         finally:
-            self._here.busy = False
+            self._here.depth -= 1
 
     def _write(self, name: str, line: str) -> None:
         key = (name, 0, _INFO, name)
@@ -102,7 +108,7 @@ class Streams:
 class _Ear:
     """Listens to one stream: completes lines, per thread, and hands them on."""
 
-    def __init__(self, stream: Any, heard: Callable[[list[str]], None]) -> None:
+    def __init__(self, stream: Any, heard: Callable[[list[str]], None], here: _Here) -> None:
         self.stream = stream
         self._heard: Callable[[list[str]], None] | None = heard
         self._own = vars(stream).get("write", _ABSENT)
@@ -111,8 +117,12 @@ class _Ear:
         original = stream.write
 
         def write(text: Any, *more: Any, **named: Any) -> Any:
-            result = original(text, *more, **named)
-            if self._heard is not None and type(text) is str:
+            here.depth += 1
+            try:
+                result = original(text, *more, **named)
+            finally:
+                here.depth -= 1
+            if self._heard is not None and not here.depth and type(text) is str:
                 self._listen(text)
             return result
 
@@ -142,7 +152,7 @@ class _Ear:
 
     def _listen(self, text: str) -> None:
         if showing.depth or self._heard is None:
-            return
+            return  # what is shown on behalf of a record is no line
         thread = threading.get_ident()
         whole = self._begun.pop(thread, "") + text
         *lines, rest = whole[: _MAX_LINE * 16].split("\n")
