@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import json
 import linecache
 import sys
+import traceback
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +69,6 @@ def deep(left: int = 10_000) -> None:
 
 
 def test_it_reads_as_python_s_own_does() -> None:
-    import traceback
-
     error = caught(chains)
     own = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     ours = stack(error)
@@ -91,7 +91,7 @@ def test_causes_are_told_as_python_tells_them(work: Callable[[], None], said: st
 
 
 def test_a_group_has_all_its_exceptions() -> None:
-    group = ExceptionGroup("two", [caught(fails), ExceptionGroup("inner", [ValueError("v")])])
+    group = ExceptionGroup("two", [KeyError("shot"), ExceptionGroup("inner", [ValueError("v")])])
     text = stack(group)
     assert "KeyError: 'shot'" in text
     assert "ValueError: v" in text
@@ -120,7 +120,7 @@ def test_causes_in_a_circle_come_to_an_end() -> None:
 def test_notes_and_syntax_errors_are_told() -> None:
     error = caught(lambda: compile("x = (\n", "shelf.py", "exec"))
     assert isinstance(error, SyntaxError)
-    error.__notes__ = ["while loading the shelf", 7]  # type: ignore[assignment]  # nobody checks what is in there
+    error.__notes__ = ["while loading the shelf", 7]  # type: ignore[list-item]  # nobody checks what is in there
     text = stack(error)
     assert 'File "shelf.py", line 1' in text
     assert text.endswith("while loading the shelf\n")
@@ -145,23 +145,28 @@ def test_a_name_that_is_no_path_is_looked_for_nowhere(monkeypatch: pytest.Monkey
     exec(compile("def run():\n    raise KeyError", "shelf.py", "exec"), space)
     error = caught(space["run"])
     looked: list[str] = []
-    monkeypatch.setattr(linecache, "updatecache", lambda name, *_: looked.append(name) or [])
+
+    def update(name: str, *_more: object) -> list[str]:
+        looked.append(name)
+        return []
+
+    monkeypatch.setattr(linecache, "updatecache", update)
     text = stack(error)
     monkeypatch.undo()
     assert 'File "shelf.py", line 2, in run' in text
     assert "shelf.py" not in looked
 
 
-class Silent(Exception):
+class SilentError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
 
-class Counts(Exception):
+class CountingError(Exception):
     asked = 0
 
     def __str__(self) -> str:
-        Counts.asked += 1
+        CountingError.asked += 1
         return "counted"
 
 
@@ -173,7 +178,7 @@ def recorded(home: Path, error: BaseException) -> LogRecord:
 
 
 def test_a_message_that_can_t_be_read_is_said_to_be_so(runtime: Runtime, home: Path) -> None:
-    log = recorded(home, Silent())
+    log = recorded(home, SilentError())
     assert log.attributes["exception.message"] == "(message could not be read: RuntimeError)"
 
 
@@ -185,9 +190,9 @@ def test_a_message_of_ten_megabytes_is_cut(runtime: Runtime, home: Path) -> None
 
 
 def test_an_exception_is_asked_for_its_text_twice_at_the_most(runtime: Runtime, home: Path) -> None:
-    Counts.asked = 0
-    recorded(home, Counts())
-    assert Counts.asked <= 2  # the span's status, and the record
+    CountingError.asked = 0
+    recorded(home, CountingError())
+    assert CountingError.asked <= 2  # the span's status, and the record
 
 
 def test_a_memory_error_is_recorded(runtime: Runtime, home: Path) -> None:
@@ -195,8 +200,6 @@ def test_a_memory_error_is_recorded(runtime: Runtime, home: Path) -> None:
 
 
 def test_the_program_s_own_innermost_line_is_named(runtime: Runtime, home: Path) -> None:
-    import json
-
     with pytest.raises(ValueError, match="Expecting"), clientobs.span("work"):
         json.loads("{")
     attributes = seen(home).events("exception")[0].attributes
@@ -243,15 +246,15 @@ def test_nothing_of_an_exception_is_kept_alive(runtime: Runtime) -> None:
     class Scene:
         pass
 
-    class Broken(Exception):
+    class BrokenError(Exception):
         pass
 
     def work() -> tuple[weakref.ref[Any], weakref.ref[Any]]:
         scene = Scene()
         try:
             with clientobs.span("load"):
-                raise Broken(scene)
-        except Broken as error:
+                raise BrokenError(scene)
+        except BrokenError as error:
             return weakref.ref(scene), weakref.ref(error)
 
     refs = work()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -177,8 +178,6 @@ def test_a_real_group_has_one() -> None:
 def test_a_fault_has_one_fingerprint_wherever_on_its_way_it_is_looked_at(
     runtime: Runtime, home: Path
 ) -> None:
-    import logging
-
     def inner() -> None:
         with clientobs.span("inner"):
             raise KeyError("shot")

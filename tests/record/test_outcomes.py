@@ -25,10 +25,11 @@ if sys.version_info < (3, 11):
 
 def raised_by(module: str, name: str, base: type[BaseException] = Exception) -> BaseException:
     """Return an exception of a class as a host has it, without the host."""
-    return type(name, (base,), {"__module__": module})("stopped")
+    made: BaseException = type(name, (base,), {"__module__": module})("stopped")
+    return made
 
 
-class Refused(ValueError):
+class RefusedError(ValueError):
     """A studio's own way to say no."""
 
     tool_outcome = "rejected"
@@ -57,11 +58,11 @@ class Refused(ValueError):
         (raised_by("click.exceptions", "Abort", RuntimeError), "cancelled"),
         (raised_by("ayon_core.pipeline.publish.publish_plugins", "PublishValidationError"), "rejected"),
         (raised_by("studio", "FramesMissing", type(raised_by("x", "PublishValidationError"))), "rejected"),
-        (Refused(), "rejected"),
+        (RefusedError(), "rejected"),
         (ExceptionGroup("all", [KeyError(), ValueError()]), "failed"),
         (BaseExceptionGroup("stopped", [KeyboardInterrupt(), asyncio.CancelledError()]), "cancelled"),
         (BaseExceptionGroup("mixed", [KeyboardInterrupt(), KeyError()]), "failed"),
-        (ExceptionGroup("no", [Refused(), raised_by("hou", "OperationInterrupted")]), "rejected"),
+        (BaseExceptionGroup("no", [RefusedError(), raised_by("hou", "OperationInterrupted")]), "rejected"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
 )
@@ -79,17 +80,18 @@ def test_a_studio_names_its_own_classes() -> None:
 def test_a_group_that_holds_itself_comes_to_an_end() -> None:
     group = ExceptionGroup("outer", [ValueError()])
 
-    class Endless(Exception):
+    class EndlessError(Exception):
         exceptions: Any
 
-    endless = Endless()
+    endless = EndlessError()
     endless.exceptions = (endless, endless)
     assert list(leaves_of(group)) == [group.exceptions[0]]
     assert outcome_of(endless) == "failed"
 
 
 @pytest.mark.parametrize(
-    "error", [KeyboardInterrupt(), raised_by("hou", "OperationInterrupted"), Refused("3 textures missing")]
+    "error",
+    [KeyboardInterrupt(), raised_by("hou", "OperationInterrupted"), RefusedError("3 textures missing")],
 )
 def test_who_stops_or_refuses_makes_no_failure(runtime: Runtime, home: Path, error: BaseException) -> None:
     with pytest.raises(type(error)), clientobs.span("tool"), clientobs.span("step"):
@@ -102,15 +104,15 @@ def test_who_stops_or_refuses_makes_no_failure(runtime: Runtime, home: Path, err
 
 
 def test_a_rejection_says_why_once(runtime: Runtime, home: Path) -> None:
-    with pytest.raises(Refused), clientobs.span("tool"), clientobs.span("step"):
-        raise Refused("3 textures missing")
+    with pytest.raises(RefusedError), clientobs.span("tool"), clientobs.span("step"):
+        raise RefusedError("3 textures missing")
     (why,) = [log for log in seen(home).logs if "exception.type" in log.attributes]
-    assert why.body.endswith("Refused: 3 textures missing")
+    assert why.body.endswith("RefusedError: 3 textures missing")
     assert why.severity_text == "INFO"
 
 
 def test_what_the_code_says_of_itself_stands(runtime: Runtime, home: Path) -> None:
-    with pytest.raises(SystemExit), clientobs.span("publish") as span:
+    with pytest.raises(SystemExit), clientobs.span("publish") as span:  # noqa: PT012  # what the code does is what is tested
         span.set_attribute("tool.outcome", "rejected")
         sys.exit(1)
     record = seen(home).span("publish")
@@ -129,7 +131,7 @@ def test_one_fault_has_one_headline_however_far_it_travels(runtime: Runtime, hom
                 logger.exception("in the middle")
                 raise
 
-    with pytest.raises(OSError, match="Input"), clientobs.span("outer"):
+    with pytest.raises(OSError, match="Input"), clientobs.span("outer"):  # noqa: PT012  # the work is what is tested
         try:
             work()
         except OSError:
@@ -148,7 +150,7 @@ def test_one_fault_has_one_headline_however_far_it_travels(runtime: Runtime, hom
 
 
 def test_an_exception_raised_from_another_is_of_the_same_fault(runtime: Runtime, home: Path) -> None:
-    with pytest.raises(RuntimeError), clientobs.span("publish"):
+    with pytest.raises(RuntimeError), clientobs.span("publish"):  # noqa: PT012  # the work is what is tested
         try:
             with clientobs.span("copy"):
                 raise PermissionError(13, "Permission denied", "/mnt/p")
@@ -164,7 +166,7 @@ def test_an_exception_raised_from_another_is_of_the_same_fault(runtime: Runtime,
 
 
 def test_leaving_by_sys_exit_after_a_failure_is_the_same_fault(runtime: Runtime, home: Path) -> None:
-    with pytest.raises(SystemExit), clientobs.span("main"):
+    with pytest.raises(SystemExit), clientobs.span("main"):  # noqa: PT012  # the work is what is tested
         try:
             with clientobs.span("work"):
                 raise ValueError("no")

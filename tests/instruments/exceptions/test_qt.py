@@ -70,3 +70,35 @@ def test_pyqt_aborts_as_it_does_without_us_and_the_fault_is_there(home: Path) ->
     (slot,) = seen(home).events("exception")
     assert slot.attributes["qt.receiver"] == "Dialog 'publish_dialog'"
     assert slot.attributes["qt.slot"] == "Dialog.publish"
+
+
+MESSAGES = """
+import sys
+if sys.argv[1] == "on":
+    import clientobs
+    clientobs.init("tool", exceptions={{"qt_messages": True}})
+from {binding} import QtCore
+{before}
+QtCore.qWarning("no such signal")
+if sys.argv[1] == "on": clientobs.shutdown()
+QtCore.qWarning("after")
+"""
+
+
+@pytest.mark.parametrize("binding", ["PySide6", "PyQt6"])
+@pytest.mark.parametrize(
+    "before",
+    ["", "QtCore.qInstallMessageHandler(lambda kind, context, text: print('host:', text))"],
+    ids=["Qt's own", "the host's"],
+)
+def test_qt_s_own_messages_are_told_when_asked_for_and_shown_as_before(
+    home: Path, binding: str, before: str
+) -> None:
+    pytest.importorskip(
+        f"{binding}.QtCore", reason="comes with the dependency group `qt`", exc_type=ImportError
+    )
+    source = MESSAGES.format(binding=binding, before=before)
+    off, on = (run_program(source, each, environ={"QT_QPA_PLATFORM": "offscreen"}) for each in ("off", "on"))
+    assert (on.returncode, on.stdout, on.stderr) == (off.returncode, off.stdout, off.stderr)
+    told = [log for log in seen(home).logs if log.attributes.get("log.source") == "qt"]
+    assert [(log.body, log.severity) for log in told] == ([("no such signal", 13)] if not before else [])

@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -158,7 +159,7 @@ def test_nothing_that_was_logged_is_kept_alive(program: Program, logger: logging
 def test_a_record_made_while_a_record_is_written_is_taken_too(
     program: Program, logger: logging.Logger
 ) -> None:
-    class Talks(Exception):
+    class TalkativeError(Exception):
         def __str__(self) -> str:
             logger.info("asked for its text")
             return "talks"
@@ -167,8 +168,8 @@ def test_a_record_made_while_a_record_is_written_is_taken_too(
     logger.addHandler(logging.NullHandler())
     program.start()
     try:
-        raise Talks
-    except Talks:
+        raise TalkativeError
+    except TalkativeError:
         logger.exception("outer")
     bodies = [line.body for line in program.lines()]
     assert sorted(set(bodies)) == ["asked for its text", "outer"]
@@ -177,11 +178,11 @@ def test_a_record_made_while_a_record_is_written_is_taken_too(
 def test_an_exception_that_logs_itself_for_its_text_comes_to_an_end(
     program: Program, logger: logging.Logger
 ) -> None:
-    class Endless(Exception):
+    class EndlessError(Exception):
         def __str__(self) -> str:
             try:
-                raise Endless
-            except Endless:
+                raise EndlessError
+            except EndlessError:
                 logger.exception("again")
             return "endless"
 
@@ -189,8 +190,8 @@ def test_an_exception_that_logs_itself_for_its_text_comes_to_an_end(
     logger.addHandler(logging.NullHandler())  # one that formats would never end, with or without us
     program.start()
     try:
-        raise Endless
-    except Endless:
+        raise EndlessError
+    except EndlessError:
         logger.exception("outer")
     assert "outer" in [line.body for line in program.lines()]
 
@@ -234,8 +235,6 @@ def test_records_made_at_odd_times_are_taken_and_nothing_is_printed(home: Path) 
 
 
 def test_many_threads_log_at_once(program: Program, logger: logging.Logger) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     logger.propagate = False
     program.start(per_minute=100_000)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry._logs import get_logger_provider
+from opentelemetry.context import attach, detach, set_value
 from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
@@ -175,7 +176,7 @@ def test_opentelemetry_s_own_handler_beside_us_makes_one_record_not_two(
 def test_opentelemetry_s_handler_to_another_place_gets_its_records(
     program: Program, logger: logging.Logger
 ) -> None:
-    exported = InMemoryLogRecordExporter()
+    exported: Any = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # the SDK's own
     theirs = LoggerProvider(shutdown_on_exit=False)
     theirs.add_log_record_processor(SimpleLogRecordProcessor(exported))
     program.start()
@@ -188,7 +189,7 @@ def test_opentelemetry_s_handler_to_another_place_gets_its_records(
 def test_a_processor_that_the_application_adds_sees_our_lines(
     program: Program, logger: logging.Logger
 ) -> None:
-    exported = InMemoryLogRecordExporter()
+    exported: Any = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # the SDK's own
     program.start()
     logger.info("before")
     provider: Any = get_logger_provider()
@@ -208,8 +209,6 @@ def test_what_an_export_may_log_is_left_out(program: Program, name: str) -> None
 
 
 def test_a_record_made_by_an_exporter_at_work_is_left_out(program: Program, logger: logging.Logger) -> None:
-    from opentelemetry.context import attach, detach, set_value
-
     program.start()
     token = attach(set_value("suppress_instrumentation", True))
     logger.error("from within an export")

@@ -6,7 +6,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from clientobs.instruments.arrivals import Arrivals
-from clientobs.instruments.exceptions import loops, publishing
+from clientobs.instruments.exceptions import loops, publishing, qt_messages
 from clientobs.instruments.exceptions.desk import Desk
 from clientobs.instruments.exceptions.hooks import replace_hooks
 from clientobs.instruments.exceptions.printed import wrap_print_exception
@@ -14,6 +14,9 @@ from clientobs.instruments.patching import Patches, Switch
 from clientobs.record import exceptions as _exceptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
     from clientobs.instruments.registry import Surroundings
 
 __all__ = ["ExceptionsInstrument"]
@@ -28,14 +31,14 @@ class ExceptionsInstrument:
         self._switch = Switch()
         self._desk = Desk()
         self._results = publishing.PublishResults(self._switch)
-        self._arrivals = Arrivals(
-            {
-                loops.MODULE: lambda module: loops.patch_loops(
-                    module, self._patches, self._switch, self._desk
-                ),
-                publishing.MODULE: self._results.register,
-            }
-        )
+        self._messages = qt_messages.QtMessages(self._switch)
+        wanted: dict[str, Callable[[ModuleType], None]] = {
+            loops.MODULE: lambda module: loops.patch_loops(module, self._patches, self._switch, self._desk),
+            publishing.MODULE: self._results.register,
+        }
+        if self._config.qt_messages:
+            wanted |= dict.fromkeys(qt_messages.MODULES, self._messages.install)
+        self._arrivals = Arrivals(wanted)
 
     @property
     def patched(self) -> tuple[str, ...]:
@@ -61,6 +64,7 @@ class ExceptionsInstrument:
         self._switch.on = False
         self._arrivals.stop()
         self._results.deregister()
+        self._messages.uninstall()
         self._patches.undo()
 
     def after_fork_in_child(self) -> None:
