@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 from pathlib import PurePosixPath
@@ -48,7 +49,7 @@ def test_a_record_belongs_to_the_span_and_context_it_was_made_in(
     program.start()
     with clientobs.context(shot="sh010"), clientobs.span("publish"):
         logger.info("inside")
-    logger.info("outside")
+    contextvars.Context().run(logger.info, "outside")
     inside, outside = program.lines()
     records = seen(home)
     span = records.span("publish")
