@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from clientobs.config import model
+from clientobs.config import log_files, model
 from clientobs.config.options import OPTIONS, SETTINGS, Option
 from clientobs.config.problems import Unacceptable
 from clientobs.config.units import with_unit
@@ -102,10 +102,11 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("OutcomesConfig", "[outcomes]", "outcomes"),
     ("TracesConfig", "[traces]", "traces"),
     ("RootConfig", "[roots.NAME]", "roots"),
+    ("LogFilesConfig", "[[log_files]]", "log_files"),
 )
 NESTED = {
     *("service", "journal", "drain", "delivery", "privacy", "limits", "traces"),
-    *("files", "logs", "exceptions", "outcomes", "roots"),
+    *("files", "logs", "exceptions", "outcomes", "roots", "log_files"),
 }
 KEYS = {"session_kind": "session.kind", "instruments": "instruments.enabled"}
 MORE_VARIABLES = {"disabled": ("OTEL_SDK_DISABLED",)}
@@ -134,6 +135,8 @@ def rows(name: str, table: str, docs: dict[tuple[str, str], str]) -> Iterator[st
     for field in own_fields(name):
         if name == "RootConfig":
             yield cells(f"`{field}`", "", "an absolute path", "", docs[name, field])
+        elif name == "LogFilesConfig":
+            yield cells(f"`{field}`", default(name, field), log_files.ACCEPTED[field], "", docs[name, field])
         elif (name, field) == ("ServiceConfig", "attributes"):
             variable = "`OTEL_RESOURCE_ATTRIBUTES`, `resource=`"
             yield cells("`[resource]`", "", "names and values", variable, docs[name, field])
@@ -143,9 +146,11 @@ def rows(name: str, table: str, docs: dict[tuple[str, str], str]) -> Iterator[st
 
 def docstrings() -> dict[tuple[str, str], str]:
     """Return the docstring of each class and field of model.py; a field without one is an error."""
-    tree = ast.parse(Path(model.__file__).read_text(encoding="utf-8"))
+    trees = [
+        ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8")) for module in (model, log_files)
+    ]
     found: dict[tuple[str, str], str] = {}
-    for node in tree.body:
+    for node in (node for tree in trees for node in tree.body):
         if not isinstance(node, ast.ClassDef):
             continue
         found[node.name, ""] = flat(ast.get_docstring(node) or "")
@@ -156,7 +161,7 @@ def docstrings() -> dict[tuple[str, str], str]:
             if is_text and isinstance(after.value.value, str):
                 found[node.name, line.target.id] = flat(after.value.value)
             elif line.target.id not in NESTED:
-                raise LookupError(f"model.py: {node.name}.{line.target.id} has no docstring")
+                raise LookupError(f"{node.name}.{line.target.id} has no docstring")
     return found
 
 
@@ -167,7 +172,12 @@ def own_fields(name: str) -> list[str]:
     )
     if name == "RootConfig":
         skipped = {"name"}
-    return [field.name for field in fields(getattr(model, name)) if field.name not in skipped]
+    return [field.name for field in fields(class_of(name)) if field.name not in skipped]
+
+
+def class_of(name: str) -> Any:
+    """Return a dataclass of settings by its name."""
+    return getattr(model, name, None) or getattr(log_files, name)
 
 
 def row(key: str, class_name: str, field: str, docs: dict[tuple[str, str], str]) -> str:
@@ -191,7 +201,7 @@ def cells(*texts: str) -> str:
 
 def default(class_name: str, name: str) -> str:
     """Return the default as it would be written in the file; "" for none."""
-    field = next(each for each in fields(getattr(model, class_name)) if each.name == name)
+    field = next(each for each in fields(class_of(class_name)) if each.name == name)
     value: Any = field.default
     if value is None or value == () or not isinstance(value, (str, int, float, tuple)):
         return ""

@@ -118,6 +118,9 @@ SESSION_STATUS: Final = _attribute(
     "session.status", OWN, "How it ended: exited, crashed, abnormal, hung or unknown."
 )
 SESSION_EVIDENCE: Final = _attribute("session.evidence", OWN, "What the status rests on, in a few words.")
+SESSION_ENDING: Final = _attribute(
+    "session.ending", OWN, "How it ended: exited, crashed, killed, out_of_memory, machine_down, unknown."
+)
 SESSION_DURATION: Final = _attribute("session.duration", OWN, "How long it ran, in seconds.")
 SESSION_ENVIRONMENT_ID: Final = _attribute(
     "session.environment.id", OWN, "Content of the recorded environment: the same id, the same variables."
@@ -313,6 +316,13 @@ PUBLISH_REJECTED_BY: Final = _attribute("publish.rejected_by", OWN, "Validators 
 PROBLEM_CODE: Final = _attribute("problem.code", OWN, "Short code that an artist reads out to support.")
 PROBLEM_MESSAGE: Final = _attribute("problem.message", OWN, "What the artist wrote, redacted.", INDIRECT)
 APP_CRASH: Final = _event("app.crash", DEV, "A host died by a crash; positive evidence only.")
+CRASH_LOOP_DEATHS: Final = _attribute(
+    "clientobs.crash_loop.deaths", OWN, "How many starts in a row died soon."
+)
+OPEN_SPANS: Final = _attribute("session.open_spans", OWN, "Spans that were open at the end, outermost first.")
+LAST_LOG_LINES: Final = _attribute(
+    "session.log_lines", OWN, "The last log lines before a crash, the newest last.", INDIRECT
+)
 APP_HANG: Final = _event("app.hang", OWN, "A host's main thread stood still.")
 APP_START_FAILED: Final = _event("app.start_failed", OWN, "A host or tool did not come up.")
 PROBLEM_REPORT: Final = _event("problem.report", OWN, "A person reported a problem.", INDIRECT)
@@ -329,6 +339,7 @@ THREAD_NAME: Final = _attribute("thread.name", DEV, "Thread name.")
 LOG_RECORD_UID: Final = _attribute("log.record.uid", DEV, "Run and sequence number: a resend is recognized.")
 LOG_FILE_PATH: Final = _attribute("log.file.path", DEV, "Log file that the line came from.", INDIRECT)
 LOG_FILE_NAME: Final = _attribute("log.file.name", DEV, "Its name.")
+LOG_FILE_OFFSET: Final = _attribute("log.file.offset", OWN, "Where in it the record ends, in bytes.")
 LOG_IOSTREAM: Final = _attribute("log.iostream", DEV, "One of stdout, stderr.")
 LOG_SOURCE: Final = _attribute("log.source", OWN, "Message stream of a host that it came from.")
 LOG_ARGUMENTS_BROKEN: Final = _attribute(

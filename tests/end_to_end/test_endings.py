@@ -25,6 +25,7 @@ VIOLENT = {
     "exit-in-c": "import ctypes; ctypes.CDLL(None)._exit(0)",
     "terminated": "signal.signal(signal.SIGTERM, signal.SIG_DFL); os.kill(os.getpid(), signal.SIGTERM)",
 }
+CRASHES = {"segfault": "SIGSEGV", "abort": "SIGABRT"}
 CLEAN = {
     "end-of-program": "",
     "sys-exit": "sys.exit(3)",
@@ -146,7 +147,15 @@ def test_a_violent_end_loses_no_ended_span_and_reports_the_open_ones(theatre: Th
     assert_under_original_identity(theatre, name)
 
 
-@pytest.mark.parametrize("name", VIOLENT)
+@pytest.mark.parametrize("name", CRASHES)
+def test_a_fatal_signal_is_told_as_a_crash_once(theatre: Theatre, name: str) -> None:
+    (end,) = theatre.events(name, "session.end")
+    (crash,) = theatre.events(name, "app.crash")
+    assert end.attributes["session.status"] == "crashed"
+    assert crash.attributes["exception.type"] == CRASHES[name]
+
+
+@pytest.mark.parametrize("name", sorted(VIOLENT.keys() - CRASHES.keys()))
 def test_a_violent_end_without_evidence_is_never_told_as_a_crash(theatre: Theatre, name: str) -> None:
     (end,) = theatre.events(name, "session.end")
     assert end.attributes["session.status"] in {"unknown", "abnormal"}

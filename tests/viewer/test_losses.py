@@ -19,6 +19,8 @@ PASSED_ON = {
     "journal/lanes.py": {"reentrant"},
     "drain/runs/tail.py": {"damaged", "torn"},
     "_loss.py": {"other"},
+    "drain/logfiles/cursor.py": {"log_file_rotated", "log_file_long"},
+    "drain/logfiles/source.py": {"log_files_many"},
 }
 LEDGERS = {"_loss", "loss"}
 

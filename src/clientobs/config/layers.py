@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clientobs._patterns import pattern
 from clientobs.config.model import RootConfig
-from clientobs.config.options import OPTIONS, TABLES
+from clientobs.config.options import LOG_FILES, OPTIONS, TABLES
 from clientobs.config.problems import Problem, Source, Unacceptable, did_you_mean
 
 if TYPE_CHECKING:
@@ -68,10 +68,13 @@ def leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[Leaf]:
             yield Leaf(key, raw)
         elif key in {"resource", "roots"} and isinstance(raw, Mapping):
             yield from _open_table(key, raw)
-        elif key in TABLES and isinstance(raw, Mapping):
+        elif key == LOG_FILES and isinstance(raw, (list, tuple)):
+            yield from (Leaf(f"{key}.{number}", entry) for number, entry in enumerate(raw))
+        elif key in TABLES and key != LOG_FILES and isinstance(raw, Mapping):
             yield from leaves(raw, f"{key}.")
         elif key in TABLES:
-            yield Leaf(key, raw, f"a table [{key}] is expected here")
+            expected = f"tables [[{key}]] are" if key == LOG_FILES else f"a table [{key}] is"
+            yield Leaf(key, raw, f"{expected} expected here")
         else:
             yield Leaf(key, raw, _unknown(key, prefix))
 
@@ -82,6 +85,10 @@ def read_leaf(leaf: Leaf, base: Base) -> Any:
         return _resource_value(leaf.raw)
     if leaf.key.startswith("roots."):
         return _root(leaf.key.removeprefix("roots."), leaf.raw)
+    if leaf.key.startswith(f"{LOG_FILES}."):
+        from clientobs.config.log_files import read_log_files  # noqa: PLC0415  # only where there is one
+
+        return read_log_files(leaf.raw, base)
     option = OPTIONS[leaf.key]
     try:
         return option.read(leaf.raw, base)

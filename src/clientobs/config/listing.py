@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,8 @@ def _values(resolved: Resolved) -> Iterator[tuple[str, object]]:
     for root in config.roots:
         places = (("linux", root.linux), ("windows", root.windows), ("macos", root.macos))
         yield f"roots.{root.name}", ", ".join(f"{name} {value}" for name, value in places if value)
+    for number, entry in enumerate(config.log_files):
+        yield f"log_files.{number}", f"{entry.name}: {', '.join(entry.globs(sys.platform))}"
     yield from _delivery(config.delivery)
 
 

@@ -8,7 +8,10 @@ here reads the environment or a file: `resolve.py` does, and remembers where eac
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from clientobs.config.log_files import LogFilesConfig
 
 __all__ = [
     "Compression",
@@ -332,3 +335,5 @@ class Config:
     outcomes: OutcomesConfig = field(default_factory=OutcomesConfig)
     roots: tuple[RootConfig, ...] = ()
     """Storage roots by name: TOML [roots.NAME]."""
+    log_files: tuple[LogFilesConfig, ...] = ()
+    """Log files of tools that write their own: TOML [[log_files]]."""

@@ -31,7 +31,7 @@ from clientobs.config.model import (
 if TYPE_CHECKING:
     from clientobs.config.values import Reader
 
-__all__ = ["OPTIONS", "PROPAGATORS", "SETTINGS", "SIGNALS", "TABLES", "Option"]
+__all__ = ["LOG_FILES", "OPTIONS", "PROPAGATORS", "SETTINGS", "SIGNALS", "TABLES", "Option"]
 
 
 class Option(NamedTuple):
@@ -181,7 +181,9 @@ def _table() -> dict[str, Option]:
 
 
 OPTIONS: Final = _table()
-"""Every setting by its dotted key. `resource.*` and `roots.*` are open tables and stand apart."""
+"""Every setting by its dotted key. `resource.*`, `roots.*` and the entries of `log_files` stand apart."""
 
-TABLES: Final = frozenset(key.rpartition(".")[0] for key in OPTIONS) - {""} | {"resource", "roots"}
+LOG_FILES: Final = "log_files"
+
+TABLES: Final = frozenset(key.rpartition(".")[0] for key in OPTIONS) - {""} | {"resource", "roots", LOG_FILES}
 """The tables that a file, or a mapping handed to `init()`, may hold."""

@@ -21,7 +21,7 @@ from clientobs.config.model import (
     ServiceConfig,
     TracesConfig,
 )
-from clientobs.config.options import OPTIONS
+from clientobs.config.options import LOG_FILES, OPTIONS
 from clientobs.config.otlp import delivery
 from clientobs.config.problems import Problem, Source, Unacceptable
 from clientobs.config.values import Base, path, user_home
@@ -145,7 +145,13 @@ def _sections(found: Mapping[str, Found]) -> dict[str, Any]:
             fields["limits"].setdefault(name, general)
     fields["service"]["attributes"] = _open(found, "resource.")
     sections = {name: _SECTIONS[name](**values) for name, values in fields.items() if values}
-    return {**top, **sections, "roots": tuple(root for _, root in _open(found, "roots."))}
+    entries = sorted(_open(found, f"{LOG_FILES}."), key=lambda entry: int(entry[0]))
+    return {
+        **top,
+        **sections,
+        "roots": tuple(root for _, root in _open(found, "roots.")),
+        "log_files": tuple(entry for _, entry in entries),
+    }
 
 
 def _open(found: Mapping[str, Found], prefix: str) -> tuple[tuple[str, Any], ...]:

@@ -25,13 +25,15 @@ _PIECE: Final = pattern(
 def key_lines(text: str) -> dict[str, int]:
     r"""Return the first line of each table and key by dotted key, counted from 1.
 
-    Keys inside inline tables are not listed: `line_of` answers with the line of the key that holds them.
+    The entries of an array of tables [[name]] are name.0, name.1 ... Keys inside inline tables are not
+    listed: `line_of` answers with the line of the key that holds them.
 
     >>> key_lines('[journal]\nhome = "/x"\n[drain]\nmode="off"')
     {'journal': 1, 'journal.home': 2, 'drain': 3, 'drain.mode': 4}
     """
     lines: dict[str, int] = {}
     table: tuple[str, ...] = ()
+    entries: dict[tuple[str, ...], int] = {}
     at, line, counted = 0, 1, 0
     while True:
         blank = _BLANK.match(text, at)
@@ -40,12 +42,15 @@ def key_lines(text: str) -> dict[str, int]:
             return lines
         line += text.count("\n", counted, at)
         counted = at
-        is_table = text[at] == "["
-        if is_table:
-            at += 2 if text.startswith("[[", at) else 1
+        is_table, is_entry = text[at] == "[", text.startswith("[[", at)
+        at += is_table + is_entry
         key, at = _read_key(text, at)
         if not key:
             return lines
+        if is_entry:
+            lines.setdefault(".".join(key), line)
+            entries[key] = entries.get(key, -1) + 1
+            key = (*key, str(entries[key]))
         if is_table:
             table = key
             at = _end_of_line(text, at)

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from clientobs._loss import LossLedger
+from clientobs.config import environment
 from clientobs.drain.life import Life, Place
 from clientobs.drain.lock import drain_folder
 from clientobs.drain.otlp.poison import PoisonShelf
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from clientobs.config.model import Config
     from clientobs.drain.life import Steward
+    from clientobs.drain.logfiles.following import LogFiles
     from clientobs.journal.home import Home
     from clientobs.journal.runs import RunFolder
 
@@ -55,9 +57,18 @@ def life_of(
             loss=loss,
             # Recorded before any endpoint was configured: they belong to whoever delivers first.
             adopt=("",) if destination else (),
+            log_files=_log_files(config, home, destination),
         )
 
     return Life(place, build, lambda: has_work(home, destination), idle_seconds=idle_seconds)
+
+
+def _log_files(config: Config, home: Home, destination: str) -> LogFiles | None:
+    if not config.log_files:
+        return None
+    from clientobs.drain.logfiles.following import LogFiles  # noqa: PLC0415  # only where a tool's files are read
+
+    return LogFiles(config, home, destination, environ=environment.current())
 
 
 def has_work(home: Home, destination: str) -> bool:

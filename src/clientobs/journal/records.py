@@ -20,6 +20,7 @@ from typing import Any, Final, TypeAlias
 from clientobs.journal.format import Kind
 
 __all__ = [
+    "LOG_FILES_ROLE",
     "Attributes",
     "ContextRecord",
     "Header",
@@ -35,14 +36,18 @@ __all__ = [
 
 Attributes: TypeAlias = dict[str, Any]
 
+LOG_FILES_ROLE: Final = "log files"
+"""Role of a run that the drain writes: records read from tools' own log files."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """Who wrote a segment: the payload of its first frame, a dict with these keys.
 
     `resource` are the redacted resource attributes. `destination` is the keyed hash of endpoint and
-    credential ("" where none is configured). `role` is "main", or "child" for a forked process, which has
-    no session events of its own. `pid_start` and `boot_id` tell this process from a later one with its pid.
+    credential ("" where none is configured). `role` is "main", "child" for a forked process, which has no
+    session events of its own, or LOG_FILES_ROLE. `pid_start` and `boot_id` tell this process from a later one
+    with its pid.
     """
 
     run: str
@@ -163,6 +168,7 @@ class NoteRecord:
     "loss"    {reason: count, ...}               totals of the run so far: the newest one counts
     "sealed"  {}                                 the last record of a segment that was left in good order
     "ended"   {"key": key}                       in bulk, for the end of a span that went to vital
+    "log file" {path, device, inode ...}          records that follow are from this file (drain/logfiles)
     "closed"  {"status": "exited", "detail": s}  the run's clean close; also by fork children, exec, os._exit
     """
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from clientobs import semconv
+from clientobs import _machine, semconv
 from clientobs._version import __version__
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from clientobs.config.model import ServiceConfig
 
 __all__ = ["resource_attributes"]
-
-_OS_TYPE: Final = {"linux": "linux", "win32": "windows", "darwin": "darwin", "cygwin": "windows"}
 
 
 def resource_attributes(
@@ -36,7 +34,7 @@ def resource_attributes(
     values[semconv.SERVICE_INSTANCE_ID] = instance
     if installation:
         values[semconv.APP_INSTALLATION_ID] = installation
-    values.update(_machine())
+    values.update(_machine.attributes())
     values.update(_process())
     return {key: value for key, value in values.items() if value not in (None, "")}
 
@@ -49,29 +47,6 @@ def _telemetry(sdk_version: str) -> Mapping[str, Any]:
         semconv.TELEMETRY_DISTRO_NAME: "clientobs",
         semconv.TELEMETRY_DISTRO_VERSION: __version__,
     }
-
-
-def _machine() -> Mapping[str, Any]:
-    uname = os.uname() if hasattr(os, "uname") else None
-    return {
-        # os.uname asks the kernel; platform.node() would start `uname` in a child on some systems.
-        semconv.HOST_NAME: uname.nodename if uname else os.environ.get("COMPUTERNAME", ""),
-        semconv.HOST_ARCH: _architecture(
-            uname.machine if uname else os.environ.get("PROCESSOR_ARCHITECTURE", "")
-        ),
-        semconv.OS_TYPE: _OS_TYPE.get(sys.platform, sys.platform),
-        semconv.OS_VERSION: uname.release if uname else _windows_version(),
-    }
-
-
-def _architecture(machine: str) -> str:
-    lower = machine.lower()
-    return {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(lower, lower)
-
-
-def _windows_version() -> str:
-    asked = getattr(sys, "getwindowsversion", None)
-    return "{}.{}.{}".format(*asked()[:3]) if asked else ""
 
 
 def _process() -> Mapping[str, Any]:

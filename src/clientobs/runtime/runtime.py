@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clientobs.journal.writer import Journal
     from clientobs.record.recorder import Recorder
     from clientobs.runtime.delivery import Delivery
+    from clientobs.runtime.failures import Failures
     from clientobs.runtime.keeper import Keeper
     from clientobs.runtime.session import SessionEvents
 
@@ -33,6 +34,7 @@ class Parts:
         "delivery",
         "events",
         "exits",
+        "failures",
         "journal",
         "keeper",
         "mono",
@@ -45,6 +47,7 @@ class Parts:
     events: SessionEvents
     keeper: Keeper
     exits: ExitWatch | None
+    failures: Failures
     delivery: Delivery
     collect_metrics: Callable[[], None]
     release: Callable[[], None]
@@ -206,3 +209,5 @@ class Runtime:
                 parts.events.ended(parts.mono(), evidence)
         with quiet("end.journal"):
             parts.journal.close("exited", evidence)
+        with quiet("end.failures"):
+            parts.failures.ended(is_child=parts.journal.identity.role != "main")

@@ -79,6 +79,15 @@ class SessionEvents:
             {key: value for key, value in attributes.items() if value is not None},
         )
 
+    def crash_loop(self, deaths: int) -> None:
+        """Tell that this start patches nothing, because its predecessors died."""
+        self._emit(
+            semconv.CRASH_LOOP,
+            _WARN,
+            f"The last {deaths} starts died within two minutes: this one runs without instruments",
+            {semconv.CRASH_LOOP_DEATHS: deaths},
+        )
+
     def repeated(self, service: str) -> None:
         """Tell that a later init() asked for other settings; the first call's stay."""
         self._emit(

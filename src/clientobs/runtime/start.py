@@ -31,6 +31,7 @@ from clientobs.record.carrier import Incoming, read_incoming
 from clientobs.record.outcomes import OutcomeRules
 from clientobs.record.tools import Tools
 from clientobs.runtime.delivery import Delivery
+from clientobs.runtime.failures import Failures
 from clientobs.runtime.home import home_of
 from clientobs.runtime.keeper import Chore, Keeper
 from clientobs.runtime.runtime import Parts, Runtime
@@ -45,6 +46,7 @@ __all__ = ["start"]
 _METRICS_EVERY: Final = 2.0
 """Seconds; with the keeper's tick and the drain's own waits, a measurement is at the endpoint within 5."""
 _DRAIN_EVERY: Final = 5.0
+_FAILURES_EVERY: Final = 5.0
 
 
 def start(arguments: Mapping[str, Any], package: str) -> Runtime:
@@ -121,6 +123,9 @@ class _Builder:
             # logs are lost then, as they are to every other user of such an SDK, but not spans and metrics.
             parts.events.started(self.config.service.name, self.config.service.version)
             parts.events.problems(self.resolved.problems)
+            if parts.failures.tripped:
+                parts.events.crash_loop(parts.failures.deaths)
+        parts.failures.watch(parts.journal)
         parts.keeper.start()
         return runtime
 
@@ -187,6 +192,7 @@ class _Builder:
             count_loss=self.loss.add,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
+        parts.failures = Failures(self.home, self.config.service.name, sys.executable or "")
         parts.collect_metrics = lambda: self._collect(pipeline)
         parts.keeper = Keeper(self._chores(pipeline, journal, parts))
         return parts
@@ -197,6 +203,7 @@ class _Builder:
             Chore("environment", math.inf, lambda: self._tell_environment(parts)),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
+            Chore("failures", _FAILURES_EVERY, parts.failures.tend),
             Chore("metrics", _METRICS_EVERY, lambda: self._collect(pipeline)),
         ]
 
@@ -241,7 +248,7 @@ class _Builder:
         record_span.bind()
         exceptions.forget()
         pipeline.place()
-        patches = self.config.profile != "minimal"
+        patches = self.config.profile != "minimal" and not parts.failures.begin(self.run)
         parts.exits = ExitWatch(lambda kind, detail: runtime.leave(f"{kind} {detail}"), runtime.stayed)
         if patches:
             parts.exits.install()
@@ -310,6 +317,7 @@ class _InChild:
         faults.reset()
         self._builder.loss.reset()
         self._parts.delivery.after_fork_in_child(is_safe=self._parts.keeper.at_rest)
+        self._parts.failures.after_fork_in_child(self._parts.journal)
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
         registry.after_fork_in_child()

@@ -117,6 +117,23 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "metric_conflict": Meaning(
         "drain", "Measurements of one name with two kinds or units.", "give each metric one kind and one unit"
     ),
+    # found in the log files of tools
+    "log_file_rate": Meaning(
+        "drain",
+        "Records of a log file beyond its number a minute.",
+        "raise `level` or `per_minute` of its [[log_files]], or name what is noise in `ignore`",
+    ),
+    "log_file_rotated": Meaning(
+        "drain",
+        "A log file that was rotated away before it was read to its end.",
+        "let the tool keep more than one old file, uncompressed, in the same folder",
+    ),
+    "log_file_long": Meaning(
+        "drain", "The beginning of a log file of more than 64 MiB.", "nothing: it is history"
+    ),
+    "log_files_many": Meaning(
+        "drain", "Log files beyond the ten thousand that a glob may match.", "name the files more closely"
+    ),
     "other": Meaning("host", "Losses of a 65th reason and more.", _REPORT),
 }
 """In the order of a record's way."""

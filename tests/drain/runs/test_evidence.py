@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clientobs.drain.runs.evidence import Evidence, judge, read_evidence
+from clientobs.drain.runs.evidence import Evidence, Watched, judge, read_evidence
 
 CRASH = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x0 (most recent call first):\n"
 
@@ -14,7 +14,9 @@ def test_a_fatal_error_and_an_exit_status_are_read(tmp_path: Path) -> None:
     (tmp_path / "fault.txt").write_text(CRASH)
     (tmp_path / "exit-status").write_text("-11\n")
     found = read_evidence(str(tmp_path))
-    assert found == Evidence(fatal="Segmentation fault", exit_status=-11)
+    assert (found.fatal, found.exit_status, found.marked) == ("Segmentation fault", -11, False)
+    assert found.stacks
+    assert set(found.stacks.splitlines()) <= set(CRASH.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,39 @@ def test_an_unnamed_signal_is_told_by_its_number() -> None:
         "ended by SIGRTMAX",
         "ended by signal 64",
     }
+
+
+@pytest.mark.parametrize(
+    ("evidence", "watched", "expected"),
+    [
+        (Evidence(marked=True), Watched(faults=True, exits=True, busy=True), ("abnormal", "killed")),
+        (
+            Evidence(marked=True),
+            Watched(faults=True, exits=True),
+            ("unknown", "unknown"),
+        ),  # _exit() in C, at rest
+        (Evidence(marked=False), Watched(faults=True, exits=True, busy=True), ("exited", "exited")),
+        (
+            Evidence(marked=True),
+            Watched(exits=True, busy=True),
+            ("unknown", "unknown"),
+        ),  # a crash is not ruled out
+        (
+            Evidence(marked=False),
+            Watched(faults=True, busy=True),
+            ("unknown", "unknown"),
+        ),  # there never was a mark
+        (Evidence(marked=True, out_of_memory="x"), Watched(exits=True), ("abnormal", "out_of_memory")),
+        (
+            Evidence(marked=True, rebooted=True),
+            Watched(busy=True, faults=True, exits=True),
+            ("abnormal", "machine_down"),
+        ),
+        (Evidence(marked=False, fatal="Aborted"), Watched(exits=True), ("crashed", "crashed")),
+    ],
+)
+def test_silence_is_judged_by_what_the_other_ends_would_have_left(
+    evidence: Evidence, watched: Watched, expected: tuple[str, str]
+) -> None:
+    found = judge(evidence, None, watched)
+    assert (found.status, found.kind) == expected

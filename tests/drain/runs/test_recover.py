@@ -171,11 +171,12 @@ def test_a_clean_close_whose_session_end_may_be_deleted_gets_no_second_one(run: 
     assert run.end.items(Evidence()) == []
 
 
-def test_a_forked_child_has_spans_but_no_session(run: Run) -> None:
+def test_a_forked_child_has_spans_and_its_own_crash_but_no_session(run: Run) -> None:
     run.end.begin(header(2, role="child"))
     run.start(1, 1)
+    assert events(run.end.items(Evidence())) == {}
     items = run.end.items(Evidence(fatal="Aborted"))
-    assert (len(spans(items)), events(items)) == (1, {})
+    assert (len(spans(items)), set(events(items))) == (1, {"app.crash"})
 
 
 def test_the_end_is_the_same_however_often_it_is_told() -> None:

@@ -39,7 +39,9 @@ def config_from_text(text: str) -> Config:
 
 
 def _instance(cls: type[T], data: dict[str, Any]) -> T:
-    hints = get_type_hints(cls)
+    from clientobs.config.log_files import LogFilesConfig  # noqa: PLC0415  # the drain reads; the host writes
+
+    hints = get_type_hints(cls, localns={LogFilesConfig.__name__: LogFilesConfig})
     known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # only dataclasses come here
     return cls(**{name: _value(hints[name], value) for name, value in data.items() if name in known})
 

@@ -6,17 +6,19 @@ run's last good record*, never "now": so that a second drain, after a first one 
 delivered, makes the same records again, byte for byte, and back ends recognize them.
 
 A run of role "main" gets `session.end` where it did not write one itself, and `app.crash` where there is
-positive evidence (`evidence.py`). A forked child has no session of its own, so it gets neither.
+positive evidence (`evidence.py`). A forked child has no session of its own, so it gets the latter only.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from clientobs import semconv
 from clientobs.drain.batch import Item
-from clientobs.drain.runs.evidence import judge
+from clientobs.drain.runs.evidence import Watched, judge
+from clientobs.drain.runs.last_words import LOG_LINES, ending_attributes, sentence
 from clientobs.journal.format import NO_CONTEXT, Kind
 from clientobs.journal.records import (
     ContextRecord,
@@ -28,6 +30,8 @@ from clientobs.journal.records import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from clientobs.drain.runs.evidence import Ending, Evidence
     from clientobs.journal.reader import Frame
     from clientobs.journal.records import Attributes
@@ -44,12 +48,6 @@ _MAX_OPEN: Final = 10_000
 
 _MESSAGE: Final = "The process ended before this span did."
 _INTERRUPTED: Final = {semconv.INTERRUPTED: True, semconv.ERROR_TYPE: "interrupted"}
-_SENTENCES: Final[dict[str, str]] = {
-    "exited": "The application ended.",
-    "crashed": "The application crashed.",
-    "abnormal": "The application was ended from outside: killed, or the machine went down.",
-    "unknown": "The application ended without a clean close, and nothing shows why.",
-}
 _SEVERITIES: Final[dict[str, tuple[int, str]]] = {
     "exited": (9, "INFO"),
     "crashed": (21, "FATAL"),
@@ -88,6 +86,8 @@ class RunEnd:
         self._anchors: list[tuple[int, int]] = []
         self._newest: tuple[Frame, _Segment] | None = None
         self._closed: str | None = None
+        self._watched = Watched()
+        self._logs: deque[tuple[Frame, _Segment]] = deque(maxlen=LOG_LINES)
         self._session_ended = False
         self._vital_numbers: set[int] = set()
 
@@ -113,6 +113,7 @@ class RunEnd:
         if frame.kind in _SIGNALS and (self._newest is None or frame.sequence > self._newest[0].sequence):
             self._newest = (frame, segment)
         if frame.kind == Kind.LOG and segment.header.lane != "vital":
+            self._logs.append((frame, segment))
             return  # session events are vital: the bulk of the logs is not decoded for nothing
         record = decode(frame.kind, frame.payload)
         if isinstance(record, SpanRecord):
@@ -138,6 +139,10 @@ class RunEnd:
     def _feed_note(self, note: NoteRecord) -> None:
         if note.type == "closed":
             self._closed = str(note.values.get("detail") or "")
+        elif note.type == "watched":
+            self._watched = Watched(
+                faults=bool(note.values.get("faults")), exits=bool(note.values.get("exits"))
+            )
         elif note.type == "ended":
             # The end itself is in the vital lane, and may be delivered and deleted by now.
             trace_id, span_id = note.values.get("key") or (0, 0)
@@ -153,7 +158,9 @@ class RunEnd:
             return []
         opened = sorted(self._open.values(), key=lambda pair: pair[0].sequence)
         spans = [item for frame, segment in opened if (item := self._interrupted(frame, segment))]
-        return [*self._session_events(self._segment.header, evidence), *spans]
+        records = [item.record for item in spans if isinstance(item.record, SpanRecord)]
+        records.sort(key=lambda span: span.start_mono)  # a carried-over start has a later sequence number
+        return [*self._session_events(self._segment.header, evidence, records), *spans]
 
     def _interrupted(self, frame: Frame, segment: _Segment) -> Item | None:
         record = decode(frame.kind, frame.payload)
@@ -168,19 +175,19 @@ class RunEnd:
         )
         return Item(header=segment.header, record=ended, sequence=frame.sequence, contexts=segment.contexts)
 
-    def _session_events(self, header: Header, evidence: Evidence) -> list[Item]:
-        if header.role != "main" or not self._lacks_session_end(evidence):
-            return []
-        ending = judge(evidence, self._closed)
-        names = [semconv.SESSION_END]
-        if ending.status == "crashed":
-            names.insert(0, semconv.APP_CRASH)
+    def _session_events(self, header: Header, evidence: Evidence, spans: Sequence[SpanRecord]) -> list[Item]:
+        ending = judge(evidence, self._closed, replace(self._watched, busy=bool(spans)))
+        names = [semconv.APP_CRASH] if ending.status == "crashed" else []
+        if header.role == "main" and self._lacks_session_end(evidence):
+            names.append(semconv.SESSION_END)
+        elif header.role != "child":
+            return []  # a forked child has no session of its own; its crash is one all the same
         number, contexts = self._last_context()
         vital = replace(header, lane="vital")
         return [
             Item(
                 header=vital,
-                record=self._event(name, header, ending, number),
+                record=self._event(name, header, evidence, ending, spans, number),
                 sequence=self._last_sequence + 1 + place,
                 contexts=contexts,
             )
@@ -198,29 +205,53 @@ class RunEnd:
         whole = self._vital_numbers == set(range(1, len(self._vital_numbers) + 1))
         return whole or (self._closed is None and not evidence.closed)
 
-    def _event(self, name: str, header: Header, ending: Ending, context: int) -> LogRecord:
+    def _event(
+        self,
+        name: str,
+        header: Header,
+        evidence: Evidence,
+        ending: Ending,
+        spans: Sequence[SpanRecord],
+        context: int,
+    ) -> LogRecord:
         time_ns = self._last_mono + self._offset()
         severity, text = _SEVERITIES[ending.status]
-        attributes: Attributes = {semconv.SESSION_ID: header.session}
-        if name == semconv.SESSION_END:
+        is_end = name == semconv.SESSION_END
+        attributes: Attributes = {
+            semconv.SESSION_ID: header.session,
+            **ending_attributes(
+                ending,
+                evidence,
+                spans=spans,
+                logs=() if is_end else self._last_logs(),
+                last_mono=self._last_mono,
+            ),
+        }
+        if is_end:
             attributes[semconv.SESSION_STATUS] = ending.status
             if self._first_mono is not None:
                 attributes[semconv.SESSION_DURATION] = max(0, self._last_mono - self._first_mono) / 1e9
-        attributes[semconv.SESSION_EVIDENCE] = ending.evidence
+        inner = spans[-1] if spans else None
         return LogRecord(
             time_ns=time_ns,
             observed_ns=time_ns,
             severity=severity,
             severity_text=text,
-            body=_SENTENCES[ending.status],
+            body=sentence(ending, evidence, spans),
             event_name=name,
             attributes=attributes,
-            trace_id=0,
-            span_id=0,
-            flags=0,
+            trace_id=inner.trace_id if inner else 0,
+            span_id=inner.span_id if inner else 0,
+            flags=inner.flags if inner else 0,
             context=context,
             scope=NO_CONTEXT,
         )
+
+    def _last_logs(self) -> Iterator[LogRecord]:
+        for frame, _ in self._logs:
+            record = decode(frame.kind, frame.payload)
+            if isinstance(record, LogRecord):
+                yield record
 
     def _offset(self) -> int:
         """Return wall minus monotonic time at the end: of the newest anchor that is not past the end."""

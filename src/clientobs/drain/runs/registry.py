@@ -119,8 +119,8 @@ class Registry:
 
     @property
     def any_alive(self) -> bool:
-        """Whether a process still records for this destination."""
-        return any(run.alive for run in self.runs.values())
+        """Whether a host still records for this destination; a drain does not stay for what it reads itself."""
+        return any(run.is_of_live_host for run in self.runs.values())
 
     @property
     def settled(self) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from clientobs.drain.runs.recovered import NUMBER, RecoveredTail
 from clientobs.drain.runs.tail import SegmentTail
 from clientobs.journal.acks import ALL, Place, append_acks, read_acks
+from clientobs.journal.records import LOG_FILES_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +113,11 @@ class RunTail:
     def in_order(self) -> list[Tail]:
         """Return the segments in the order of reading: vital, bulk, and the end of the run."""
         return [self.tails[place] for place in sorted(self.tails, key=_urgent_first)]
+
+    @property
+    def is_of_live_host(self) -> bool:
+        """Whether a host still records; what a drain reads in log files is no reason for it to stay."""
+        return self.alive and self.header.role != LOG_FILES_ROLE
 
     @property
     def settled(self) -> bool:

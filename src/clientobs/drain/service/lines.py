@@ -243,7 +243,7 @@ class MetricLine(Line):
             self._machine.add(run, tail, items, len(taken))
 
     def _is_due(self, runs: Iterable[RunTail], now: float, *, eager: bool) -> bool:
-        alive = any(run.alive for run in runs)
+        alive = any(run.is_of_live_host for run in runs)
         self._full = alive and now >= self._full_at
         # The books are no reason for a batch while runs bring reasons enough; the last batch takes them.
         if not (self._machine.changed or self._full or (not self._machine.told and (eager or not alive))):

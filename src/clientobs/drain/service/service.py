@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from clientobs._guarded import quiet
 from clientobs.drain.lock import drain_folder
@@ -67,13 +67,26 @@ _GOODBYE: Final = 2.0
 _EVICTED: Final = "evicted"
 
 
+class Follows(Protocol):
+    """What reads the log files of tools (`logfiles/`), on threads of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def catch_up(self, timeout: float) -> None:
+        """Wait until what is in the files has been recorded, at most `timeout` seconds."""
+
+    def stop(self) -> None:
+        """End."""
+
+
 class Service:
     """One drain of one home for one destination.
 
     `senders` are keyed by signal; a signal without one has no endpoint. `adopt` are further destinations
     whose runs are delivered too ("" for runs from before any endpoint was configured). `measure` allows it
-    to read the machine's vitals, if no other drain of this home does. Raises DeliveryError without any
-    sender: a drain would let go of everything.
+    to read the machine's vitals, if no other drain of this home does. `log_files` reads those of tools.
+    Raises DeliveryError without any sender: a drain would let go of everything.
     """
 
     def __init__(
@@ -87,6 +100,7 @@ class Service:
         adopt: Collection[str] = (),
         measure: bool = True,
         ages: Ages | None = None,
+        log_files: Follows | None = None,
     ) -> None:
         if not senders:
             raise DeliveryError("No endpoint is configured; set OTEL_EXPORTER_OTLP_ENDPOINT.")
@@ -109,7 +123,10 @@ class Service:
         self._first_look = True
         self._look, self._keep_room = Every(_LOOK), Every(_KEEP_ROOM)
         self._read_vitals, self._tell = Every(VITALS_INTERVAL), Every(_TELL)
+        self._log_files = log_files
         self._catch_up()
+        if log_files is not None:
+            log_files.start()
 
     def _catch_up(self) -> None:
         """Acknowledge the deltas that the books hold already: the last drain was killed in between."""
@@ -148,6 +165,8 @@ class Service:
     def once(self, timeout: float) -> bool:
         """Deliver what is there; say whether all of it arrived. Ends early where each way out has failed."""
         deadline = time.monotonic() + timeout
+        if self._log_files is not None:
+            self._log_files.catch_up(timeout / 2)
         looked_again = False
         while time.monotonic() < deadline:
             read_more = self.step(eager=True)
@@ -169,6 +188,8 @@ class Service:
 
     def close(self, phase: str = "left") -> None:
         """Let the couriers finish what they hold, write books and state, and let go of everything."""
+        if self._log_files is not None:
+            self._log_files.stop()
         for line in self._lines:
             line.close(_GOODBYE)
         self._collect()

@@ -1,0 +1,224 @@
+"""One log file and how far it was read: new lines only, each once, across rotation, truncation and restart.
+
+A file is known by device, inode and the hash of its first bytes. Rotation gives the path another file: the old
+one is looked for under its new name in the same folder, read to its end, and the new one read from its start.
+Truncation (also `copytruncate`) leaves the inode and changes length or first bytes: read from the start.
+
+The file is opened, read and closed again each time. A descriptor that stays would hold the space of a deleted
+file on disk, and on Windows make the rotation of the tool's own handler fail.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from clientobs.drain.logfiles.lines import Line, LineSplitter, encoding_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["CHUNK", "FARTHEST_BACK", "Cursor", "Mark", "open_shared"]
+
+CHUNK: Final = 256 << 10
+"""Bytes read at a time."""
+
+FARTHEST_BACK: Final = 64 << 20
+"""Bytes of a file that is met for the first time: what lies before them is history, and counted."""
+
+_HEAD: Final = 256
+_QUIET_NS: Final = 10_000_000_000
+"""How long a line without a newline waits for the rest of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where to go on in a file, and how to know it again."""
+
+    path: str
+    device: int
+    inode: int
+    head: str
+    head_length: int
+    offset: int
+
+
+class _Look(NamedTuple):
+    device: int
+    inode: int
+    size: int
+    modified: float
+
+
+class Cursor:
+    """Reads on in the file at `path`. `mark` is what an earlier drain remembered; `at_end` passes over what is there.
+
+    `lost` is called with a reason for what can't be read any more.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        encoding: str,
+        *,
+        mark: Mark | None = None,
+        at_end: bool = False,
+        lost: Callable[[str], object],
+        mono_ns: Callable[[], int],
+    ) -> None:
+        self.path = path
+        self._configured = encoding
+        self._lost = lost
+        self._mono_ns = mono_ns
+        self._at_end = at_end and mark is None
+        self._identity: tuple[int, int] | None = (mark.device, mark.inode) if mark else None
+        self._head = (mark.head, mark.head_length) if mark else ("", 0)
+        self._offset = mark.offset if mark else 0
+        self._splitter: LineSplitter | None = None
+        self._allowed = 0
+        self._grown_ns = mono_ns()
+        self.modified = 0.0
+        """When the file was last written to, seconds since the epoch."""
+
+    def mark(self, begun: int | None = None) -> Mark | None:
+        """Return where to go on: at the line that has no end yet, or at `begun`, where an entry waits for more."""
+        if self._identity is None or not self._head[1]:
+            return None
+        offset = self._splitter.begun if self._splitter else self._offset
+        return Mark(self.path, *self._identity, *self._head, offset if begun is None else min(begun, offset))
+
+    def read(self, most: int) -> Iterator[Line | None]:
+        """Give lines that are new, of about `most` bytes; raise OSError where the file can't be read.
+
+        None stands where another file begins, or the same one anew: from there on `mark` tells of that one.
+
+        A tool that writes faster than we read must not keep this file's thread from its other files.
+        """
+        self._allowed = most
+        look = _look_at(self.path)
+        self.modified = look.modified
+        if self._identity is not None and look[:2] != self._identity:
+            yield from self._finish_rotated()
+            self._begin()
+        if self._identity is None:
+            self._identity = (look.device, look.inode)
+            self._offset = look.size if self._at_end else max(0, look.size - FARTHEST_BACK)
+            if self._offset and not self._at_end:
+                self._lost("log_file_long")
+        self._at_end = False
+        yield from self._read_on(self.path, look)
+
+    def _begin(self) -> None:
+        self._identity, self._head, self._offset, self._splitter = None, ("", 0), 0, None
+
+    def _read_on(self, path: str, look: _Look) -> Iterator[Line | None]:
+        if look.size == self._offset and self._head[1]:
+            yield from self._rest_of_quiet()
+            return
+        with open_shared(path) as file:
+            if look.size < self._offset or not self._same_head(file):
+                self._offset, self._splitter, self._head = 0, None, ("", 0)
+            is_new = not self._head[1]
+            self._remember_head(file)
+            splitter = self._splitter = self._splitter or self._new_splitter(file)
+            if is_new:
+                yield None
+            file.seek(self._offset)
+            while self._offset < look.size and self._allowed > 0:
+                chunk = file.read(min(CHUNK, look.size - self._offset))
+                if not chunk:
+                    break
+                self._offset += len(chunk)
+                self._allowed -= len(chunk)
+                self._grown_ns = self._mono_ns()
+                yield from splitter.feed(chunk)
+
+    def _new_splitter(self, file: Any) -> LineSplitter:
+        file.seek(0)
+        return LineSplitter(encoding_of(file.read(4), self._configured), self._offset)
+
+    def _rest_of_quiet(self) -> Iterator[Line]:
+        if self._splitter and self._splitter.has_rest and self._mono_ns() - self._grown_ns > _QUIET_NS:
+            line = self._splitter.rest()
+            if line:
+                yield line
+
+    # Rotation ------------------------------------------------------------------------------------
+
+    def _finish_rotated(self) -> Iterator[Line | None]:
+        """Read what was written to the old file after the last look, under whatever name it has now."""
+        old = self._find_old()
+        if old is None:
+            self._lost("log_file_rotated")
+        else:
+            self._allowed = FARTHEST_BACK
+            yield from self._read_on(old, _look_at(old))
+        line = self._splitter.rest() if self._splitter else None
+        if line:
+            yield line
+
+    def _find_old(self) -> str | None:
+        folder = os.path.dirname(self.path) or os.curdir
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if (
+                        entry.inode() == (self._identity or (0, -1))[1]
+                        and _look_at(entry.path)[:2] == self._identity
+                    ):
+                        return entry.path
+        except OSError:
+            return None
+        return None
+
+    # The file's first bytes ----------------------------------------------------------------------
+
+    def _remember_head(self, file: Any) -> None:
+        if self._head[1] < _HEAD:
+            file.seek(0)
+            head = file.read(_HEAD)
+            self._head = (_hash(head), len(head))
+
+    def _same_head(self, file: Any) -> bool:
+        text, length = self._head
+        file.seek(0)
+        return not length or _hash(file.read(length)) == text
+
+
+def _hash(head: bytes) -> str:
+    return blake2b(head, digest_size=8).hexdigest()
+
+
+def _look_at(path: str) -> _Look:
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(f"not a regular file: {path}")  # a fifo or a device would hold us up for ever
+    return _Look(found.st_dev, found.st_ino, found.st_size, found.st_mtime)
+
+
+def open_shared(path: str) -> Any:
+    """Open a file for reading so that its writer can still rename and delete it (on Windows that needs asking for)."""
+    if sys.platform != "win32":
+        return open(path, "rb", buffering=0, opener=_open_at_once)
+    return open(path, "rb", buffering=0, opener=_open_on_windows)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # Between the look and the open somebody may have put a fifo there.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _open_on_windows(path: str, flags: int) -> int:
+    import ctypes  # noqa: PLC0415  # Windows only
+    import msvcrt  # noqa: PLC0415
+
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined]  # Windows only
+    kernel32.CreateFileW.restype = ctypes.c_void_p
+    handle = kernel32.CreateFileW(path, 0x80000000, 0x1 | 0x2 | 0x4, None, 3, 0x80, None)
+    if handle in (None, ctypes.c_void_p(-1).value):
+        raise ctypes.WinError(ctypes.get_last_error())  # type: ignore[attr-defined]  # Windows only
+    return int(msvcrt.open_osfhandle(handle, flags))  # type: ignore[attr-defined]  # Windows only

@@ -1,0 +1,71 @@
+"""The time that a line of a log file bears, as nanoseconds since the epoch.
+
+ISO 8601 is always known; other forms are those of strptime. What a form leaves out comes from the time at which
+the line was written, as the file's own date tells it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["read_time"]
+
+_ISO_FORMS: Final = (
+    "%Y-%m-%dT%H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S.%f%z",
+    "%Y-%m-%dT%H:%M:%S%z",
+)
+_FRACTION: Final = re.compile(r"(?<=:\d\d)[.,](\d{1,6})\d*")
+_DATE: Final = re.compile(r"%[dejxcDFsU]")
+_YEAR: Final = re.compile(r"%[YyGxcDFs]")
+_AHEAD: Final = timedelta(minutes=1)
+_FAR_AHEAD: Final = timedelta(days=1)
+
+
+def read_time(text: str, forms: Sequence[str], *, utc: bool, now: float) -> int | None:
+    """Return the time that `text` says in one of `forms` or in ISO 8601, None where it says none.
+
+    Without a zone it is the machine's own time, or `utc`. Without a date it is of the day of `now` (when the
+    line was written, seconds since the epoch), or of the day before where that would be ahead of it.
+
+    >>> read_time("2024-05-02 10:11:12,345", (), utc=True, now=0.0)
+    1714644672345000000
+    >>> read_time("10:11:12", ["%H:%M:%S"], utc=True, now=1714644672.0) == 1714644672 * 10**9
+    True
+    """
+    plain = _FRACTION.sub(r".\1", text.strip())
+    iso = plain.replace("/", "-").replace(" ", "T", 1).replace(" ", "").replace("Z", "+00:00")
+    zone = timezone.utc if utc else None
+    for form in (*forms, *_ISO_FORMS):
+        try:
+            found = datetime.strptime(iso if form in _ISO_FORMS else plain, form)  # noqa: DTZ007  # its zone: below
+            return _nanoseconds(_completed(found, form, datetime.fromtimestamp(now, zone)), zone)
+        except (ValueError, OverflowError, OSError):
+            continue
+    return None
+
+
+def _completed(found: datetime, form: str, written: datetime) -> datetime:
+    """Put in the date or the year that the form leaves out."""
+    latest = written.replace(tzinfo=None)
+    if not _DATE.search(form):
+        found = found.replace(year=latest.year, month=latest.month, day=latest.day)
+        return found - timedelta(days=1) if found > latest + _AHEAD else found
+    if not _YEAR.search(form):
+        found = found.replace(year=latest.year)
+        return found.replace(year=latest.year - 1) if found > latest + _FAR_AHEAD else found
+    return found
+
+
+def _nanoseconds(found: datetime, zone: timezone | None) -> int:
+    whole = found.replace(microsecond=0)
+    if whole.tzinfo is None:
+        whole = whole.replace(tzinfo=zone) if zone else whole.astimezone()
+    # Whole seconds and the fraction apart: a float of today's seconds is exact to 0.2 us only.
+    return int(whole.timestamp()) * 1_000_000_000 + found.microsecond * 1000

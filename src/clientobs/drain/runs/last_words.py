@@ -1,0 +1,96 @@
+"""What a person needs to see beside the end of a run: what was open, what was said last, where Python stood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs import semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from clientobs.drain.runs.evidence import Ending, Evidence
+    from clientobs.journal.records import LogRecord, SpanRecord
+
+__all__ = ["LOG_LINES", "ending_attributes", "sentence"]
+
+LOG_LINES: Final = 50
+"""Log records of a dead run that are told with its crash."""
+
+_MAX_LINE: Final = 500
+_MAX_SPANS: Final = 50
+_MAX_STACKS: Final = 32_768
+# What faulthandler calls the signals: Python/faulthandler.c, faulthandler_handlers
+_SIGNALS: Final = {
+    "Segmentation fault": "SIGSEGV",
+    "Aborted": "SIGABRT",
+    "Bus error": "SIGBUS",
+    "Floating-point exception": "SIGFPE",
+    "Floating point exception": "SIGFPE",
+    "Illegal instruction": "SIGILL",
+}
+_SENTENCES: Final[dict[str, str]] = {
+    "exited": "The application ended.",
+    "crashed": "The application crashed",
+    "killed": "The application was killed",
+    "out_of_memory": "The system ended the application for want of memory",
+    "machine_down": "The machine went down under the application",
+    "unknown": "The application ended without a clean close, and nothing shows why",
+}
+
+
+def sentence(ending: Ending, evidence: Evidence, spans: Sequence[SpanRecord]) -> str:
+    """Return the end in one sentence: what, and in the middle of what.
+
+    >>> from clientobs.drain.runs.evidence import Ending, Evidence
+    >>> sentence(Ending(status="crashed", evidence="", kind="crashed"), Evidence(fatal="Bus error"), ())
+    'The application crashed (SIGBUS).'
+    """
+    if ending.kind == "exited":
+        return _SENTENCES["exited"]
+    signal = f" ({_signal_of(evidence)})" if ending.kind == "crashed" and _signal_of(evidence) else ""
+    during = f" during {spans[-1].name!r}" if spans else ""
+    return f"{_SENTENCES.get(ending.kind, _SENTENCES['unknown'])}{signal}{during}."
+
+
+def ending_attributes(
+    ending: Ending,
+    evidence: Evidence,
+    *,
+    spans: Sequence[SpanRecord],
+    logs: Iterable[LogRecord],
+    last_mono: int,
+) -> dict[str, Any]:
+    """Return what is told of an end beside its status. `spans` are those that were open, outermost first."""
+    attributes: dict[str, Any] = {
+        semconv.SESSION_ENDING: ending.kind,
+        semconv.SESSION_EVIDENCE: ending.evidence,
+    }
+    if spans:
+        attributes[semconv.OPEN_SPANS] = [_told(span, last_mono) for span in spans[-_MAX_SPANS:]]
+    if ending.kind == "exited":
+        return attributes
+    lines = [line for log in logs if (line := _line(log))]
+    if lines:
+        attributes[semconv.LAST_LOG_LINES] = lines
+    if ending.kind == "crashed":
+        name = _signal_of(evidence)
+        attributes[semconv.ERROR_TYPE] = attributes[semconv.EXCEPTION_TYPE] = name or "fatal_error"
+        attributes[semconv.EXCEPTION_MESSAGE] = evidence.fatal or ending.evidence
+        if evidence.stacks:
+            attributes[semconv.EXCEPTION_STACKTRACE] = evidence.stacks[:_MAX_STACKS]
+    return attributes
+
+
+def _signal_of(evidence: Evidence) -> str:
+    return _SIGNALS.get(evidence.fatal, "")
+
+
+def _told(span: SpanRecord, last_mono: int) -> str:
+    seconds = max(0, last_mono - span.start_mono) / 1e9
+    return f"{span.name} ({seconds:.1f} s)"
+
+
+def _line(log: LogRecord) -> str:
+    text = log.body if isinstance(log.body, str) else str(log.body or "")
+    return f"{log.severity_text} {text}".strip()[:_MAX_LINE]

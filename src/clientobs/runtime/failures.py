@@ -1,0 +1,90 @@
+"""What stands ready for the death of this process: the watch over crashes, and the breaker of crash loops."""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from typing import TYPE_CHECKING, Final
+
+from clientobs._guarded import quiet
+from clientobs.guard.breaker import LIMIT, Breaker
+from clientobs.guard.crash import CrashWatch
+from clientobs.journal.process import boot_id
+from clientobs.journal.runs import header_of, read_run
+
+if TYPE_CHECKING:
+    from clientobs.guard.breaker import Fate
+    from clientobs.journal.home import Home
+    from clientobs.journal.writer import Journal
+
+__all__ = ["WATCHED_NOTE", "Failures"]
+
+WATCHED_NOTE: Final = "watched"
+
+
+class Failures:
+    """Both for one application, known by `service` and its program."""
+
+    def __init__(self, home: Home, service: str, program: str) -> None:
+        key = zlib.crc32(f"{service}\0{os.path.basename(program)}".encode(errors="surrogateescape"))
+        self._runs = home.runs
+        self._crash = CrashWatch()
+        self._breaker = Breaker(os.path.join(home.path, "starts", f"{key:08x}"), self._fate, time.time)
+        self._until: float | None = None
+        self._unwatched: Journal | None = None
+        """A forked child's, whose run has no folder before it records."""
+        self.tripped = False
+
+    @property
+    def deaths(self) -> int:
+        """How many starts in a row died soon after they began, before this one."""
+        return self._breaker.deaths
+
+    def begin(self, run: str) -> bool:
+        """Note that `run` starts; say whether it has to do without patches."""
+        with quiet("breaker.begin"):
+            self.tripped = self._breaker.begin(run)
+        self._until = time.monotonic() + LIMIT
+        return self.tripped
+
+    def watch(self, journal: Journal) -> None:
+        """Watch this process for the run that `journal` writes, which has begun."""
+        self._unwatched = None
+        self._crash.install(journal.path)
+        journal.note(WATCHED_NOTE, {"faults": self._crash.faults, "exits": self._crash.exits}, "vital")
+
+    def tend(self) -> None:
+        """Keep the watch in order; the keeper's."""
+        self._crash.keep()
+        if self._unwatched is not None and os.path.isdir(self._unwatched.path):
+            self.watch(self._unwatched)
+        if self._until is not None and time.monotonic() >= self._until:
+            self._until = None
+            self._breaker.clear()
+
+    def after_fork_in_child(self, journal: Journal) -> None:
+        """Leave both to the parent; the child is watched from when it records."""
+        self._until = None
+        self._unwatched = journal
+        self._crash.leave_to_parent()
+
+    def ended(self, *, is_child: bool) -> None:
+        """Say that the run has its clean close."""
+        self._crash.uninstall()
+        if not is_child:
+            self._until = None
+            with quiet("breaker.clear"):
+                self._breaker.clear()
+
+    def _fate(self, run: str) -> tuple[Fate, float]:
+        folder = read_run(os.path.join(self._runs, run))
+        header = header_of(folder.path)
+        if header is None:
+            return "unknown", 0.0
+        if folder.state != "dead":
+            return ("alive" if folder.is_alive else "clean"), 0.0
+        if header.boot_id != boot_id():
+            return "unknown", 0.0
+        last = max(os.stat(segment.path).st_mtime for segment in folder.segments)
+        return "dead", last - header.wall_ns / 1e9

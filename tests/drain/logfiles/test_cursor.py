@@ -1,0 +1,169 @@
+"""A log file read on and on: each line once, whatever its writer and the rotation do."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clientobs.drain.logfiles.cursor import FARTHEST_BACK, Cursor, Mark
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOST = 1 << 30
+
+
+class Reader:
+    """A cursor, with what it lost and a clock that is moved by hand."""
+
+    def __init__(self, path: Path, *, mark: Mark | None = None, at_end: bool = False) -> None:
+        self.lost: list[str] = []
+        self.now = 0
+        self.cursor = Cursor(
+            str(path), "utf-8", mark=mark, at_end=at_end, lost=self.lost.append, mono_ns=lambda: self.now
+        )
+
+    def texts(self, most: int = MOST) -> list[str]:
+        return [line.text for line in self.cursor.read(most) if line is not None]
+
+    def again(self, path: Path) -> Reader:
+        mark = self.cursor.mark()
+        assert mark is not None
+        return Reader(path, mark=mark)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "tool.log"
+    path.write_text("one\ntwo\n")
+    return path
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def test_new_lines_are_read_once(log: Path) -> None:
+    reader = Reader(log)
+    assert reader.texts() == ["one", "two"]
+    append(log, "three\nfou")
+    assert reader.texts() == ["three"]
+    append(log, "r\n")
+    assert reader.texts() == ["four"]
+    assert reader.texts() == []
+
+
+def test_at_the_end_only_what_comes_later_is_read(log: Path) -> None:
+    reader = Reader(log, at_end=True)
+    assert reader.texts() == []
+    append(log, "three\n")
+    assert reader.texts() == ["three"]
+
+
+def test_a_restart_goes_on_where_the_last_line_ended(log: Path) -> None:
+    append(log, "thr")
+    reader = Reader(log)
+    reader.texts()
+    append(log, "ee\nfour\n")
+    assert reader.again(log).texts() == ["three", "four"]
+
+
+def test_a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_start(log: Path) -> None:
+    reader = Reader(log)
+    reader.texts()
+    append(log, "three\nno newline")
+    log.rename(log.with_suffix(".log.1"))
+    log.write_text("first of the new\n")
+    assert reader.texts() == ["three", "no newline", "first of the new"]
+    assert reader.lost == []
+
+
+def test_a_rotation_while_nobody_followed_is_told_from_the_file_itself(log: Path) -> None:
+    reader = Reader(log)
+    reader.texts()
+    append(log, "three\n")
+    log.rename(log.with_suffix(".log.1"))
+    log.write_text("new\n")
+    assert reader.again(log).texts() == ["three", "new"]
+
+
+def test_a_rotated_file_that_is_gone_is_counted(log: Path) -> None:
+    reader = Reader(log)
+    reader.texts()
+    other = log.with_name("other")
+    other.write_text("new\n")
+    other.replace(log)
+    assert reader.texts() == ["new"]
+    assert reader.lost == ["log_file_rotated"]
+
+
+@pytest.mark.parametrize("fresh", ["new\n", "longer than all that was in it before\nand more\n"])
+def test_a_truncated_file_is_read_from_its_start(log: Path, fresh: str) -> None:
+    reader = Reader(log)
+    reader.texts()
+    log.write_text(fresh)  # the same inode, as copytruncate leaves it
+    assert reader.texts() == fresh.splitlines()
+
+
+def test_a_file_that_becomes_empty_and_grows_again_loses_nothing(log: Path) -> None:
+    reader = Reader(log)
+    reader.texts()
+    os.truncate(log, 0)
+    assert reader.texts() == []
+    append(log, "one\ntwo\nthree\n")
+    assert reader.texts() == ["one", "two", "three"]
+
+
+def test_a_line_without_newline_is_given_when_its_writer_is_quiet(log: Path) -> None:
+    append(log, "Killed")
+    reader = Reader(log)
+    assert reader.texts() == ["one", "two"]
+    reader.now = 9_000_000_000
+    assert reader.texts() == []
+    reader.now = 11_000_000_000
+    assert reader.texts() == ["Killed"]
+    assert reader.texts() == []
+
+
+def test_one_reading_is_bounded_and_the_next_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "big.log"
+    lines = [f"line {number:06}" for number in range(60_000)]
+    log.write_text("\n".join(lines) + "\n")
+    reader = Reader(log)
+    first = reader.texts(most=1)
+    assert 0 < len(first) < len(lines)
+    rest: list[str] = []
+    while more := reader.texts(most=1):
+        rest += more
+    assert first + rest == lines
+
+
+def test_of_a_huge_file_the_last_part_is_read_and_the_rest_counted(tmp_path: Path) -> None:
+    log = tmp_path / "huge.log"
+    with log.open("wb") as file:
+        file.truncate(10 << 30)  # 10 GB, sparse
+        file.seek(0, os.SEEK_END)
+        file.write(b"\nlast\n")
+    reader = Reader(log)
+    found = reader.texts(most=FARTHEST_BACK + 100)
+    assert found[-1] == "last"
+    assert reader.lost == ["log_file_long"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes in folders are of POSIX")
+def test_a_pipe_in_the_place_of_the_file_does_not_hold_us_up(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.log"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="not a regular file"):
+        Reader(path).texts()
+
+
+def test_no_descriptor_is_kept_open(log: Path) -> None:
+    reader = Reader(log)
+    before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
+    reader.texts()
+    after = set(os.listdir("/proc/self/fd")) if before else set()
+    assert after == before

@@ -1,0 +1,54 @@
+"""Time stamps of log files."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+import pytest
+
+from clientobs.drain.logfiles.times import read_time
+
+WRITTEN = datetime(2024, 1, 2, 0, 0, 30, tzinfo=timezone.utc).timestamp()
+
+
+def at(*parts: int) -> int:
+    return int(datetime(*parts, tzinfo=timezone.utc).timestamp()) * 10**9  # type: ignore[arg-type, misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "forms", "expected"),
+    [
+        ("2024-01-01 10:11:12,345", (), at(2024, 1, 1, 10, 11, 12) + 345_000_000),
+        ("2024-01-01T10:11:12.345678901Z", (), at(2024, 1, 1, 10, 11, 12) + 345_678_000),
+        ("2024/01/01 10:11:12", (), at(2024, 1, 1, 10, 11, 12)),
+        ("2024-01-01 10:11:12 +0900", (), at(2024, 1, 1, 1, 11, 12)),
+        ("2024-01-01 10:11:12+09:00", (), at(2024, 1, 1, 1, 11, 12)),
+        (
+            "23:59:50",
+            ("%H:%M:%S",),
+            at(2024, 1, 1, 23, 59, 50),
+        ),  # yesterday: the line was written at 00:00:30
+        ("00:00:10", ("%H:%M:%S",), at(2024, 1, 2, 0, 0, 10)),
+        ("Dec 31 10:11:12", ("%b %d %H:%M:%S",), at(2023, 12, 31, 10, 11, 12)),
+        ("2024/Jan/01|10:11:12", ("%Y/%b/%d|%H:%M:%S",), at(2024, 1, 1, 10, 11, 12)),
+        ("yesterday", (), None),
+        ("2024-13-01 10:11:12", (), None),
+        ("9999999999", ("%s",), None),
+    ],
+)
+def test_a_time_is_read_in_the_form_that_it_has(
+    text: str, forms: tuple[str, ...], expected: int | None
+) -> None:
+    assert read_time(text, forms, utc=True, now=WRITTEN) == expected
+
+
+def test_a_time_without_a_zone_is_the_machines_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Seoul")
+    time.tzset()
+    try:
+        found = read_time("2024-01-01 10:11:12", (), utc=False, now=WRITTEN)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert found == at(2024, 1, 1, 1, 11, 12)
