@@ -53,7 +53,7 @@ class Surroundings:
     mounts: MountTable | None = None
     pseudonym: Callable[[str], str] | None = None
     """A keyed stand-in for a name, the same on one machine."""
-    count_loss: Callable[[str], object] = str
+    count_loss: Callable[..., object] = str
     """Counts a record that was left out, by reason."""
 
 

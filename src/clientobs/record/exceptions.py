@@ -15,7 +15,7 @@ from clientobs import semconv
 from clientobs.record.fingerprints import Frame, fingerprint, is_own
 from clientobs.record.imports import import_facts
 from clientobs.record.outcomes import Outcome, outcome_of
-from clientobs.record.rates import LEFT_OUT, Rates
+from clientobs.record.rates import Rates
 from clientobs.record.sightings import sightings
 from clientobs.record.stacks import error_type, links_of, tell, text_of
 from clientobs.record.variables import variables_of
@@ -84,7 +84,7 @@ def report_exception(
     fault = str(attributes[semconv.FAULT_ID])
     sightings.add(error, fault, headline=headline, parent=parent)
     before = _rates.admit((attributes[semconv.EXCEPTION_FINGERPRINT], headline))
-    if before == LEFT_OUT:
+    if before < 0:
         recorder.count_loss("exceptions")
         return fault
     if before:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
-__all__ = ["LEFT_OUT", "Rates"]
+__all__ = ["FIRST_LEFT_OUT", "LEFT_OUT", "Rates"]
 
 LEFT_OUT: Final = -1
+FIRST_LEFT_OUT: Final = -2
+"""The first one that is left out since the last that was taken."""
 _WINDOW: Final = 60.0
 _MOST_KEYS: Final = 4_096
 
@@ -34,18 +36,20 @@ class Rates:
 
     >>> rates = Rates(2, now=lambda: 0.0)
     >>> [rates.admit("here") for _ in range(4)]
-    [0, 0, -1, -1]
+    [0, 0, -2, -1]
     """
 
-    __slots__ = ("_now", "_per_minute", "_windows")
+    __slots__ = ("_now", "_per_minute", "_windows", "left_out")
 
     def __init__(self, per_minute: int, *, now: Callable[[], float] = monotonic) -> None:
         self._per_minute = per_minute
         self._now = now
         self._windows: dict[Hashable, _Window] = {}
+        self.left_out = 0
+        """How many were left out, of all keys."""
 
     def admit(self, key: Hashable) -> int:
-        """Return LEFT_OUT, or how many were left out before this one since the last that was taken."""
+        """Return a number below 0 for one that is left out, else how many were since the last that was taken."""
         window = self._windows.get(key)
         now = self._now()
         if window is None:
@@ -54,7 +58,8 @@ class Rates:
             window.ends, window.count = now + _WINDOW, 0
         if window.count >= self._per_minute:
             window.left_out += 1
-            return LEFT_OUT
+            self.left_out += 1
+            return LEFT_OUT if window.left_out > 1 else FIRST_LEFT_OUT
         window.count += 1
         if not window.left_out:
             return 0
@@ -82,6 +87,7 @@ class Rates:
     def forget(self) -> None:
         """Begin anew: in a forked child."""
         self._windows = {}
+        self.left_out = 0
 
     def _begin(self, key: Hashable, now: float) -> _Window:
         if len(self._windows) >= _MOST_KEYS:

@@ -49,7 +49,7 @@ class Recorder:
     """Whether local variables go with an exception."""
     may_read: Callable[[str], bool] = _never
     """Says whether a source file may be read for a traceback: not where that could wait for a server."""
-    count_loss: Callable[[str], object] = _never
+    count_loss: Callable[..., object] = _never
     """Counts a record that was left out, by reason."""
 
 

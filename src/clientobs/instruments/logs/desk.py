@@ -22,7 +22,7 @@ from clientobs.instruments.logs.rendering import (
 from clientobs.instruments.showing import showing
 from clientobs.record import recorder as _recorder
 from clientobs.record.exceptions import exception_attributes
-from clientobs.record.rates import LEFT_OUT, Rates
+from clientobs.record.rates import FIRST_LEFT_OUT, Rates
 from clientobs.record.sightings import sightings
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Desk:
         levels: Levels,
         per_minute: int,
         foreign: ForeignHandlers,
-        count_loss: Callable[[str], object],
+        count_loss: Callable[..., object],
         get_current: Callable[[], Any],
     ) -> None:
         self.levels = levels
@@ -71,6 +71,7 @@ class Desk:
         self._foreign = foreign
         self._count_loss = count_loss
         self._get_current = get_current
+        self._counted = 0
 
     def take(self, logger: logging.Logger, record: logging.LogRecord) -> int:
         """Write a record, or leave it out; AFTERWARDS asks to be called again when the host is done with it."""
@@ -82,8 +83,9 @@ class Desk:
                 return DONE
             key = (record.pathname, record.lineno, record.levelno, record.name)
             before = self.rates.admit(key)
-            if before == LEFT_OUT:
-                self.left_out(key, record.msg)
+            if before < 0:
+                if before == FIRST_LEFT_OUT:
+                    self._remember(key, record.msg)
                 return DONE
             recorder = _recorder._active  # noqa: SLF001  # a function call is a tenth of a microsecond here
             if recorder is None or self._foreign.will_take(logger, recorder):
@@ -140,6 +142,7 @@ class Desk:
 
     def tell_left_out(self, *, all_of_them: bool = False) -> None:
         """Write down how many records were left out, of lines of code that have fallen silent since."""
+        self.count_left_out()
         for note, count in self.rates.overdue(all_of_them=all_of_them):
             (file, line, level, name), text = note
             attributes = {
@@ -179,15 +182,29 @@ class Desk:
         finally:
             here.depth -= 1
 
-    def left_out(self, key: Site, text: object) -> None:
-        """Count a line that came too fast; what it said first goes with the count."""
-        self._count_loss("log-storm")
-        self.rates.remember(key, (key, text[:200] if type(text) is str else f"<{type(text).__name__}>"))
+    def admit(self, key: Site, text: object) -> int:
+        """Return a number below 0 for a line that comes too fast, else how many were left out before it."""
+        before = self.rates.admit(key)
+        if before == FIRST_LEFT_OUT:
+            self._remember(key, text)
+        return before
+
+    def count_left_out(self) -> None:
+        """Add to the ledger what was left out since the last time: not each time, which is a lock each."""
+        total = self.rates.left_out
+        new, self._counted = total - self._counted, total
+        if new > 0:
+            self._count_loss("log-storm", new)
 
     def forget(self) -> None:
         """Begin anew, in a forked child."""
         self.rates.forget()
+        self._counted = 0
         self.here = Here()
+
+    def _remember(self, key: Site, text: object) -> None:
+        """Keep what the first line that is left out says, for when their number is told."""
+        self.rates.remember(key, (key, text[:200] if type(text) is str else f"<{type(text).__name__}>"))
 
     def _add_exception(
         self, recorder: Recorder, record: logging.LogRecord, attributes: dict[str, Any]

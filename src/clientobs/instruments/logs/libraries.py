@@ -19,7 +19,6 @@ from clientobs.instruments.logs.messages import LEVELS, desk
 from clientobs.record import recorder as _recorder
 from clientobs.record.exceptions import exception_attributes
 from clientobs.record.plainly import stand_in
-from clientobs.record.rates import LEFT_OUT
 
 __all__ = ["loguru_sink", "structlog_processor"]
 
@@ -102,9 +101,8 @@ def _write(name: str, level: int, text: str, attributes: dict[str, Any], error: 
         return
     file = attributes.get(semconv.CODE_FILE_PATH, "")
     key = (file, attributes.get(semconv.CODE_LINE_NUMBER, 0), level, name)
-    before = here.rates.admit(key)
-    if before == LEFT_OUT:
-        here.left_out(key, text)
+    before = here.admit(key, text)
+    if before < 0:
         return
     if isinstance(error, BaseException):
         for key_, value in exception_attributes(recorder, error, "log").items():

@@ -12,7 +12,6 @@ from clientobs import semconv
 from clientobs._guarded import guarded
 from clientobs.instruments import registry
 from clientobs.instruments.logs.attributes import severity_of
-from clientobs.record.rates import LEFT_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,9 +51,8 @@ def message(
     if here is None or level < here.levels[source]:
         return
     key = (source, hash(text[:64]), level, source)
-    before = here.rates.admit(key)
-    if before == LEFT_OUT:
-        here.left_out(key, text)
+    before = here.admit(key, text)
+    if before < 0:
         return
     found = {semconv.LOG_SOURCE: source, **(attributes or {})}
     if before:

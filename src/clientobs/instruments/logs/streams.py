@@ -18,7 +18,6 @@ from clientobs import semconv
 from clientobs._guarded import faults
 from clientobs.instruments.logs.attributes import severity_of
 from clientobs.instruments.showing import showing
-from clientobs.record.rates import LEFT_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -95,9 +94,8 @@ class Streams:
 
     def _write(self, name: str, line: str) -> None:
         key = (name, 0, _INFO, name)
-        before = self._desk.rates.admit(key)
-        if before == LEFT_OUT:
-            self._desk.left_out(key, line)
+        before = self._desk.admit(key, line)
+        if before < 0:
             return
         attributes: dict[str, Any] = {semconv.LOG_IOSTREAM: name}
         if before:

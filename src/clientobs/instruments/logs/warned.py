@@ -16,7 +16,6 @@ from clientobs.instruments.logs.attributes import severity_of
 from clientobs.instruments.patching import dressed
 from clientobs.instruments.showing import showing
 from clientobs.record import recorder as _recorder
-from clientobs.record.rates import LEFT_OUT
 from clientobs.record.stacks import message_of
 
 if TYPE_CHECKING:
@@ -51,9 +50,9 @@ def _record(shown: Any, desk: Desk, usual: Any) -> None:
         if desk.levels[_LOGGER] > _WARNING:
             return
         key = (shown.filename, shown.lineno, _WARNING, _LOGGER)
-        before = desk.rates.admit(key)
-        if before == LEFT_OUT:
-            desk.left_out(key, message_of(shown.message))
+        text = message_of(shown.message)
+        before = desk.admit(key, text)
+        if before < 0:
             return
         number, severity = severity_of(_WARNING)
         attributes = {
@@ -62,7 +61,6 @@ def _record(shown: Any, desk: Desk, usual: Any) -> None:
             semconv.CODE_LINE_NUMBER: shown.lineno,
             **({semconv.LEFT_OUT: before} if before else {}),
         }
-        text = message_of(shown.message)
         desk.line(_LOGGER, number, severity, f"{shown.category.__qualname__}: {text}", attributes)
     except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
         faults.record("logs.warning", error)
