@@ -1,10 +1,8 @@
 """What a tool writes through `logging` is in its trace, with the fields of `extra=` and the exception.
 
-You will see:
+`clientobs show --all` has the two lines below the span `publish`. You will see:
 
     logged
-
-and, by `clientobs show --all`, the two lines below the span `publish`.
 """
 
 import logging

@@ -1,10 +1,8 @@
 """An exception in a thread that nobody waits for: it is recorded, with no help from the tool.
 
-You will see:
+`clientobs show --all` has the exception with its stack. You will see:
 
     the tool thinks that all is well
-
-and, by `clientobs show --all`, the exception with its stack.
 """
 
 import threading

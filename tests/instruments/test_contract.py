@@ -45,8 +45,8 @@ class Recorder:
 
 @pytest.fixture(params=sorted(registry.INSTRUMENTS))
 def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    for owner, hook in ((threading, "excepthook"), (sys, "unraisablehook")):
-        monkeypatch.setattr(owner, hook, getattr(owner, f"__{hook}__"))  # in place of pytest's own
+    for owner, hook in ((sys, "excepthook"), (threading, "excepthook"), (sys, "unraisablehook")):
+        monkeypatch.setattr(owner, hook, getattr(owner, f"__{hook}__"))  # pytest's, exceptiongroup's
     clientobs.init("contract", profile="minimal")
     yield request.param
     clientobs.shutdown()
