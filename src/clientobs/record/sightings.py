@@ -89,9 +89,9 @@ class Sightings:
             except (StopIteration, RuntimeError):  # another thread was at it
                 return
 
-    def drop(self, error: BaseException) -> None:
-        """Forget an exception that is about to end: another one may get its id."""
-        self._marks.pop(id(error), None)
+    def drop(self, identity: int) -> None:
+        """Forget an exception that is about to end, by its id(): another one may get it."""
+        self._marks.pop(identity, None)
 
     @staticmethod
     def new_fault() -> str:

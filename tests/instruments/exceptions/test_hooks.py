@@ -354,3 +354,19 @@ os.waitpid(pid, 0)
 """)
     (one,) = [each for each in seen(home).placed if getattr(each.record, "event_name", "") == "exception"]
     assert one.header.role == "child"
+
+
+def test_every_fault_of_a_callback_that_is_printed_is_told(home: Path) -> None:
+    """As C code of a host prints one after the other; ids of exceptions are used again and again."""
+    run("""
+import io
+def slot(): raise KeyError("shot")
+sys.stderr = io.StringIO()
+for _ in range(20):
+    try: slot()
+    except KeyError as error:
+        sys.last_value = error
+        sys.excepthook(type(error), error, error.__traceback__)
+""")
+    events = seen(home).events("exception")
+    assert len({log.attributes["fault.id"] for log in events}) == 20

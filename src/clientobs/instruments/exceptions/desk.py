@@ -45,7 +45,7 @@ class Desk:
             if outcome != "failed":
                 return False
             known = sightings.find(error, leaving)
-            report_exception(recorder, error, mechanism, facts=facts, leaving=leaving)
+            report_exception(recorder, error, mechanism, facts=facts, leaving=leaving, parent=_current_span())
             if known is not None and known.headline:
                 return False
         except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
@@ -55,6 +55,7 @@ class Desk:
 
     def uncaught(self, error: object, below: object) -> bool:
         """Report what came to sys.excepthook; `below` is the frame that it was called under, if any."""
+        sightings.drop(self._last)  # nobody keeps that one any more: another one may get its id
         self._last = id(error)
         facts: dict[str, Any] = {}
         try:
@@ -67,7 +68,8 @@ class Desk:
 
     def done(self, error: BaseException) -> None:
         """Forget an exception that has ended: another one may get its id."""
-        sightings.drop(error)
+        if id(error) != self._last:  # which the interpreter keeps as sys.last_value, until the next
+            sightings.drop(id(error))
 
     def printed(self, error: object) -> None:
         """Write down an exception that the program shows and then drops, unless it was told already."""
@@ -85,8 +87,15 @@ class Desk:
         error = _last_printed()
         if error is None or id(error) == self._last:
             return
+        sightings.drop(self._last)
         self._last = id(error)
         self.report(error, "main")
+
+
+def _current_span() -> int:
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415  # loaded with the SDK
+
+    return get_current_span().get_span_context().span_id
 
 
 def _last_printed() -> BaseException | None:

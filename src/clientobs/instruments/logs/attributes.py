@@ -28,7 +28,7 @@ def attributes_of(record: logging.LogRecord) -> dict[str, Any]:
     if len(fields) > _LEAST:
         for key, value in list(fields.items())[: _LEAST + _MOST]:
             if key not in _OWN:
-                found[key] = value if type(value) in SIMPLE else _of(value)
+                found[key] = value if type(value) in SIMPLE else stand_in(value)
     found[semconv.CODE_FILE_PATH] = record.pathname
     found[semconv.CODE_LINE_NUMBER] = record.lineno
     if record.funcName:
@@ -49,11 +49,6 @@ def severity_of(level: int) -> tuple[Any, str]:
         if len(_severities) < _MOST:
             _severities[level] = known
     return known
-
-
-def _of(value: object) -> Any:
-    # A container goes to the redactor as it is, which bounds it: but only where nothing foreign is in it.
-    return stand_in(value)
 
 
 def _make_severity(level: int) -> tuple[Any, str]:
