@@ -192,3 +192,16 @@ def test_a_fault_has_one_fingerprint_wherever_on_its_way_it_is_looked_at(
     told = [log for log in seen(home).logs if "exception.type" in log.attributes]
     assert len(told) == 2
     assert len({log.attributes["exception.fingerprint"] for log in told}) == 1
+
+
+def test_a_line_that_has_moved_is_the_same_fault() -> None:
+    found = set()
+    for above in ("", "\n\n\n"):
+        space: dict[str, object] = {}
+        source = f"{above}def run():\n    raise KeyError\n"
+        exec(compile(source, "/mnt/tools/publish/main.py", "exec"), space)
+        try:
+            space["run"]()  # type: ignore[operator]  # the function
+        except KeyError as error:
+            found.add(fingerprint(links_of(tell(error))))
+    assert len(found) == 1

@@ -358,7 +358,7 @@ os.waitpid(pid, 0)
 
 def test_every_fault_of_a_callback_that_is_printed_is_told(home: Path) -> None:
     """As C code of a host prints one after the other; ids of exceptions are used again and again."""
-    run("""
+    done = run("""
 import io
 def slot(): raise KeyError("shot")
 sys.stderr = io.StringIO()
@@ -367,6 +367,9 @@ for _ in range(20):
     except KeyError as error:
         sys.last_value = error
         sys.excepthook(type(error), error, error.__traceback__)
+from clientobs.record.sightings import sightings
+print(len(sightings._marks))  # only the one that the interpreter itself keeps
 """)
+    assert done.stdout == "1\n"
     events = seen(home).events("exception")
     assert len({log.attributes["fault.id"] for log in events}) == 20
