@@ -136,25 +136,30 @@ def test_a_source_file_that_may_not_be_read_is_not(tmp_path: Path) -> None:
     assert "# the line" not in stack(error, may_read=False)
     assert str(path) not in linecache.cache
     assert "# the line" in stack(error)
+    assert str(path) not in linecache.cache
+    linecache.getline(str(path), 1)
     assert "# the line" in stack(error, may_read=False)  # the interpreter knows it by now
     linecache.clearcache()
 
 
-def test_a_name_that_is_no_path_is_looked_for_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_read_for_a_traceback_is_nobody_s_file_operation(runtime: Runtime, home: Path) -> None:
+    with pytest.raises(KeyError), clientobs.span("work"):
+        fails()
+    assert not [key for key in seen(home).span("work").attributes if key.startswith("file.io")]
+
+
+def test_a_name_that_is_no_path_is_looked_for_nowhere() -> None:
     space: dict[str, Any] = {}
     exec(compile("def run():\n    raise KeyError", "shelf.py", "exec"), space)
     error = caught(space["run"])
-    looked: list[str] = []
+    asked: list[str] = []
 
-    def update(name: str, *_more: object) -> list[str]:
-        looked.append(name)
-        return []
+    def may_read(path: str) -> bool:
+        asked.append(path)
+        return True
 
-    monkeypatch.setattr(linecache, "updatecache", update)
-    text = stack(error)
-    monkeypatch.undo()
-    assert 'File "shelf.py", line 2, in run' in text
-    assert "shelf.py" not in looked
+    assert 'File "shelf.py", line 2, in run' in text_of(tell(error), may_read)
+    assert "shelf.py" not in asked
 
 
 class SilentError(Exception):

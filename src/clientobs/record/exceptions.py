@@ -106,10 +106,13 @@ def report_rejection(
 ) -> None:
     """Write down why a tool said no: a log record, once, which is no failure and no headline."""
     mark = sightings.find(error, leaving)
-    if mark is not None:
+    if mark is not None and mechanism == "span":
         sightings.add(error, mark.fault, headline=mark.headline, parent=parent)
         return
-    attributes = exception_attributes(recorder, error, mechanism, stack=False)
+    fault = (
+        mark.fault if mark is not None else None
+    )  # logged by pyblish itself, which doesn't say whose it is
+    attributes = exception_attributes(recorder, error, mechanism, fault=fault, stack=False)
     sightings.add(error, attributes[semconv.FAULT_ID], headline=False, parent=parent)
     _emit(recorder, {**attributes, **(facts or {})}, context, severity="INFO")
 

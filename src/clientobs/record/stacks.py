@@ -10,6 +10,7 @@ The text is laid out as Python's is, so that people and tools know it.
 
 from __future__ import annotations
 
+import io
 import linecache
 import os
 from collections import deque
@@ -32,6 +33,10 @@ _MAX_WALK: Final = 20_000
 _SHOWN_AT_EACH_END: Final = 60
 _MAX_LINE: Final = 400
 _CALLERS: Final = 64
+_LAZY: Final = 1
+"""Length of an entry of linecache that has not been read yet."""
+_MOST_SOURCES: Final = 32
+_MAX_SOURCE: Final = 2 << 20
 _REPEATED: Final = 3
 _BECAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 _DURING: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
@@ -120,7 +125,7 @@ def text_of(chain: Sequence[Told], may_read: Callable[[str], bool]) -> str:
 
     may_read: says whether a source file may be read now.
     """
-    text = "".join(_text(chain, may_read, "", 0))
+    text = "".join(_text(chain, _Sources(may_read), "", 0))
     if len(text) <= MAX_TEXT:
         return text
     half = MAX_TEXT // 2
@@ -189,21 +194,21 @@ def _after(error: BaseException) -> str:
     return "".join(lines)
 
 
-def _text(chain: Sequence[Told], may_read: Callable[[str], bool], indent: str, depth: int) -> Iterator[str]:
+def _text(chain: Sequence[Told], sources: _Sources, indent: str, depth: int) -> Iterator[str]:
     for number, one in enumerate(chain):
         if number:
             yield _indented(_BECAUSE if chain[number - 1].is_cause else _DURING, indent)
         head = "Exception Group Traceback" if one.parts else "Traceback"
         lines = [f"{head} (most recent call last):\n"] if one.lines else []
-        lines += _entries(one.lines, may_read)
+        lines += _entries(one.lines, sources)
         lines.append(f"{one.kind}: {one.message}\n" if one.message else f"{one.kind}\n")
         yield _indented("".join(lines) + one.after, indent)
         for place, part in enumerate(one.parts, 1):
             yield f"{indent}  +---------------- {place} ----------------\n"
-            yield from _text(part, may_read, f"{indent}  | ", depth + 1)
+            yield from _text(part, sources, f"{indent}  | ", depth + 1)
 
 
-def _entries(lines: Sequence[Line], may_read: Callable[[str], bool]) -> Iterator[str]:
+def _entries(lines: Sequence[Line], sources: _Sources) -> Iterator[str]:
     last: Line | None = None
     times = 0
     for line in lines:
@@ -215,22 +220,41 @@ def _entries(lines: Sequence[Line], may_read: Callable[[str], bool]) -> Iterator
             yield f"  [{line.number} more]\n"
             continue
         yield f'  File "{line.file}", line {line.number}, in {line.function}\n'
-        source = _source(line, may_read)
+        source = sources.line(line)
         if source:
             yield f"    {source}\n"
         if times == _REPEATED:
             yield "  [The same line again and again]\n"
 
 
-def _source(line: Line, may_read: Callable[[str], bool]) -> str:
-    # A relative name would be looked for in each folder on sys.path.
-    known = linecache.cache.get(line.file)
-    if known is None or len(known) == 1:
-        if not os.path.isabs(line.file) or not may_read(line.file):
-            return ""
-        return linecache.getline(line.file, line.number).strip()[:_MAX_LINE]
-    lines: Any = known[2]
-    return lines[line.number - 1].strip()[:_MAX_LINE] if 0 < line.number <= len(lines) else ""
+class _Sources:
+    """Source lines, for one text: none is left in `linecache`, and no instrument takes the reading for the host's."""
+
+    __slots__ = ("_may_read", "_read")
+
+    def __init__(self, may_read: Callable[[str], bool]) -> None:
+        self._may_read = may_read
+        self._read: dict[str, list[str]] = {}
+
+    def line(self, line: Line) -> str:
+        """Return the text of a line, "" where it may not be read or isn't there."""
+        known: Any = linecache.cache.get(line.file)
+        lines = known[2] if known is not None and len(known) > _LAZY else self._of(line.file)
+        return str(lines[line.number - 1]).strip()[:_MAX_LINE] if 0 < line.number <= len(lines) else ""
+
+    def _of(self, path: str) -> list[str]:
+        if path in self._read:
+            return self._read[path]
+        lines: list[str] = []
+        # A relative name would be looked for in each folder on sys.path.
+        if len(self._read) < _MOST_SOURCES and os.path.isabs(path) and self._may_read(path):
+            try:
+                with io.FileIO(path) as file:
+                    lines = file.read(_MAX_SOURCE).decode("utf-8", "replace").splitlines()
+            except (OSError, ValueError):
+                lines = []
+        self._read[path] = lines
+        return lines
 
 
 def _indented(text: str, indent: str) -> str:
