@@ -15,6 +15,7 @@ from clientobs._version import __version__
 from clientobs.pipeline.context import ContextNumbers, Tool
 from clientobs.pipeline.forks import QuietLoggerProvider
 from clientobs.pipeline.ids import PrivateIdGenerator
+from clientobs.pipeline.lines import Lines
 from clientobs.pipeline.logs import JournalLogProcessor
 from clientobs.pipeline.metrics import LazyMeterProvider, MetricsSink
 from clientobs.pipeline.older_sdks import LOGGERS_TAKE_LIMITS, FixedLimits, LimitedLoggerProvider
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from clientobs._loss import LossLedger
     from clientobs.config.model import Config, LimitsConfig
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "Voice"]
 
 _SCOPE: Final = "clientobs"
 _OWN_SCOPE: Final = InstrumentationScope(_SCOPE, __version__)
@@ -40,9 +41,13 @@ _OWN_SCOPE: Final = InstrumentationScope(_SCOPE, __version__)
 class Voice:
     """The tracer, logger and meter that clientobs itself records with, of the providers of now."""
 
-    __slots__ = ("_meter", "_meters", "logger", "tracer")
+    __slots__ = ("_meter", "_meters", "lines", "logger", "tracer")
 
-    def __init__(self, traces: GlobalProvider, logs: GlobalProvider, meters: LazyMeterProvider) -> None:
+    def __init__(
+        self, traces: GlobalProvider, logs: GlobalProvider, meters: LazyMeterProvider, lines: Lines
+    ) -> None:
+        self.lines = lines
+        """What the program itself logs: see pipeline/lines.py."""
         self._meters = meters
         self._meter: Any = None
         self._hear_traces(traces.current)
@@ -55,6 +60,7 @@ class Voice:
 
     def _hear_logs(self, provider: Any) -> None:
         self.logger: Any = provider.get_logger(_SCOPE, __version__)
+        self.lines.go_through(provider)
 
     def meter(self) -> Any:
         """Return the meter; the first call imports the SDK's metrics."""
@@ -102,7 +108,10 @@ class Pipeline:
         self._global_traces = GlobalProvider(SLOTS["traces"], traces, self._spans)
         self._global_logs = GlobalProvider(SLOTS["logs"], logs, self._logs)
         self._global_metrics = GlobalProvider(SLOTS["metrics"], self._meters, None)
-        self.voice = Voice(self._global_traces, self._global_logs, self._meters)
+        lines = Lines(
+            logs, self._logs, _or_unset(config.limits.log_attribute_count, config.limits.attribute_count)
+        )
+        self.voice = Voice(self._global_traces, self._global_logs, self._meters, lines)
 
     def _tracer_provider(
         self, config: Config, clock: Clock, loss: LossLedger, described: Resource, redactor: Redacts

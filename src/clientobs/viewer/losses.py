@@ -38,6 +38,19 @@ MEANINGS: Final[dict[str, Meaning]] = {
         "Spans of one name that came faster than limits.storm_per_minute.",
         "put one span around the loop instead of one into it, or raise the limit",
     ),
+    "log-storm": Meaning(
+        "host",
+        "Log records of one line of code that came faster than logs.per_minute; how many is told.",
+        "log less in that loop, or raise the limit",
+    ),
+    "log-nested": Meaning(
+        "host", "A log record made in the middle of several others on the same thread.", "record less there"
+    ),
+    "exceptions": Meaning(
+        "host",
+        "Records of an exception that came more than 60 times a minute; its spans are there.",
+        "mend it: the first ones say where",
+    ),
     "sampling": Meaning(
         "host", "Spans that the configured sampler left out, as it was told to.", "see OTEL_TRACES_SAMPLER"
     ),
