@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from clientobs.drain.deaths.findings import Findings
 from clientobs.drain.runs.evidence import Evidence, Watched, judge, read_evidence
 
 CRASH = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x0 (most recent call first):\n"
@@ -78,9 +79,9 @@ def test_an_unnamed_signal_is_told_by_its_number() -> None:
             Watched(faults=True, busy=True),
             ("unknown", "unknown"),
         ),  # there never was a mark
-        (Evidence(marked=True, out_of_memory="x"), Watched(exits=True), ("abnormal", "out_of_memory")),
+        (Evidence(marked=True, found=Findings(out_of_memory="x")), Watched(exits=True), ("abnormal", "out_of_memory")),
         (
-            Evidence(marked=True, rebooted=True),
+            Evidence(marked=True, found=Findings(rebooted=True)),
             Watched(busy=True, faults=True, exits=True),
             ("abnormal", "machine_down"),
         ),
