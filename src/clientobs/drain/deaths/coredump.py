@@ -29,7 +29,7 @@ _FRAME: Final = re.compile(
 )
 _RAISES: Final = re.compile(
     r"^(?:__pthread_kill\w*|pthread_kill\S*|__GI_(?:raise|abort|pthread_kill)|raise|abort|tgkill|kill"
-    r"|__restore_rt|faulthandler_\w+|n/a|gsignal)$"
+    r"|__restore_rt|faulthandler_\w+|gsignal)$"
 )
 """Frames of the handler and of the second raise: faulthandler hands a signal on by raising it again."""
 _HANDLER: Final = re.compile(r"^(?:__restore_rt|faulthandler_\w+)$")

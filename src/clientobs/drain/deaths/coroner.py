@@ -133,7 +133,7 @@ class Coroner:
         """Give what waits behind an inquest that hangs to another thread."""
         faults.record("inquest.hung", TimeoutError(f"no end within {LIMIT:g} s"))
         self._left += 1
-        self._queue = None
+        self.close()
         for run, case in list(self._cases.items()):
             if case is not hung and case.began is None:
                 case.began = self._mono()  # the old thread passes it over
@@ -150,7 +150,7 @@ class Coroner:
             self._wake()
 
     def close(self) -> None:
-        """Let the thread end."""
+        """Let the thread end, once it has got that far."""
         if self._queue is not None:
             self._queue.put(None)
             self._queue = None

@@ -19,6 +19,8 @@ MachineEnd: TypeAlias = Literal["", "power_loss", "rebooted"]
 """How the machine went down, "" where it did not, or nothing tells."""
 
 _MAX_BYTES: Final = 256 << 10
+_NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0)
+"""A pipe in its place is no file to wait for."""
 _FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -58,13 +60,13 @@ class Findings:
 def read_findings(run_folder: str) -> Findings | None:
     """Return what was written of a run; None where nothing was, or where it is not to be read."""
     try:
-        descriptor = os.open(os.path.join(run_folder, FINDINGS_FILE), os.O_RDONLY | _FLAGS)
+        descriptor = os.open(os.path.join(run_folder, FINDINGS_FILE), os.O_RDONLY | _FLAGS | _NO_WAITING)
     except OSError:
         return None
     try:
         with os.fdopen(descriptor, "rb") as file:
             return _findings(json.loads(file.read(_MAX_BYTES)))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -33,21 +33,21 @@ _SECONDS: Final = 2.0
 
 _KILLED: Final = re.compile(
     r"^(?P<words>(?:Memory cgroup out of memory|Out of memory)[^:]{0,60}: Kill(?:ed)? process (?P<pid>\d{1,10}) "
-    r"\((?P<name>.{0,64}?)\).*)$"
+    r"\((?P<name>.{0,64})\).*)$"
 )
 _FAULTED: Final = re.compile(
     r"^(?P<words>(?:traps: )?(?P<name>.{1,64}?)\[(?P<pid>\d{1,10})\]:? "
-    r"(?P<what>segfault|general protection fault|trap [a-z ]{3,40}?|general protection)\b.*?"
+    r"(?P<what>segfault|general protection fault|trap invalid opcode|trap divide error|trap int3|trap stack segment)\b.*?"
     r"(?: in (?P<module>[^\[\s][^\[]{0,255})\[(?P<at>[0-9a-f]{1,16})?.*)?)$"
 )
 _ANON: Final = re.compile(r"\banon-rss:(\d{1,15})kB")
 _SIGNAL_OF: Final = {
     "segfault": "SIGSEGV",
     "general protection fault": "SIGSEGV",
-    "general protection": "SIGSEGV",
     "trap invalid opcode": "SIGILL",
     "trap divide error": "SIGFPE",
     "trap int3": "SIGTRAP",
+    "trap stack segment": "SIGBUS",
 }
 
 
@@ -102,7 +102,7 @@ def _death(seconds: float, text: str) -> KernelDeath | None:
         name=fault["name"],
         seconds=seconds,
         words=fault["words"],
-        signal=_SIGNAL_OF.get(fault["what"].strip(), ""),
+        signal=_SIGNAL_OF.get(fault["what"], ""),
         module=module,
     )
 

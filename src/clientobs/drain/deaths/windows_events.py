@@ -27,7 +27,7 @@ _CRASH_NAMES: Final = (
 _HANG_NAMES: Final = ("AppName", "AppVersion", "ProcessId")
 _MAX_TEXT: Final = 1 << 20
 _LONGEST: Final = 3.0
-_SPACE: Final = re.compile(r'\sxmlns="[^"]*"')
+_SPACE: Final = re.compile(r"""\sxmlns=(?:"[^"]*"|'[^']*')""")
 
 
 def ask_wevtutil(pid: int, seconds: float) -> SystemRecord | None:
