@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 import zlib
 from typing import TYPE_CHECKING, Final
@@ -56,7 +57,8 @@ class Failures:
         self._unwatched = None
         self._journal = journal
         self._crash.install(journal.path)
-        journal.note(WATCHED_NOTE, {"faults": self._crash.faults, "exits": self._crash.exits}, "vital")
+        prepared = {"faults": self._crash.faults, "exits": self._crash.exits, "program": _program()}
+        journal.note(WATCHED_NOTE, prepared, "vital")
 
     def tend(self) -> None:
         """Keep the watch in order; the keeper's."""
@@ -101,3 +103,12 @@ class Failures:
             return "unknown", 0.0
         last = max(os.stat(segment.path).st_mtime for segment in folder.segments)
         return "dead", last - header.wall_ns / 1e9
+
+
+def _program() -> str:
+    """Return the name of the program: the kernel's, since an embedded Python may take itself for a python."""
+    try:
+        path = os.readlink("/proc/self/exe")
+    except (OSError, AttributeError):
+        path = sys.executable or ""
+    return os.path.basename(path)

@@ -143,14 +143,14 @@ def test_crash_files_are_those_of_the_host_of_that_time_and_on_local_storage(tmp
         os.utime(path, (at, at))
     (tmp_path / "dir[Recovered-a].ma").mkdir()
     environ = {"TMPDIR": str(tmp_path)}
-    assert find_crash_files("/opt/maya/bin/maya.bin", 1000, environ) == (str(wanted),)
-    assert find_crash_files("C:\\Autodesk\\MAYA.EXE", 1000, {"MAYA_WINDOWS_CRASH_LOG_DIR": str(tmp_path)}) == (
+    assert find_crash_files(["python", "maya.bin"], 1000, environ) == (str(wanted),)
+    assert find_crash_files(["maya.exe"], 1000, {"MAYA_WINDOWS_CRASH_LOG_DIR": str(tmp_path)}) == (
         str(wanted),
     )
-    assert find_crash_files("python3", 1000, environ) == ()
-    assert find_crash_files("", 1000, environ) == ()
+    assert find_crash_files(["python3"], 1000, environ) == ()
+    assert find_crash_files([], 1000, environ) == ()
     on_nas = MountTable(lambda: (storage("/", "nas:/", "nfs4"),), "linux")
-    assert find_crash_files("maya", 1000, environ, on_nas) == ()
+    assert find_crash_files(["maya"], 1000, environ, on_nas) == ()
 
 
 def test_findings_come_back_as_they_were_written(tmp_path: Path) -> None:

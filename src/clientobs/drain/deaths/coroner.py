@@ -106,6 +106,7 @@ class Coroner:
             death,
             memory=tuple(life.samples),
             kills=self._lives.killed_since(run),
+            comm=life.comm,
             last_mono=death.last_mono + later,
             last_seconds=death.last_seconds + later / 1e9,
         )

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from clientobs.paths.mounts import MountTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["HOSTS", "HostFiles", "find_crash_files"]
 
@@ -64,14 +64,16 @@ HOSTS: Final = (
 
 
 def find_crash_files(
-    program: str,
+    programs: Sequence[str],
     last_seconds: float,
     environ: Mapping[str, str],
     mounts: MountTable | None = None,
 ) -> tuple[str, ...]:
-    """Return the crash files of a program that died after `last_seconds` of the wall clock, the newest first."""
-    base = os.path.basename(program.replace("\\", "/")).lower()
-    host = next((host for host in HOSTS if base.startswith(host.programs)), None)
+    """Return the crash files of a program that died after `last_seconds` of the wall clock, the newest first.
+
+    `programs` are the names that it may go by, in lower case and without folders.
+    """
+    host = next((host for host in HOSTS for name in programs if name.startswith(host.programs)), None)
     if host is None:
         return ()
     table = mounts or MountTable.of_this_machine()

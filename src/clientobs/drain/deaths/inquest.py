@@ -11,7 +11,6 @@ What was found is redacted here: kernel and host wrote it, and it is about to be
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -52,6 +51,7 @@ class Death:
     silent        it ended without a word, in the middle of its work, and would have left one had it been able to
     memory        samples while it lived; kills: what was counted since it was last seen alive
     living        it is not dead yet: a dialog of its crash reporter holds it
+    program       the executable by its own account; comm: the kernel's name for it, where it was seen alive
     """
 
     header: Header
@@ -63,16 +63,22 @@ class Death:
     memory: tuple[Sample, ...] = ()
     kills: Kills = Kills(0, 0)
     living: bool = False
+    program: str = ""
+    comm: str = ""
 
     @property
-    def program(self) -> str:
-        """Name or path of the executable."""
+    def programs(self) -> tuple[str, ...]:
+        """Names that the program may go by: an embedded Python takes itself for a python (Blender's sys.executable)."""
         resource: Mapping[str, Any] = self.header.resource
-        return str(
-            resource.get(semconv.PROCESS_EXECUTABLE_NAME)
-            or resource.get(semconv.PROCESS_EXECUTABLE_PATH)
-            or ""
-        )
+        names = [
+            resource.get(semconv.DCC_NAME),
+            resource.get(semconv.PROCESS_EXECUTABLE_NAME),
+            resource.get(semconv.PROCESS_EXECUTABLE_PATH),
+            self.program,
+            self.comm,
+        ]
+        bases = [str(name).replace("\\", "/").rpartition("/")[2].lower() for name in names if name]
+        return tuple(dict.fromkeys(bases))
 
 
 def _memory_there_is() -> int:
@@ -158,7 +164,7 @@ class Inquest:
         """Say whether a death that the kernel tells of is this one: pids come again, later."""
         if one.pid != self._death.header.pid or one.seconds < self._death.last_mono / 1e9 - _EARLIER:
             return False
-        return self._is_then(one) or os.path.basename(self._death.program)[:_COMM] == one.name[:_COMM]
+        return self._is_then(one) or one.name.lower() in {name[:_COMM] for name in self._death.programs}
 
     def _is_then(self, one: KernelDeath) -> bool:
         last = self._death.last_mono / 1e9
@@ -170,7 +176,7 @@ class Inquest:
 
     def _ask_files(self) -> None:
         if not self.findings.out_of_memory:
-            found = find_crash_files(self._death.program, self._death.last_seconds, self._environ)
+            found = find_crash_files(self._death.programs, self._death.last_seconds, self._environ)
             self._found(files=tuple(self._clean(path) for path in found))
 
     def _ask_system(self) -> None:

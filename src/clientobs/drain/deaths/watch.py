@@ -57,6 +57,14 @@ def memory_of(pid: int) -> int:
         return 0
 
 
+def _comm(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read(64).strip()
+    except OSError:
+        return ""
+
+
 @dataclass(slots=True)
 class LifeWatch:
     """What is kept of one run."""
@@ -65,6 +73,7 @@ class LifeWatch:
     kills: Kills
     kills_before: Kills
     """Of the sample before: a process that was killed may be seen once more while it gives its memory back."""
+    comm: str = ""
     samples: list[Sample] = field(default_factory=list)
     due: float = 0.0
 
@@ -136,7 +145,7 @@ class LivesWatch:
             return None  # its pid may be somebody else's
         group = cgroup_file(header.pid) if sys.platform == "linux" else ""
         kills = self._kills(group)
-        return LifeWatch(group_file=group, kills=kills, kills_before=kills)
+        return LifeWatch(group_file=group, kills=kills, kills_before=kills, comm=_comm(header.pid))
 
     def _sample(self, life: LifeWatch, pid: int) -> None:
         now = self._mono()

@@ -51,6 +51,7 @@ _STACK_LINE: Final = re.compile(
     r"^(?:(?:Current thread|Thread) 0x[0-9a-f]+ .{0,80}|  File \".{0,1000}\", line (?:\d+|\?{3}) in .{0,500}"
     r"|  <no Python frame>|  \.\.\.|  Garbage-collecting|Extension modules: .{0,4000})$"
 )
+_CURRENT: Final = "Current thread"
 _FATAL_SIGNALS: Final = frozenset({"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGSYS", "SIGTRAP"})
 _WINDOWS_FATAL: Final = 0xC0000000  # NTSTATUS of severity "error": access violation, stack overflow ...
 _WINDOWS_CTRL_C: Final = 0xC000013A
@@ -85,11 +86,13 @@ class Watched:
     faults  a fatal signal would have left its text in fault.txt
     exits   exit() in C would have taken the mark away
     busy    spans were open when the last record was made
+    program  base name of its executable
     """
 
     faults: bool = False
     exits: bool = False
     busy: bool = False
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,14 +212,21 @@ def read_evidence(
 
 
 def stacks_in(text: str) -> str:
-    r"""Return what faulthandler wrote of the stacks, and nothing that anybody else may have put into the file.
+    r"""Return what faulthandler wrote of the stacks, the thread that crashed first, and nothing else in the file.
 
     >>> text = 'Fatal Python error: Aborted\n\nThread 0x1 (most recent call first):\n  File "a.py", line 3 in f'
     >>> print(stacks_in(text))
     Thread 0x1 (most recent call first):
       File "a.py", line 3 in f
     """
-    return "\n".join(line for line in text.splitlines() if _STACK_LINE.match(line))
+    lines = [line for line in text.splitlines() if _STACK_LINE.match(line)]
+    starts = [place for place, line in enumerate(lines) if line.startswith(_CURRENT)]
+    if starts:
+        # faulthandler tells the threads in its own order. Who crashed is what a person looks for first.
+        rest = range(starts[0] + 1, len(lines))
+        end = next((place for place in rest if not lines[place].startswith("  ")), len(lines))
+        lines = [*lines[starts[0] : end], *lines[: starts[0]], *lines[end:]]
+    return "\n".join(lines)
 
 
 def _written(path: str) -> float:

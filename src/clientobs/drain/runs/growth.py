@@ -17,6 +17,7 @@ _LEAST: Final = 64 << 20
 _SHARE: Final = 0.25
 """Growth that is worth a word: in bytes, and as a share of what there was before."""
 _MOST_OF_IT: Final = 0.75
+_NOTHING_YET: Final = 0.02
 _STEPS: Final = 12
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _UNIT: Final = 1024
@@ -45,10 +46,11 @@ def growth_of(samples: Sequence[Sample], spans: Sequence[SpanRecord]) -> Growth 
     if not samples:
         return None
     last = samples[-1]
-    first = min(samples, key=lambda sample: sample.size)
-    whole = last.size - first.size
-    if whole < max(_LEAST, first.size * _SHARE):
+    least = min(sample.size for sample in samples)
+    whole = last.size - least
+    if whole < max(_LEAST, least * _SHARE):
         return None
+    first = next(sample for sample in reversed(samples) if sample.size <= least + whole * _NOTHING_YET)
     for span in reversed(spans):
         before = _at(samples, span.start_mono)
         if last.size - before.size >= whole * _MOST_OF_IT:

@@ -147,7 +147,9 @@ class RunEnd:
             self._closed = str(note.values.get("detail") or "")
         elif note.type == "watched":
             self._watched = Watched(
-                faults=bool(note.values.get("faults")), exits=bool(note.values.get("exits"))
+                faults=bool(note.values.get("faults")),
+                exits=bool(note.values.get("exits")),
+                program=str(note.values.get("program") or ""),
             )
         elif note.type == "survived":
             self._survived = frame.mono_ns
@@ -175,6 +177,7 @@ class RunEnd:
             faulted=bool(evidence.fatal),
             silent=would_have_left_a_word(evidence, self._watched),
             living=living,
+            program=self._watched.program,
         )
 
     def items(self, evidence: Evidence) -> list[Item]:
