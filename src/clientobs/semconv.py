@@ -290,6 +290,7 @@ STORAGE_MOUNT: Final = _attribute("storage.mount", OWN, "Mount point that the pa
 STORAGE_KIND: Final = _attribute("storage.kind", OWN, "One of local, nfs, smb, afp, fuse ...")
 FILE_OPERATION: Final = _attribute("file.operation", OWN, "One of open, stat, listdir, copyfile ...")
 FILE_TARGET: Final = _attribute("file.target", OWN, "Second path of a rename, copy or link.", INDIRECT)
+FILE_SOURCE: Final = _attribute("file.source", OWN, "File that a copy read from.", INDIRECT)
 FILE_OWNER: Final = _attribute("file.owner", OWN, "User number of who owns what refused access.", INDIRECT)
 FILE_GROUP: Final = _attribute("file.group", OWN, "Group number of what refused access.", INDIRECT)
 FILE_MODE: Final = _attribute("file.mode", OWN, "Permission bits of what refused access, octal.")
@@ -335,6 +336,9 @@ FILE_IO_EMPTY: Final = _attribute("file.io.empty", OWN, "Files that were written
 FILE_IO_SHORT: Final = _attribute(
     "file.io.short", OWN, "Files that are shorter than what was written to them.", INDIRECT
 )
+FILE_IO_LEFT: Final = _attribute(
+    "file.io.left_behind", OWN, "Files that are there, and cut short by a failed write.", INDIRECT
+)
 FILE_IO_ATOMIC: Final = _attribute("file.io.atomic", OWN, "Files that were put in place whole, by a rename.")
 FILE_IO_OUTSIDE: Final = _attribute(
     "file.io.outside_roots", OWN, "Files that a publish wrote outside every storage root.", INDIRECT
@@ -353,11 +357,66 @@ FILE_OPERATION_SIZE: Final = _metric(
 STORAGE_ROOT: Final = _attribute("storage.root", OWN, "Name of the configured storage root.")
 STORAGE_ROOT_MISSING: Final = _event("storage.root_missing", OWN, "A configured storage root is not there.")
 
+_begin("HTTP")
+HTTP_REQUEST_METHOD: Final = _attribute("http.request.method", STABLE, "One of GET, POST ..., else _OTHER.")
+HTTP_REQUEST_METHOD_ORIGINAL: Final = _attribute(
+    "http.request.method_original", STABLE, "The method as it was sent, where it is none that HTTP knows."
+)
+URL_FULL: Final = _attribute(
+    "url.full", STABLE, "What was asked for; logins, tokens and signatures redacted.", INDIRECT
+)
+SERVER_ADDRESS: Final = _attribute("server.address", STABLE, "Name of the server that was asked.", INDIRECT)
+SERVER_PORT: Final = _attribute("server.port", STABLE, "Its port.")
+NETWORK_PEER_ADDRESS: Final = _attribute(
+    "network.peer.address", STABLE, "Address that the connection led to: the server's, or a proxy's."
+)
+NETWORK_PROTOCOL_VERSION: Final = _attribute(
+    "network.protocol.version", STABLE, "Version of HTTP: 1.0 or 1.1."
+)
+HTTP_RESPONSE_STATUS_CODE: Final = _attribute("http.response.status_code", STABLE, "The server's answer.")
+HTTP_REQUEST_RESEND_COUNT: Final = _attribute(
+    "http.request.resend_count", STABLE, "How many attempts, or redirections, came before this one."
+)
+HTTP_REQUEST_BODY_SIZE: Final = _attribute(
+    "http.request.body.size", DEV, "Bytes of body that were sent, the framing of chunks included."
+)
+HTTP_RESPONSE_BODY_SIZE: Final = _attribute(
+    "http.response.body.size", DEV, "Bytes of body that were read, where the server said how many there are."
+)
+HTTP_RESPONSE_SIZE: Final = _attribute(
+    "http.response.size", DEV, "Bytes of the answer that arrived, its head included."
+)
+HTTP_CONNECT_TIME: Final = _attribute(
+    "http.connect.time",
+    OWN,
+    "Seconds for name, connection, tunnel and TLS; none where a connection was kept.",
+)
+HTTP_WAIT_TIME: Final = _attribute(
+    "http.wait.time", OWN, "Seconds from the end of the request to the answer's head."
+)
+HTTP_CLIENT_REQUEST_DURATION: Final = _metric(
+    "http.client.request.duration", STABLE, "s", "histogram", "Time of HTTP requests by server and outcome."
+)
+
 _begin("Failures")
 ERROR_TYPE: Final = _attribute("error.type", STABLE, "Class of the failure: the name to group by.")
 EXCEPTION_TYPE: Final = _attribute("exception.type", STABLE, "Class of the exception, with its module.")
 EXCEPTION_MESSAGE: Final = _attribute("exception.message", STABLE, "Its message, redacted.", INDIRECT)
 EXCEPTION_STACKTRACE: Final = _attribute("exception.stacktrace", STABLE, "Its traceback.", INDIRECT)
+TEXT_ENCODING: Final = _attribute(
+    "text.encoding", OWN, "Encoding by which a text could not be read or written."
+)
+TEXT_POSITION: Final = _attribute("text.position", OWN, "Where in the text, in bytes (read) or characters.")
+TEXT_ESCAPED: Final = _attribute(
+    "text.escaped", OWN, "The text if it may be a path, else the part that failed; escaped.", INDIRECT
+)
+TEXT_BYTES: Final = _attribute("text.bytes", OWN, "The same as bytes, in hex.", INDIRECT)
+TEXT_LOCALE: Final = _attribute("text.locale", OWN, "Locale of the process (LC_CTYPE).")
+TEXT_FILESYSTEM_ENCODING: Final = _attribute(
+    "text.filesystem_encoding",
+    OWN,
+    "Encoding of paths in the process, and what it does with what doesn't fit.",
+)
 PROBLEM_CODE: Final = _attribute("problem.code", OWN, "Short code that an artist reads out to support.")
 PROBLEM_MESSAGE: Final = _attribute("problem.message", OWN, "What the artist wrote, redacted.", INDIRECT)
 APP_CRASH: Final = _event("app.crash", DEV, "A host died by a crash; positive evidence only.")
@@ -435,7 +494,9 @@ PATCH_DISABLED: Final = _event(
     "clientobs.patch.disabled", OWN, "A patch cost too much and turned itself off."
 )
 CRASH_LOOP: Final = _event("clientobs.crash_loop", OWN, "Two deaths after init: this start patches nothing.")
-JOURNAL_IN_MEMORY: Final = _event("clientobs.journal.memory", OWN, "No usable journal home: memory only.")
+JOURNAL_IN_MEMORY: Final = _event(
+    "clientobs.journal.memory", OWN, "No folder on disk can be used: memory only."
+)
 RECORDS_LOST: Final = _metric(
     "clientobs.records.lost", OWN, "{record}", "counter", "Records lost, by clientobs.loss.reason."
 )
@@ -489,7 +550,12 @@ PROCESS_MEMORY_USAGE: Final = _metric("process.memory.usage", RC, "By", "updownc
 PROCESS_MEMORY_VIRTUAL: Final = _metric(
     "process.memory.virtual", RC, "By", "updowncounter", "Virtual memory."
 )
-PROCESS_DISK_IO: Final = _metric("process.disk.io", RC, "By", "counter", "Bytes that a host read and wrote.")
+PROCESS_IO: Final = _metric(
+    "process.io", OWN, "By", "counter", "Bytes that a host's read and write calls moved, C and C++ included."
+)
+PROCESS_DISK_IO: Final = _metric(
+    "process.disk.io", RC, "By", "counter", "Bytes that a host fetched from storage and handed to it."
+)
 PROCESS_THREAD_COUNT: Final = _metric("process.thread.count", RC, "{thread}", "updowncounter", "Threads.")
 PROCESS_FD_COUNT: Final = _metric(
     "process.unix.file_descriptor.count", RC, "{file_descriptor}", "updowncounter", "Open descriptors."
@@ -509,6 +575,7 @@ VITAL_EVENTS: Final = frozenset(
         PROBLEM_REPORT,
         STORAGE_ROOT_MISSING,
         CONFIG_PROBLEM,
+        JOURNAL_IN_MEMORY,
     }
 )
 """Events of the vital lane: what a person must find after a weekend's storm has filled the bulk lane."""

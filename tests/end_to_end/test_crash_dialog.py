@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,7 +34,7 @@ CRASH = """
 """
 
 
-def events(receiver: Inbox, name: str) -> list[dict[str, object]]:
+def events(receiver: Inbox, name: str) -> list[dict[str, Any]]:
     return [log.attributes for log in receiver.logs() if log.record.event_name == name]
 
 
@@ -54,7 +54,10 @@ def test_a_crash_is_told_while_a_dialog_keeps_the_process_and_once(
     assert host.process.poll() is None
     (crash,) = events(receiver, "app.crash")
     assert crash["exception.type"] == "SIGSEGV"
-    assert [str(span).partition(" (")[0] for span in crash["session.open_spans"]] == ["open scene", "build rig"]
+    assert [str(span).partition(" (")[0] for span in crash["session.open_spans"]] == [
+        "open scene",
+        "build rig",
+    ]
     assert crash["production.shot"] == "sq010_sh020"
     assert not events(receiver, "session.end")
     host.kill()  # somebody closes the dialog

@@ -50,7 +50,9 @@ def test_out_of_memory_is_told_with_the_growth_and_the_span_under_which_it_grew(
 ) -> None:
     host = desk.start(HOST)
     assert host.heard() == "up"
-    receiver.wait_for(lambda: [log for log in receiver.logs() if log.record.event_name == "session.start"], 30)
+    receiver.wait_for(
+        lambda: [log for log in receiver.logs() if log.record.event_name == "session.start"], 30
+    )
     bound.take(host.pid)
     host.go()
     assert host.process.wait(60) == -signal.SIGKILL

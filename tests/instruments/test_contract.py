@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib
+import http.client  # noqa: F401  # the instrument `http` waits until it is loaded
 import inspect
 import pickle
 import sys
@@ -58,13 +58,10 @@ def patched_by(name: str) -> list[tuple[Any, str]]:
 
 
 def owner_of(dotted: str) -> Any:
+    if dotted in sys.modules:
+        return sys.modules[dotted]
     module, _, name = dotted.rpartition(".")
-    # subprocess.Popen, and the class in which Python 3.10's pathlib keeps functions
-    return (
-        getattr(sys.modules[module], name)
-        if name[:1] in "PN_" and module
-        else importlib.import_module(dotted)
-    )
+    return getattr(owner_of(module), name)  # a class: threading.Thread
 
 
 def test_undo_restores_the_very_objects(name: str) -> None:

@@ -52,7 +52,9 @@ class MemoryBound:
     def __enter__(self) -> Self:
         self.path.mkdir()
         try:
-            (self.path / ("memory.limit_in_bytes" if self._is_v1 else "memory.max")).write_text(str(self._size))
+            (self.path / ("memory.limit_in_bytes" if self._is_v1 else "memory.max")).write_text(
+                str(self._size)
+            )
         except OSError:
             self.path.rmdir()
             raise

@@ -7,8 +7,10 @@ here reads the environment or a file: `resolve.py` does, and remembers where eac
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from clientobs.config.log_files import LogFilesConfig

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs._dataclass import dataclass
 from clientobs.config import arguments as arguments_layer
 from clientobs.config import environment, toml_file
 from clientobs.config.model import (

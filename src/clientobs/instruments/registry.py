@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib
 import threading
-from dataclasses import dataclass, field
+import time
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from clientobs._dataclass import dataclass
 from clientobs._guarded import faults, quiet
 from clientobs.config.model import Config
 from clientobs.errors import ConfigError
@@ -36,9 +38,11 @@ __all__ = [
 
 INSTRUMENTS: Final = {
     "files": "clientobs.instruments.files.instrument:FilesInstrument",
+    "http": "clientobs.instruments.http.instrument:HttpInstrument",
     "processes": "clientobs.instruments.processes.instrument:ProcessesInstrument",
+    "threads": "clientobs.instruments.threads.instrument:ThreadsInstrument",
 }
-STANDARD: Final = ("files", "processes")
+STANDARD: Final = ("files", "http", "processes", "threads")
 """What the profile `standard` switches on."""
 
 
@@ -52,6 +56,8 @@ class Surroundings:
     mounts: MountTable | None = None
     pseudonym: Callable[[str], str] | None = None
     """A keyed stand-in for a name, the same on one machine."""
+    now: Callable[[], int] = time.time_ns
+    """The run's date, nanoseconds since the epoch: what its spans are dated by."""
 
 
 class Instrument(Protocol):

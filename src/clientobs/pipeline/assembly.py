@@ -17,6 +17,7 @@ from clientobs.pipeline.forks import QuietLoggerProvider
 from clientobs.pipeline.ids import PrivateIdGenerator
 from clientobs.pipeline.logs import JournalLogProcessor
 from clientobs.pipeline.metrics import LazyMeterProvider, MetricsSink
+from clientobs.pipeline.older_sdks import LOGGERS_TAKE_LIMITS, FixedLimits, LimitedLoggerProvider
 from clientobs.pipeline.providers import SLOTS, GlobalProvider
 from clientobs.pipeline.sampling import NameBudget, StormSampler, configured_sampler
 from clientobs.pipeline.scopes import ScopeNumbers
@@ -93,12 +94,7 @@ class Pipeline:
         self._meters = LazyMeterProvider(self._sink, described)
         traces = self._tracer_provider(config, clock, loss, described, redactor)
         traces.add_span_processor(self._spans)
-        logs = QuietLoggerProvider(
-            resource=described,
-            shutdown_on_exit=False,
-            **_log_limits(config.limits),
-            **_no_self_metrics(LoggerProvider),
-        )
+        logs = _logger_provider(config.limits, described)
         logs.add_log_record_processor(self._logs)
         self._global_traces = GlobalProvider(SLOTS["traces"], traces, self._spans)
         self._global_logs = GlobalProvider(SLOTS["logs"], logs, self._logs)
@@ -180,18 +176,18 @@ def _span_limits(limits: LimitsConfig) -> SpanLimits:
     )
 
 
-def _log_limits(limits: LimitsConfig) -> dict[str, Any]:
-    if "log_record_limits" not in LoggerProvider.__init__.__code__.co_varnames:
-        return {}  # older: the SDK reads the environment for each record
+def _logger_provider(limits: LimitsConfig, described: Resource) -> LoggerProvider:
+    settings = {"resource": described, "shutdown_on_exit": False, **_no_self_metrics(LoggerProvider)}
+    if not LOGGERS_TAKE_LIMITS:
+        return LimitedLoggerProvider(limits=FixedLimits(limits), own=_SCOPE, **settings)
     length = _or_unset(limits.attribute_value_length, LogRecordLimits.UNSET)
-    return {
-        "log_record_limits": LogRecordLimits(
-            max_attributes=limits.attribute_count,
-            max_attribute_length=length,
-            max_log_record_attributes=_or_unset(limits.log_attribute_count, limits.attribute_count),
-            max_log_record_attribute_length=_or_unset(limits.log_attribute_value_length, length),
-        )
-    }
+    limited = LogRecordLimits(
+        max_attributes=limits.attribute_count,
+        max_attribute_length=length,
+        max_log_record_attributes=_or_unset(limits.log_attribute_count, limits.attribute_count),
+        max_log_record_attribute_length=_or_unset(limits.log_attribute_value_length, length),
+    )
+    return QuietLoggerProvider(log_record_limits=limited, **settings)
 
 
 def _or_unset(value: int | None, otherwise: int) -> int:

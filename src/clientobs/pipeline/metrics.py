@@ -62,13 +62,13 @@ class MetricsSink:
         unit: str,
         description: str,
         bounds: tuple[float, ...],
-        series: Sequence[tuple[dict[str, Any], Sequence[int]]],
+        series: Sequence[tuple[dict[str, Any], Sequence[int], float | None]],
     ) -> None:
         """Write histograms that were counted elsewhere, since a time in nanoseconds since the epoch."""
         now, number = self._now(), self._scopes.of(scope)
         points = tuple(
-            (self._redactor.attributes(attributes), _value_of(bounds, counts), since, now, ())
-            for attributes, counts in series
+            (self._redactor.attributes(attributes), _value_of(bounds, counts, total), since, now, ())
+            for attributes, counts, total in series
         )
         row = (number, self._redactor.name(name), unit, description, "histogram", False, points)
         self._append(Kind.METRICS, encode_payload((now, (row,))), "bulk", (number,))
@@ -112,11 +112,12 @@ class MetricsSink:
         return (attributes, value, point.start_time_unix_nano or 0, point.time_unix_nano, exemplars)
 
 
-def _value_of(bounds: tuple[float, ...], counts: Sequence[int]) -> tuple[Any, ...]:
-    """Return a histogram's value; the sum is told from the middle of each bucket, its ends from the bounds."""
+def _value_of(bounds: tuple[float, ...], counts: Sequence[int], total: float | None) -> tuple[Any, ...]:
+    """Return a histogram's value; its ends are told from the bounds, an unknown sum from the buckets' middles."""
     edges = (0.0, *bounds, bounds[-1] * 2)
     used = [index for index, count in enumerate(counts) if count]
-    total = sum(count * (edges[index] + edges[index + 1]) / 2 for index, count in enumerate(counts))
+    if total is None:
+        total = sum(count * (edges[index] + edges[index + 1]) / 2 for index, count in enumerate(counts))
     least, most = (edges[used[0]], edges[used[-1] + 1]) if used else (None, None)
     return (sum(counts), total, least, most, bounds, tuple(counts))
 

@@ -11,6 +11,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs.record.undecodable import undecodable_facts
 
 if TYPE_CHECKING:
     from clientobs.record.recorder import Recorder
@@ -83,11 +84,13 @@ def emit_exception(recorder: Recorder, error: BaseException, context: Any) -> No
     """Write the log record of an exception, tied to the span in `context`."""
     from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the SDK; keeps import light
 
-    attributes = {
+    attributes: dict[str, Any] = {
         semconv.EXCEPTION_TYPE: error_type(error),
         semconv.EXCEPTION_MESSAGE: _message(error),
         semconv.EXCEPTION_STACKTRACE: stack_of(error),
     }
+    if isinstance(error, UnicodeError):
+        attributes |= undecodable_facts(error)
     recorder.voice.logger.emit(
         context=context,
         severity_number=SeverityNumber.ERROR,

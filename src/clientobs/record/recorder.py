@@ -6,12 +6,15 @@ no-op that imports nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from clientobs.config.model import PathPolicy
     from clientobs.pipeline.assembly import Voice
     from clientobs.pipeline.context import ContextNumbers
     from clientobs.pipeline.spans import Redacts
@@ -35,6 +38,8 @@ class Recorder:
     redactor: Redacts
     origin: Origin
     session: Mapping[str, Any] = field(default_factory=dict)
+    paths: PathPolicy = "keep"
+    """How much of a path may be recorded."""
     add_distribution: Callable[..., None] | None = None
     """Writes counts by bucket as a histogram, see metrics.add_distribution."""
     has_had_task: bool = False

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs._dataclass import dataclass
 from clientobs.privacy.environment import environment_attributes, recorded_variables
 from clientobs.privacy.pseudonym import content_id
 

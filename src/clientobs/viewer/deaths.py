@@ -1,4 +1,4 @@
-"""How the runs behind a trace have ended, as the drain would tell it: the verdict is not in the journal, but made of it.
+"""How the runs behind a trace have ended, as the drain would tell it: the journal holds no verdict, but all for one.
 
 One run is read from its first segment to its last for that, so it is done for the traces that are shown and no others.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from clientobs.drain.deaths.findings import Findings, read_findings
+from clientobs.drain.deaths.findings import NOTHING_FOUND, read_findings
 from clientobs.drain.runs.evidence import read_evidence
 from clientobs.drain.runs.recover import RunEnd
 from clientobs.errors import JournalError
@@ -61,7 +61,7 @@ def _end_of(path: str, run: Run) -> Log | None:
             for frame in reading.frames:
                 end.feed(frame)
             offset, more = reading.next_offset, reading.more
-    items = end.items(read_evidence(path, found=read_findings(path) or Findings()))
+    items = end.items(read_evidence(path, found=read_findings(path) or NOTHING_FOUND))
     for item in items:
         if isinstance(item.record, LogRecord):
             context = item.contexts.get(item.record.context)

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the log and the counts of the Linux kernel")
 GIB = 1 << 30
-KILL = "3,1,{at}000000,-;Memory cgroup out of memory: Killed process {pid} ({name}) anon-rss:2097152kB, UID:0\n"
+KILL = (
+    "3,1,{at}000000,-;Memory cgroup out of memory: Killed process {pid} ({name}) anon-rss:2097152kB, UID:0\n"
+)
 
 
 def header(pid: int = 4711, program: str = "maya.bin") -> Header:
@@ -45,7 +47,9 @@ def header(pid: int = 4711, program: str = "maya.bin") -> Header:
 
 
 def death(**values: Any) -> Death:
-    return Death(**{"header": header(), "last_mono": 100 * 10**9, "last_seconds": 1000.0, "silent": True, **values})
+    return Death(
+        **{"header": header(), "last_mono": 100 * 10**9, "last_seconds": 1000.0, "silent": True, **values}
+    )
 
 
 def sources(folder: Path, *records: str, **values: Any) -> Sources:
@@ -218,7 +222,9 @@ def test_findings_are_written_before_they_are_told_and_then_read(desk: Desk) -> 
     assert (desk.folder / "one" / FINDINGS_FILE).read_bytes() == written
 
 
-def test_an_inquest_that_hangs_is_left_and_holds_up_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_inquest_that_hangs_is_left_and_holds_up_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hung, let_go = threading.Event(), threading.Event()
     ran: list[int] = []
 

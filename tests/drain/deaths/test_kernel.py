@@ -50,7 +50,9 @@ def test_a_fault_has_its_signal_and_its_module(
     assert deaths[pid].module.startswith(module)
 
 
-@pytest.mark.parametrize("record", [b"", b";", b"x", b"4,1;text", b"4,1,x,-;text", b"\xff\xff;\xff", b"4,1,2,-;"])
+@pytest.mark.parametrize(
+    "record", [b"", b";", b"x", b"4,1;text", b"4,1,x,-;text", b"\xff\xff;\xff", b"4,1,2,-;"]
+)
 def test_a_damaged_record_is_passed_over(record: bytes) -> None:
     found = parse_kmsg(record)
     assert found is None or kernel_deaths([found]) == []
@@ -61,7 +63,9 @@ def test_a_line_made_to_be_slow_is_not() -> None:
     assert kernel_deaths([(1.0, hostile), (1.0, "Out of memory: Killed process " + "9" * 8000)]) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux" or not os.access("/dev/kmsg", os.R_OK), reason="no readable /dev/kmsg")
+@pytest.mark.skipif(
+    sys.platform != "linux" or not os.access("/dev/kmsg", os.R_OK), reason="no readable /dev/kmsg"
+)
 def test_the_log_of_this_machine_is_read_to_its_end_without_waiting() -> None:
     times = [seconds for seconds, _ in read_kmsg()]
     assert times

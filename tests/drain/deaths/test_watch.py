@@ -27,7 +27,15 @@ def life() -> LifeWatch:
 def run_of(pid: int, *, boot: str = "b", start: str | None = None, alive: bool = True) -> Any:
     own = process_start(pid) if start is None else start
     header = Header(
-        run="r", session="s", lane="bulk", number=1, pid=pid, boot_id=boot, pid_start=own, wall_ns=0, mono_ns=0
+        run="r",
+        session="s",
+        lane="bulk",
+        number=1,
+        pid=pid,
+        boot_id=boot,
+        pid_start=own,
+        wall_ns=0,
+        mono_ns=0,
     )
     return SimpleNamespace(run="r", header=header, alive=alive)
 
@@ -80,14 +88,16 @@ def test_the_count_is_compared_with_the_one_before_the_last_sample() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"boot": "another"}, {"start": "1"}])
-def test_a_process_that_only_has_the_number_is_not_looked_at(changes: dict[str, str]) -> None:
+def test_a_process_that_only_has_the_number_is_not_looked_at(changes: dict[str, Any]) -> None:
     lives = LivesWatch("b")
     lives.look([run_of(os.getpid(), **changes)])
     assert lives.of("r") is None
 
 
 def test_the_memory_of_a_running_a_dead_and_no_process() -> None:
-    child = subprocess.Popen([sys.executable, "-c", "x = bytearray(64 << 20); input()"], stdin=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", "x = bytearray(64 << 20); input()"], stdin=subprocess.PIPE
+    )
     assert child.stdin is not None
     try:
         while memory_of(child.pid) < 64 * MIB:
@@ -107,7 +117,9 @@ def test_this_machine_counts_its_kills() -> None:
     assert cgroup_file(2**22 + 1) == ""
 
 
-SAMPLES = [Sample(int(second * 1e9), size * MIB) for second, size in [(0, 100), (10, 100), (20, 1100), (30, 2100)]]
+SAMPLES = [
+    Sample(int(second * 1e9), size * MIB) for second, size in [(0, 100), (10, 100), (20, 1100), (30, 2100)]
+]
 
 
 @pytest.mark.parametrize(

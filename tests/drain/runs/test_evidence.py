@@ -79,7 +79,11 @@ def test_an_unnamed_signal_is_told_by_its_number() -> None:
             Watched(faults=True, busy=True),
             ("unknown", "unknown"),
         ),  # there never was a mark
-        (Evidence(marked=True, found=Findings(out_of_memory="x")), Watched(exits=True), ("abnormal", "out_of_memory")),
+        (
+            Evidence(marked=True, found=Findings(out_of_memory="x")),
+            Watched(exits=True),
+            ("abnormal", "out_of_memory"),
+        ),
         (
             Evidence(marked=True, found=Findings(rebooted=True)),
             Watched(busy=True, faults=True, exits=True),

@@ -2,8 +2,8 @@
 
 An orderly one writes a record "shutdown" before the next start's "reboot" (`last -x` shows both); a loss of power, a
 panic and a long press on the button write none. Linux: /var/log/wtmp, structs of utmp(5), 384 bytes each with the
-glibc of x86-64; systems that have left it for wtmpdb (Debian 13) are told no more than that they went down. Windows and macOS
-keep theirs elsewhere (Event Log 41, 1074 and 6008; `log show`): nothing is told of them either.
+glibc of x86-64; systems that have left it for wtmpdb (Debian 13) are told no more than that they went down. Windows
+and macOS keep theirs elsewhere (Event Log 41, 1074 and 6008; `log show`): nothing is told of them either.
 """
 
 from __future__ import annotations

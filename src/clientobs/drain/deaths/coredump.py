@@ -1,8 +1,8 @@
 """systemd-coredump's record of a crash: the signal, and the frame in which it happened. Linux, where it is in charge.
 
-`coredumpctl info PID` prints fields, then "Stack trace of thread ...:" with lines "#0  0x... function (module + 0x...)".
-The thread that crashed comes first. It is asked off the drain's own loop, with a bound of time; the record is there only
-once the core has been written, which takes seconds for a host with gigabytes.
+`coredumpctl info PID` prints fields, then "Stack trace of thread ...:" with "#0  0x... function (module + 0x...)" and
+so on, the thread that crashed first. It is asked off the drain's own loop, with a bound of time; the record is there
+only once the core has been written, which takes seconds for a host with gigabytes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ask_coredumpctl", "dumps_to_systemd", "parse_coredumpctl"]
 
 SOURCE: Final = "coredumpctl"
+_PATH: Final = "/usr/bin:/bin"
 _PATTERN: Final = "/proc/sys/kernel/core_pattern"
 _FIELD: Final = re.compile(r"^ *([A-Z][A-Za-z ]{1,20}): (.*)$", re.MULTILINE)
 _FRAME: Final = re.compile(
@@ -55,7 +56,7 @@ def ask_coredumpctl(
     sleep: Callable[[float], object] = time.sleep,
 ) -> SystemRecord | None:
     """Return the record of a dead process, waiting up to `patience` seconds for it to be made; None without one."""
-    program = program or shutil.which("coredumpctl")
+    program = program or shutil.which("coredumpctl", path=_PATH)
     if program is None:
         return None
     deadline = time.monotonic() + patience
@@ -74,7 +75,7 @@ def _run(program: str, pid: int) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=_LONGEST,
-            env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
+            env={"LC_ALL": "C", "PATH": _PATH},
             check=False,
         )
     except (OSError, subprocess.SubprocessError):

@@ -39,6 +39,7 @@ LIMIT: Final = 12.0
 """Seconds that one inquest may take."""
 
 _LEFT_MOST: Final = 3
+_SYSTEM: Final = Sources()
 _MAX_TEXT: Final = 65_536
 
 
@@ -60,7 +61,7 @@ class Coroner:
         clean: Callable[[str], str],
         environ: Mapping[str, str],
         boot_id: str,
-        sources: Sources = Sources(),  # frozen
+        sources: Sources = _SYSTEM,
         wake: Callable[[], object] = lambda: None,
         mono: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -86,7 +87,9 @@ class Coroner:
             known = read_findings(folder)
             if known is not None:
                 return known
-            inquest = Inquest(self._with_life(run, death()), clean=self.clean, environ=self._environ, sources=self._sources)
+            inquest = Inquest(
+                self._with_life(run, death()), clean=self.clean, environ=self._environ, sources=self._sources
+            )
             case = self._cases[run] = self._begin(inquest)
         if not case.done and not self._is_overdue(case):
             return None

@@ -1,4 +1,4 @@
-"""How often the kernel has killed for want of memory: counters that everybody may read, where its log is not to be read.
+"""How often the kernel has killed for want of memory: counters for all to read, where its log may not be read.
 
     /proc/vmstat                  oom_kill    the whole machine (the instrument of child processes reads it too)
     <cgroup>/memory.events        oom_kill    cgroup v2
@@ -14,7 +14,7 @@ import os
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["Kills", "cgroup_file", "cgroup_of", "read_kills"]
+__all__ = ["NO_KILLS", "Kills", "cgroup_file", "cgroup_of", "read_kills"]
 
 _VMSTAT: Final = "/proc/vmstat"
 _CGROUPS: Final = "/sys/fs/cgroup"
@@ -27,6 +27,9 @@ class Kills(NamedTuple):
 
     machine: int
     group: int
+
+
+NO_KILLS: Final = Kills(0, 0)
 
 
 def read_kills(group_file: str, vmstat: str = _VMSTAT) -> Kills:
@@ -49,9 +52,9 @@ def cgroup_file(pid: int, root: str = _CGROUPS) -> str:
 
 
 def cgroup_of(text: str) -> list[tuple[str, str]]:
-    """Return (controller's folder, path) of the memory cgroups in the text of /proc/<pid>/cgroup, v1 first.
+    r"""Return (controller's folder, path) of the memory cgroups in the text of /proc/<pid>/cgroup, v1 first.
 
-    >>> cgroup_of("4:memory:/render\\n1:cpu,cpuacct:/\\n0::/user.slice/app.scope\\n")
+    >>> cgroup_of("4:memory:/render\n1:cpu,cpuacct:/\n0::/user.slice/app.scope\n")
     [('memory', '/render'), ('', '/user.slice/app.scope')]
     """
     found = []

@@ -11,7 +11,15 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-__all__ = ["FINDINGS_FILE", "Findings", "MachineEnd", "Sample", "read_findings", "write_findings"]
+__all__ = [
+    "FINDINGS_FILE",
+    "NOTHING_FOUND",
+    "Findings",
+    "MachineEnd",
+    "Sample",
+    "read_findings",
+    "write_findings",
+]
 
 FINDINGS_FILE: Final = "death.json"
 
@@ -55,6 +63,9 @@ class Findings:
     source: str = ""
     files: tuple[str, ...] = ()
     memory: tuple[Sample, ...] = ()
+
+
+NOTHING_FOUND: Final = Findings()
 
 
 def read_findings(run_folder: str) -> Findings | None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs import semconv
 from clientobs._guarded import quiet
 from clientobs.drain.deaths import boots, coredump, kernel, macos_reports, windows_events
-from clientobs.drain.deaths.counts import Kills
+from clientobs.drain.deaths.counts import NO_KILLS, Kills
 from clientobs.drain.deaths.crash_files import find_crash_files
 from clientobs.drain.deaths.findings import Findings, Sample
 
@@ -61,7 +61,7 @@ class Death:
     faulted: bool = False
     silent: bool = False
     memory: tuple[Sample, ...] = ()
-    kills: Kills = Kills(0, 0)
+    kills: Kills = NO_KILLS
     living: bool = False
     program: str = ""
     comm: str = ""
@@ -108,7 +108,7 @@ class Inquest:
         *,
         clean: Callable[[str], str],
         environ: Mapping[str, str],
-        sources: Sources = Sources(),  # frozen
+        sources: Sources,
     ) -> None:
         self.findings = Findings(rebooted=death.rebooted, memory=death.memory)
         self._death = death
@@ -172,7 +172,9 @@ class Inquest:
 
     def _ask_machine(self) -> None:
         if self._death.rebooted and sys.platform == "linux":
-            self._found(machine=boots.machine_end(boots.read_boots(self._sources.wtmp), self._death.last_seconds))
+            self._found(
+                machine=boots.machine_end(boots.read_boots(self._sources.wtmp), self._death.last_seconds)
+            )
 
     def _ask_files(self) -> None:
         if not self.findings.out_of_memory:

@@ -37,7 +37,7 @@ _KILLED: Final = re.compile(
 )
 _FAULTED: Final = re.compile(
     r"^(?P<words>(?:traps: )?(?P<name>.{1,64}?)\[(?P<pid>\d{1,10})\]:? "
-    r"(?P<what>segfault|general protection fault|trap invalid opcode|trap divide error|trap int3|trap stack segment)\b.*?"
+    r"(?P<what>segfault|general protection fault|trap (?:invalid opcode|divide error|int3|stack segment))\b.*?"
     r"(?: in (?P<module>[^\[\s][^\[]{0,255})\[(?P<at>[0-9a-f]{1,16})?.*)?)$"
 )
 _ANON: Final = re.compile(r"\banon-rss:(\d{1,15})kB")
@@ -95,7 +95,9 @@ def _death(seconds: float, text: str) -> KernelDeath | None:
     fault = _FAULTED.match(text) if "[" in text else None
     if fault is None:
         return None
-    module = f"{fault['module']}+0x{fault['at']}" if fault["module"] and fault["at"] else fault["module"] or ""
+    module = (
+        f"{fault['module']}+0x{fault['at']}" if fault["module"] and fault["at"] else fault["module"] or ""
+    )
     return KernelDeath(
         kind="fault",
         pid=int(fault["pid"]),
@@ -108,9 +110,9 @@ def _death(seconds: float, text: str) -> KernelDeath | None:
 
 
 def parse_kmsg(record: bytes) -> tuple[float, str] | None:
-    """Return (seconds, text) of one record of /dev/kmsg, None where it is none.
+    r"""Return (seconds, text) of one record of /dev/kmsg, None where it is none.
 
-    >>> parse_kmsg(b"4,1203,16059918601,-;Out of memory\\n SUBSYSTEM=x\\n")
+    >>> parse_kmsg(b"4,1203,16059918601,-;Out of memory\n SUBSYSTEM=x\n")
     (16059.918601, 'Out of memory')
     """
     head, separator, text = record.partition(b";")

@@ -21,6 +21,7 @@ _FOLDER: Final = "~/Library/Logs/DiagnosticReports"
 _CRASH: Final = "309"
 _MAX_BYTES: Final = 4 << 20
 _ENTRIES: Final = 5_000
+_EARLIER: Final = 5.0
 _AROUND: Final = 300.0
 _CANDIDATES: Final = 20
 
@@ -33,7 +34,7 @@ def find_report(pid: int, last_seconds: float, folder: str = _FOLDER) -> SystemR
             for entry in islice(entries, _ENTRIES):
                 if entry.name.endswith(".ips") and entry.is_file(follow_symlinks=False):
                     written = entry.stat(follow_symlinks=False).st_mtime
-                    if -5 <= written - last_seconds <= _AROUND:
+                    if -_EARLIER <= written - last_seconds <= _AROUND:
                         candidates.append((written, entry.path))
     except OSError:
         return None

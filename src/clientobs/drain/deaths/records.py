@@ -1,4 +1,4 @@
-"""What the system's own crash recorders say of one process: the common shape of three of them, and the names of codes."""
+"""What the crash recorders of systems say of one process: a shape for all of them, and the names of codes."""
 
 from __future__ import annotations
 

@@ -138,7 +138,12 @@ class LivesWatch:
         if known is None:
             return Kills(0, 0)
         now = self._kills(known.group_file)
-        return Kills(*(max(0, after - before) if before >= 0 else 0 for before, after in zip(known.kills_before, now, strict=True)))
+        return Kills(
+            *(
+                max(0, after - before) if before >= 0 else 0
+                for before, after in zip(known.kills_before, now, strict=True)
+            )
+        )
 
     def _meet(self, header: Header) -> LifeWatch | None:
         if header.boot_id != self._boot_id or process_start(header.pid) != header.pid_start:

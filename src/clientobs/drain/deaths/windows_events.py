@@ -1,8 +1,8 @@
 """Windows' record of a crash or a hang: events 1000 and 1002 of the Application log, as `wevtutil` prints their XML.
 
 1000 "Application Error" names program, module, exception code and offset, then the process number in hexadecimal;
-1002 "Application Hang" names program and process number. Older systems give the values without names, in the same order;
-newer ones name them. Parsed here from recorded samples; the call has not been run on Windows.
+1002 "Application Hang" names program and process number. Older systems give the values without names, in the same
+order; newer ones name them. Parsed here from recorded samples; the call has not been run on Windows.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from clientobs.drain.deaths.records import SystemRecord, exception_name
 __all__ = ["ask_wevtutil", "parse_events"]
 
 SOURCE: Final = "Windows Event Log"
+_PROGRAM: Final = r"C:\Windows\System32\wevtutil.exe"
 _CRASH: Final = 1000
 _HANG: Final = 1002
 _CRASH_NAMES: Final = (
@@ -39,8 +40,8 @@ def ask_wevtutil(pid: int, seconds: float) -> SystemRecord | None:
         f"TimeCreated[timediff(@SystemTime) <= {int(seconds * 1000)}]]]"
     )
     try:
-        done = subprocess.run(
-            ["wevtutil", "qe", "Application", f"/q:{query}", "/f:xml", "/rd:true", "/c:50"],
+        done = subprocess.run(  # noqa: S603  # a program of the system, numbers
+            [_PROGRAM, "qe", "Application", f"/q:{query}", "/f:xml", "/rd:true", "/c:50"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -22,7 +22,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from clientobs.drain.deaths.findings import Findings
+from clientobs.drain.deaths.findings import NOTHING_FOUND, Findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ class Evidence:
     exit_status: int | None = None
     closed: bool = False
     marked: bool = False
-    found: Findings = Findings()  # frozen
+    found: Findings = NOTHING_FOUND
     fault_seconds: float = 0.0
 
 
@@ -110,7 +110,9 @@ _MACHINE_ENDS: Final = {
         status="abnormal", evidence="the machine was shut down in good order since", kind="rebooted"
     ),
     "power_loss": Ending(
-        status="abnormal", evidence="the machine has restarted without a shutdown before it", kind="power_loss"
+        status="abnormal",
+        evidence="the machine has restarted without a shutdown before it",
+        kind="power_loss",
     ),
 }
 
@@ -131,18 +133,20 @@ def judge(evidence: Evidence, closed: str | None, watched: Watched = Watched()) 
         )
     if evidence.fatal:
         return Ending(status="crashed", evidence=f"fatal error: {evidence.fatal}", kind="crashed")
-    if evidence.found.out_of_memory:
-        return Ending(status="abnormal", evidence=evidence.found.out_of_memory, kind="out_of_memory")
-    if evidence.found.crash:
-        said = f"{evidence.found.source}: {evidence.found.crash}"
-        return Ending(status="crashed", evidence=said, kind="crashed")
+    return _judge_findings(evidence) or _judge_silence(evidence, watched)
+
+
+def _judge_findings(evidence: Evidence) -> Ending | None:
+    found = evidence.found
+    if found.out_of_memory:
+        return Ending(status="abnormal", evidence=found.out_of_memory, kind="out_of_memory")
+    if found.crash:
+        return Ending(status="crashed", evidence=f"{found.source}: {found.crash}", kind="crashed")
     if evidence.exit_status is not None:
         return _judge_status(evidence.exit_status)
-    if evidence.found.hang:
-        return Ending(status="hung", evidence=evidence.found.hang, kind="killed")
-    if evidence.found.rebooted:
-        return _MACHINE_ENDS[evidence.found.machine]
-    return _judge_silence(evidence, watched)
+    if found.hang:
+        return Ending(status="hung", evidence=found.hang, kind="killed")
+    return _MACHINE_ENDS[found.machine] if found.rebooted else None
 
 
 def _judge_silence(evidence: Evidence, watched: Watched) -> Ending:
@@ -188,7 +192,7 @@ def _signal_name(number: int) -> str:
 def read_evidence(
     run_folder: str,
     *,
-    found: Findings = Findings(),  # frozen
+    found: Findings = NOTHING_FOUND,
     closed: bool = False,
     clean: Callable[[str], str] = str,
 ) -> Evidence:
