@@ -181,7 +181,24 @@ SESSION_STATUS: Final = _attribute(
 )
 SESSION_EVIDENCE: Final = _attribute("session.evidence", OWN, "What the status rests on, in a few words.")
 SESSION_ENDING: Final = _attribute(
-    "session.ending", OWN, "How it ended: exited, crashed, killed, out_of_memory, machine_down, unknown."
+    "session.ending",
+    OWN,
+    "How it ended: exited, crashed, killed, out_of_memory, power_loss, rebooted, machine_down, unknown.",
+)
+SESSION_MEMORY: Final = _attribute(
+    "session.memory", OWN, "Bytes of memory that it held when it was last looked at; not where it exited."
+)
+SESSION_MEMORY_GROWTH: Final = _attribute(
+    "session.memory.growth", OWN, "Bytes by which that had grown, under the span that is named."
+)
+SESSION_MEMORY_GROWTH_DURATION: Final = _attribute(
+    "session.memory.growth.duration", OWN, "Seconds within which it grew."
+)
+SESSION_MEMORY_GROWTH_SPAN: Final = _attribute(
+    "session.memory.growth.span", OWN, "Innermost open span under which most of it came."
+)
+SESSION_MEMORY_TIMELINE: Final = _attribute(
+    "session.memory.timeline", OWN, "Its memory on the way there, by seconds before the last look."
 )
 SESSION_DURATION: Final = _attribute("session.duration", OWN, "How long it ran, in seconds.")
 SESSION_ENVIRONMENT_ID: Final = _attribute(
@@ -447,6 +464,12 @@ PUBLISH_REJECTED_BY: Final = _attribute("publish.rejected_by", OWN, "Validators 
 PROBLEM_CODE: Final = _attribute("problem.code", OWN, "Short code that an artist reads out to support.")
 PROBLEM_MESSAGE: Final = _attribute("problem.message", OWN, "What the artist wrote, redacted.", INDIRECT)
 APP_CRASH: Final = _event("app.crash", DEV, "A host died by a crash; positive evidence only.")
+CRASH_MODULE: Final = _attribute(
+    "app.crash.module", OWN, "Binary in which it crashed, where the system recorded that.", INDIRECT
+)
+CRASH_FILES: Final = _attribute(
+    "app.crash.files", OWN, "Files that the host or the system left of it, by path.", INDIRECT
+)
 CRASH_LOOP_DEATHS: Final = _attribute(
     "clientobs.crash_loop.deaths", OWN, "How many starts in a row died soon."
 )

@@ -6,40 +6,16 @@ It needs a Blender whose Python has what clientobs needs, or is of the version a
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 import sys
-import sysconfig
 from typing import TYPE_CHECKING
 
 import pytest
 
-from support.workstation import SOURCE
+from support.blender import BLENDER, borrowed, reason_not_to_run
 
 if TYPE_CHECKING:
     from support.otlp_inbox import Inbox
     from support.workstation import Workstation
-
-BLENDER = shutil.which("blender")
-PROBE = "import json, sys; print('PROBE' + json.dumps(sys.version_info[:2]))"
-
-
-def reason_not_to_run() -> str:
-    if BLENDER is None:
-        return "no blender on PATH (Debian: apt-get install blender)"
-    done = subprocess.run(
-        [BLENDER, "-b", "--python-expr", PROBE], capture_output=True, text=True, check=False
-    )
-    line = next((line for line in done.stdout.splitlines() if line.startswith("PROBE")), None)
-    if line is None:
-        return f"{BLENDER} does not run Python in the background here"
-    version = json.loads(line.removeprefix("PROBE"))
-    if version != list(sys.version_info[:2]):
-        return f"blender has Python {version[0]}.{version[1]}, which can't borrow the packages of this one"
-    return ""
-
 
 pytestmark = pytest.mark.hosts
 
@@ -96,8 +72,3 @@ def test_a_blender_and_what_started_it_are_one_trace(
     assert error.record.body.string_value == "FileNotFoundError: no such rig: hero_v012.blend"
     failed = [one for one in receiver.logs() if one.record.event_name == "process.failed"]
     assert [one.attributes["process.exit.code"] for one in failed] == [3]
-
-
-def borrowed() -> dict[str, str]:
-    """Return the PYTHONPATH with which Blender's Python finds our packages, and not our standard library."""
-    return {"PYTHONPATH": os.pathsep.join([str(SOURCE), sysconfig.get_paths()["purelib"]])}

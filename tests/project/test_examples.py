@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PROMISE = "You will see"
-ON_POSIX_ONLY = {"killed"}
+ON_POSIX_ONLY = {"killed", "native_crash"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

@@ -43,7 +43,9 @@ PRODUCTION_ORDER: Final = (
 _QUIET_PREFIXES: Final = ("code.", "thread.", "exception.", "clientobs.")
 _QUIET: Final = frozenset({semconv.ERROR_TYPE, semconv.TOOL_OUTCOME, semconv.SESSION_ID})
 _LEVELS: Final = ((21, "FATAL", "failed"), (17, "ERROR", "error"), (13, "WARN", "warn"), (9, "INFO", ""))
-_FRAME: Final = re.compile(r'File "([^"\n]+)", line (\d+), in (\S+)')
+_FRAME: Final = re.compile(r'File "([^"\n]+)", line (\d+),? in (\S+)')
+_FAULT: Final = "(most recent call first)"
+"""What faulthandler writes over each stack: its stacks begin where Python's own end."""
 _LIBRARY: Final = re.compile(
     r"[/\\](lib(64)?[/\\]python\d|lib[/\\][^/\\]+\.py$|(site|dist)-packages[/\\])|^<", re.IGNORECASE
 )
@@ -151,6 +153,18 @@ def log_lines(log: Log, start_ns: int, cells: int, *, everything: bool) -> Itera
         yield [(indent, ""), (f"⋯ {number(len(lines) - len(shown), 'more line')}", "dim")]
     for text in _stack(attributes.get(semconv.EXCEPTION_STACKTRACE), everything=everything):
         yield [(indent, ""), (text, "dim")]
+    for text in _remains(attributes):
+        yield [(indent, ""), (text, "dim")]
+
+
+def _remains(attributes: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what else is known of a death: the module, the files that are left, the way its memory went."""
+    if module := attributes.get(semconv.CRASH_MODULE):
+        yield f"module {visible(str(module))}"
+    for path in attributes.get(semconv.CRASH_FILES, ())[:_BODY_LINES]:
+        yield f"file {visible(str(path))}"
+    if timeline := attributes.get(semconv.SESSION_MEMORY_TIMELINE):
+        yield f"memory {' · '.join(visible(str(step)) for step in timeline)}"
 
 
 def event_line(event: SpanEvent, start_ns: int, room: int) -> Line:
@@ -219,7 +233,12 @@ def _stack(stack: Any, *, everything: bool) -> list[str]:
         return []
     if everything:
         return [visible(line) for line in stack.rstrip().splitlines()]
-    frames = [frame for frame in _FRAME.findall(stack) if not _OF_A_WRAPPER.search(frame[0])]
+    fault = _FAULT in stack
+    found = _FRAME.findall(
+        stack.split(_FAULT)[1] if fault else stack
+    )  # the first thread is the one that crashed
+    frames = [frame for frame in found if not _OF_A_WRAPPER.search(frame[0])]
+    frames = frames[::-1] if fault else frames
     if not frames:
         return []
     # The tool's own line says more than the library's that raised; where they differ, both are told.

@@ -14,6 +14,7 @@ from clientobs.cli.screen import Screen, cut, open_screen
 from clientobs.cli.text import description, number
 from clientobs.cli.tree import View, tree_lines
 from clientobs.config.resolve import resolve
+from clientobs.viewer.deaths import tell_deaths
 from clientobs.viewer.homes import existing_home, runs_folder
 from clientobs.viewer.recordings import Recordings
 from clientobs.viewer.selection import by_id, last_traces
@@ -51,6 +52,8 @@ def run(invocation: Invocation) -> int:
     traces = _wanted(recordings, options, count)
     traces.sort(key=lambda trace: trace.start_ns)
     shown = traces[-count:]
+    if not options.list:
+        tell_deaths(recordings.folder, shown)
     if options.json:
         now = time.time_ns()
         screen.json({"home": home, "traces": [trace_document(trace, now) for trace in shown]})

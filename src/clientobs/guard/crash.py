@@ -48,12 +48,17 @@ class CrashWatch:
         with quiet("crash.exits"):
             self.exits = self._mark.put(folder)
 
-    def keep(self) -> None:
-        """Open the file anew where the host has closed its descriptor; now and then."""
+    def keep(self) -> bool:
+        """Open the file anew where the host has closed its descriptor; now and then.
+
+        True where a fatal error stands in it that was not there the last time: who calls this has survived it, or
+        it was one of a child that native code has forked.
+        """
         if self._file is not None and not self._file.is_ours():
             folder = os.path.dirname(self._file.path)
             self._let_go()
             self.faults = self._watch_faults(folder)
+        return self._file is not None and self._file.has_grown()
 
     def uninstall(self) -> None:
         """Stop to watch; what the host has enabled since stays."""
@@ -95,12 +100,13 @@ class CrashWatch:
 class _FaultFile:
     """What faulthandler writes to: it asks for `fileno()` once, and keeps this object."""
 
-    __slots__ = ("__weakref__", "_descriptor", "_identity", "path")
+    __slots__ = ("__weakref__", "_descriptor", "_identity", "_size", "path")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._descriptor = move_high(os.open(path, _FLAGS, 0o600))
         self._identity = _identity(self._descriptor)
+        self._size = os.fstat(self._descriptor).st_size
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -115,6 +121,11 @@ class _FaultFile:
             return _identity(self._descriptor) == self._identity
         except OSError:
             return False
+
+    def has_grown(self) -> bool:
+        """Say whether something was written since this was asked last."""
+        before, self._size = self._size, os.fstat(self._descriptor).st_size
+        return self._size > before
 
     def close(self, *, keep: bool) -> None:
         """Close it; take the file away where nothing was written, unless it is the parent's (`keep`)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 import zlib
 from typing import TYPE_CHECKING, Final
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from clientobs.journal.home import Home
     from clientobs.journal.writer import Journal
 
-__all__ = ["WATCHED_NOTE", "Failures"]
+__all__ = ["SURVIVED_NOTE", "WATCHED_NOTE", "Failures"]
 
 WATCHED_NOTE: Final = "watched"
+SURVIVED_NOTE: Final = "survived"
+"""Python goes on, and there is a fatal error in the run's folder."""
 
 
 class Failures:
@@ -33,7 +36,8 @@ class Failures:
         self._breaker = Breaker(os.path.join(home.path, "starts", f"{key:08x}"), self._fate, time.time)
         self._until: float | None = None
         self._unwatched: Journal | None = None
-        """A forked child's, whose run has no folder before it records."""
+        """A forked child's, or one after a failed exec, whose run has no folder before it records."""
+        self._journal: Journal | None = None
         self.tripped = False
 
     @property
@@ -51,23 +55,34 @@ class Failures:
     def watch(self, journal: Journal) -> None:
         """Watch this process for the run that `journal` writes, which has begun."""
         self._unwatched = None
+        self._journal = journal
         self._crash.install(journal.path)
-        journal.note(WATCHED_NOTE, {"faults": self._crash.faults, "exits": self._crash.exits}, "vital")
+        prepared = {"faults": self._crash.faults, "exits": self._crash.exits, "program": _program()}
+        journal.note(WATCHED_NOTE, prepared, "vital")
 
     def tend(self) -> None:
         """Keep the watch in order; the keeper's."""
-        self._crash.keep()
-        if self._unwatched is not None and os.path.isdir(self._unwatched.path):
-            self.watch(self._unwatched)
+        if self._crash.keep() and self._journal is not None:
+            self._journal.note(SURVIVED_NOTE, {}, "vital")
+        self._watch_where_it_records()
         if self._until is not None and time.monotonic() >= self._until:
             self._until = None
             self._breaker.clear()
+
+    def stayed(self, journal: Journal) -> None:
+        """Watch on after an exec that failed: for the run that has begun since, from when it records."""
+        self._unwatched = journal
+        self._watch_where_it_records()
 
     def after_fork_in_child(self, journal: Journal) -> None:
         """Leave both to the parent; the child is watched from when it records."""
         self._until = None
         self._unwatched = journal
         self._crash.leave_to_parent()
+
+    def _watch_where_it_records(self) -> None:
+        if self._unwatched is not None and os.path.isdir(self._unwatched.path):
+            self.watch(self._unwatched)
 
     def ended(self, *, is_child: bool) -> None:
         """Say that the run has its clean close."""
@@ -88,3 +103,12 @@ class Failures:
             return "unknown", 0.0
         last = max(os.stat(segment.path).st_mtime for segment in folder.segments)
         return "dead", last - header.wall_ns / 1e9
+
+
+def _program() -> str:
+    """Return the name of the program: the kernel's, since an embedded Python may take itself for a python."""
+    try:
+        path = os.readlink("/proc/self/exe")
+    except (OSError, AttributeError):
+        path = sys.executable or ""
+    return os.path.basename(path)

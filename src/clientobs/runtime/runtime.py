@@ -211,6 +211,8 @@ class Runtime:
         parts = self._parts
         if parts is not None:
             parts.journal.reopen()
+            with quiet("stayed.failures"):
+                parts.failures.stayed(parts.journal)
 
     def stop(self, evidence: str, timeout: float | None = None, patience: float = 0.0) -> None:
         """End the session, undo what was installed, and wait for delivery as configured.

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from clientobs.drain.runs.evidence import Evidence, Watched, judge, read_evidence
+from clientobs.drain.deaths.findings import Findings
+from clientobs.drain.runs.evidence import Evidence, Watched, judge, read_evidence, stacks_in
 
 CRASH = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x0 (most recent call first):\n"
 
@@ -78,9 +79,13 @@ def test_an_unnamed_signal_is_told_by_its_number() -> None:
             Watched(faults=True, busy=True),
             ("unknown", "unknown"),
         ),  # there never was a mark
-        (Evidence(marked=True, out_of_memory="x"), Watched(exits=True), ("abnormal", "out_of_memory")),
         (
-            Evidence(marked=True, rebooted=True),
+            Evidence(marked=True, found=Findings(out_of_memory="x")),
+            Watched(exits=True),
+            ("abnormal", "out_of_memory"),
+        ),
+        (
+            Evidence(marked=True, found=Findings(rebooted=True)),
             Watched(busy=True, faults=True, exits=True),
             ("abnormal", "machine_down"),
         ),
@@ -92,3 +97,30 @@ def test_silence_is_judged_by_what_the_other_ends_would_have_left(
 ) -> None:
     found = judge(evidence, None, watched)
     assert (found.status, found.kind) == expected
+
+
+def test_the_thread_that_crashed_is_told_first() -> None:
+    text = """Fatal Python error: Segmentation fault
+
+Thread 0x00007f61 (most recent call first):
+  File "keeper.py", line 1 in _run
+
+Current thread 0x00007f62 (most recent call first):
+  File "tool.py", line 6 in solve_ik
+  File "tool.py", line 9 in <module>
+
+Thread 0x00007f63 (most recent call first):
+  <no Python frame>
+
+Extension modules: bpy.props (total: 1)
+"""
+    assert [line.partition(" (")[0] for line in stacks_in(text).splitlines()] == [
+        "Current thread 0x00007f62",
+        '  File "tool.py", line 6 in solve_ik',
+        '  File "tool.py", line 9 in <module>',
+        "Thread 0x00007f61",
+        '  File "keeper.py", line 1 in _run',
+        "Thread 0x00007f63",
+        "  <no Python frame>",
+        "Extension modules: bpy.props",
+    ]

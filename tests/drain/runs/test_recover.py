@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clientobs.drain.deaths.findings import Findings
 from clientobs.drain.runs.evidence import Evidence
 from clientobs.drain.runs.recover import RunEnd
 from clientobs.journal.format import Kind, encode_payload
@@ -129,7 +130,7 @@ def test_a_new_anchor_after_sleep_dates_the_end(run: Run) -> None:
     ("evidence", "status", "severity"),
     [
         (Evidence(), "unknown", "WARN"),
-        (Evidence(rebooted=True), "abnormal", "WARN"),
+        (Evidence(found=Findings(rebooted=True)), "abnormal", "WARN"),
         (Evidence(exit_status=-9), "abnormal", "WARN"),
         (Evidence(exit_status=3), "exited", "INFO"),
         (Evidence(exit_status=-11), "crashed", "FATAL"),

@@ -2,7 +2,8 @@
 
     exited     a clean close in its journal, or an exit status of its own choosing
     crashed    positive evidence only: a fatal error in fault.txt, a fatal signal or exception as exit status
-    abnormal   ended from outside: killed, or the machine restarted or lost power
+    abnormal   ended from outside: killed, for want of memory, or with a machine that restarted or lost power
+    hung       the system has ended it because it did not answer
     unknown    none of these can be shown
 
 A false crash is worse than a missing one: an artist's clean quit that is counted as a crash of the studio's
@@ -21,7 +22,11 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from clientobs.drain.deaths.findings import NOTHING_FOUND, Findings
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clientobs.semconv import SessionStatus
 
 __all__ = [
@@ -33,6 +38,7 @@ __all__ = [
     "judge",
     "read_evidence",
     "stacks_in",
+    "would_have_left_a_word",
 ]
 
 FAULT_FILE: Final = "fault.txt"
@@ -45,6 +51,7 @@ _STACK_LINE: Final = re.compile(
     r"^(?:(?:Current thread|Thread) 0x[0-9a-f]+ .{0,80}|  File \".{0,1000}\", line (?:\d+|\?{3}) in .{0,500}"
     r"|  <no Python frame>|  \.\.\.|  Garbage-collecting|Extension modules: .{0,4000})$"
 )
+_CURRENT: Final = "Current thread"
 _FATAL_SIGNALS: Final = frozenset({"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGSYS", "SIGTRAP"})
 _WINDOWS_FATAL: Final = 0xC0000000  # NTSTATUS of severity "error": access violation, stack overflow ...
 _WINDOWS_CTRL_C: Final = 0xC000013A
@@ -57,19 +64,19 @@ class Evidence:
     fatal        the fatal error in fault.txt, "" where there is none
     stacks       what else faulthandler wrote there: the Python stacks of all threads
     exit_status  as subprocess gives it (negative: by a signal), None where no parent saw it
-    rebooted     whether the machine has started again since the run began
     closed       whether the run's lock bears the mark of a clean close
     marked       whether the mark still stands that exit() in C takes away (guard/exit_mark.py)
-    out_of_memory  the kernel's own words for having ended the process, "" where it said none
+    found        what an inquest has found outside of the run's folder (deaths/)
+    fault_seconds  when fault.txt was written last, on the wall clock; 0 where it is not there
     """
 
     fatal: str = ""
     stacks: str = ""
     exit_status: int | None = None
-    rebooted: bool = False
     closed: bool = False
     marked: bool = False
-    out_of_memory: str = ""
+    found: Findings = NOTHING_FOUND
+    fault_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +86,13 @@ class Watched:
     faults  a fatal signal would have left its text in fault.txt
     exits   exit() in C would have taken the mark away
     busy    spans were open when the last record was made
+    program  base name of its executable
     """
 
     faults: bool = False
     exits: bool = False
     busy: bool = False
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +102,19 @@ class Ending:
     status: SessionStatus
     evidence: str
     kind: str = ""
+
+
+_MACHINE_ENDS: Final = {
+    "": Ending(status="abnormal", evidence="the machine has restarted since", kind="machine_down"),
+    "rebooted": Ending(
+        status="abnormal", evidence="the machine was shut down in good order since", kind="rebooted"
+    ),
+    "power_loss": Ending(
+        status="abnormal",
+        evidence="the machine has restarted without a shutdown before it",
+        kind="power_loss",
+    ),
+}
 
 
 def judge(evidence: Evidence, closed: str | None, watched: Watched = Watched()) -> Ending:  # frozen
@@ -111,13 +133,20 @@ def judge(evidence: Evidence, closed: str | None, watched: Watched = Watched()) 
         )
     if evidence.fatal:
         return Ending(status="crashed", evidence=f"fatal error: {evidence.fatal}", kind="crashed")
-    if evidence.out_of_memory:
-        return Ending(status="abnormal", evidence=evidence.out_of_memory, kind="out_of_memory")
+    return _judge_findings(evidence) or _judge_silence(evidence, watched)
+
+
+def _judge_findings(evidence: Evidence) -> Ending | None:
+    found = evidence.found
+    if found.out_of_memory:
+        return Ending(status="abnormal", evidence=found.out_of_memory, kind="out_of_memory")
+    if found.crash:
+        return Ending(status="crashed", evidence=f"{found.source}: {found.crash}", kind="crashed")
     if evidence.exit_status is not None:
         return _judge_status(evidence.exit_status)
-    if evidence.rebooted:
-        return Ending(status="abnormal", evidence="the machine has restarted since", kind="machine_down")
-    return _judge_silence(evidence, watched)
+    if found.hang:
+        return Ending(status="hung", evidence=found.hang, kind="killed")
+    return _MACHINE_ENDS[found.machine] if found.rebooted else None
 
 
 def _judge_silence(evidence: Evidence, watched: Watched) -> Ending:
@@ -133,6 +162,11 @@ def _judge_silence(evidence: Evidence, watched: Watched) -> Ending:
             status="abnormal", evidence="no exit, no fault, in the middle of its work", kind="killed"
         )
     return Ending(status="unknown", evidence="no clean close and no trace of a crash", kind="unknown")
+
+
+def would_have_left_a_word(evidence: Evidence, watched: Watched) -> bool:
+    """Say whether a process ended silently though an exit and a fault would both have been seen."""
+    return watched.faults and watched.exits and evidence.marked and not evidence.fatal
 
 
 def _judge_status(status: int) -> Ending:
@@ -155,30 +189,55 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def read_evidence(run_folder: str, *, rebooted: bool = False, closed: bool = False) -> Evidence:
-    """Return what a run's folder tells of its death; unreadable files tell nothing."""
-    text = _read_text(os.path.join(run_folder, FAULT_FILE))
+def read_evidence(
+    run_folder: str,
+    *,
+    found: Findings = NOTHING_FOUND,
+    closed: bool = False,
+    clean: Callable[[str], str] = str,
+) -> Evidence:
+    """Return what a run's folder tells of its death, and beside it what was found elsewhere.
+
+    Unreadable files tell nothing. `clean` is the redactor's: faulthandler writes paths and names as they are.
+    """
+    path = os.path.join(run_folder, FAULT_FILE)
+    text = _read_text(path)
     fatal = _FATAL.search(text)
     status = _read_text(os.path.join(run_folder, EXIT_STATUS_FILE)).strip()
     return Evidence(
-        fatal=fatal.group(1).strip() if fatal else "",
+        fatal=clean(fatal.group(1).strip()) if fatal else "",
         exit_status=int(status) if re.fullmatch(r"-?[0-9]{1,10}", status) else None,
-        rebooted=rebooted,
-        stacks=stacks_in(text) if fatal else "",
+        stacks=clean(stacks_in(text)) if fatal else "",
         closed=closed,
         marked=os.path.lexists(os.path.join(run_folder, MARK_FILE)),
+        found=found,
+        fault_seconds=_written(path) if fatal else 0.0,
     )
 
 
 def stacks_in(text: str) -> str:
-    r"""Return what faulthandler wrote of the stacks, and nothing that anybody else may have put into the file.
+    r"""Return what faulthandler wrote of the stacks, the thread that crashed first, and nothing else in the file.
 
     >>> text = 'Fatal Python error: Aborted\n\nThread 0x1 (most recent call first):\n  File "a.py", line 3 in f'
     >>> print(stacks_in(text))
     Thread 0x1 (most recent call first):
       File "a.py", line 3 in f
     """
-    return "\n".join(line for line in text.splitlines() if _STACK_LINE.match(line))
+    lines = [line for line in text.splitlines() if _STACK_LINE.match(line)]
+    starts = [place for place, line in enumerate(lines) if line.startswith(_CURRENT)]
+    if starts:
+        # faulthandler tells the threads in its own order. Who crashed is what a person looks for first.
+        rest = range(starts[0] + 1, len(lines))
+        end = next((place for place in rest if not lines[place].startswith("  ")), len(lines))
+        lines = [*lines[starts[0] : end], *lines[: starts[0]], *lines[end:]]
+    return "\n".join(lines)
+
+
+def _written(path: str) -> float:
+    try:
+        return os.lstat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _read_text(path: str) -> str:

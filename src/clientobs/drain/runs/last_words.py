@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs.drain.runs.growth import growth_of, size_text, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,6 +36,8 @@ _SENTENCES: Final[dict[str, str]] = {
     "killed": "The application was killed",
     "out_of_memory": "The system ended the application for want of memory",
     "machine_down": "The machine went down under the application",
+    "rebooted": "The machine was shut down or restarted under the application",
+    "power_loss": "The machine lost power, or its system failed, under the application",
     "unknown": "The application ended without a clean close, and nothing shows why",
 }
 
@@ -48,9 +51,26 @@ def sentence(ending: Ending, evidence: Evidence, spans: Sequence[SpanRecord]) ->
     """
     if ending.kind == "exited":
         return _SENTENCES["exited"]
+    said = _SENTENCES.get(ending.kind, _SENTENCES["unknown"])
+    if ending.status == "hung":
+        said = "The application was closed because it did not answer"
     signal = f" ({_signal_of(evidence)})" if ending.kind == "crashed" and _signal_of(evidence) else ""
     during = f" during {spans[-1].name!r}" if spans else ""
-    return f"{_SENTENCES.get(ending.kind, _SENTENCES['unknown'])}{signal}{during}."
+    module = f" in {_base(evidence.found.module)}" if signal and evidence.found.module else ""
+    return f"{said}{signal}{module}{during}{_growth_text(ending, evidence, spans)}."
+
+
+def _base(module: str) -> str:
+    return module.replace("\\", "/").rpartition("/")[2]
+
+
+def _growth_text(ending: Ending, evidence: Evidence, spans: Sequence[SpanRecord]) -> str:
+    growth = growth_of(evidence.found.memory, spans) if ending.kind == "out_of_memory" else None
+    if growth is None:
+        return ""
+    under = f" under {growth.span.name!r}" if growth.span is not None and growth.span != spans[-1] else ""
+    sizes = f"from {size_text(growth.before)} to {size_text(growth.after)}"
+    return f": it had grown {sizes} in {growth.seconds:.1f} s{under}"
 
 
 def ending_attributes(
@@ -70,6 +90,9 @@ def ending_attributes(
         attributes[semconv.OPEN_SPANS] = [_told(span, last_mono) for span in spans[-_MAX_SPANS:]]
     if ending.kind == "exited":
         return attributes
+    attributes.update(_memory_attributes(evidence, spans))
+    if evidence.found.files:
+        attributes[semconv.CRASH_FILES] = list(evidence.found.files)
     lines = [line for log in logs if (line := _line(log))]
     if lines:
         attributes[semconv.LAST_LOG_LINES] = lines
@@ -77,13 +100,30 @@ def ending_attributes(
         name = _signal_of(evidence)
         attributes[semconv.ERROR_TYPE] = attributes[semconv.EXCEPTION_TYPE] = name or "fatal_error"
         attributes[semconv.EXCEPTION_MESSAGE] = evidence.fatal or ending.evidence
+        if evidence.found.module:
+            attributes[semconv.CRASH_MODULE] = evidence.found.module
         if evidence.stacks:
             attributes[semconv.EXCEPTION_STACKTRACE] = evidence.stacks[:_MAX_STACKS]
     return attributes
 
 
 def _signal_of(evidence: Evidence) -> str:
-    return _SIGNALS.get(evidence.fatal, "")
+    return _SIGNALS.get(evidence.fatal, "") or ("" if evidence.fatal else evidence.found.crash)
+
+
+def _memory_attributes(evidence: Evidence, spans: Sequence[SpanRecord]) -> dict[str, Any]:
+    samples = evidence.found.memory
+    if not samples:
+        return {}
+    attributes: dict[str, Any] = {semconv.SESSION_MEMORY: samples[-1].size}
+    growth = growth_of(samples, spans)
+    if growth is not None:
+        attributes[semconv.SESSION_MEMORY_GROWTH] = growth.size
+        attributes[semconv.SESSION_MEMORY_GROWTH_DURATION] = growth.seconds
+        attributes[semconv.SESSION_MEMORY_TIMELINE] = timeline(samples)
+        if growth.span is not None:
+            attributes[semconv.SESSION_MEMORY_GROWTH_SPAN] = growth.span.name
+    return attributes
 
 
 def _told(span: SpanRecord, last_mono: int) -> str:

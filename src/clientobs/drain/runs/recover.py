@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from clientobs import semconv
 from clientobs.drain.batch import Item
-from clientobs.drain.runs.evidence import Watched, judge
+from clientobs.drain.deaths.inquest import Death
+from clientobs.drain.runs.evidence import Watched, judge, would_have_left_a_word
 from clientobs.drain.runs.last_words import LOG_LINES, ending_attributes, sentence
 from clientobs.journal.format import NO_CONTEXT, Kind
 from clientobs.journal.records import (
@@ -52,8 +53,12 @@ _SEVERITIES: Final[dict[str, tuple[int, str]]] = {
     "exited": (9, "INFO"),
     "crashed": (21, "FATAL"),
     "abnormal": (13, "WARN"),
+    "hung": (17, "ERROR"),
     "unknown": (13, "WARN"),
 }
+_OUT_OF_MEMORY: Final = (17, "ERROR")
+_SURVIVED_NS: Final = 60_000_000_000
+"""A process that still records so long after a fault has survived it: it did not die of it."""
 
 
 @dataclass(slots=True)
@@ -87,6 +92,7 @@ class RunEnd:
         self._newest: tuple[Frame, _Segment] | None = None
         self._closed: str | None = None
         self._watched = Watched()
+        self._survived: int | None = None
         self._logs: deque[tuple[Frame, _Segment]] = deque(maxlen=LOG_LINES)
         self._session_ended = False
         self._vital_numbers: set[int] = set()
@@ -123,7 +129,7 @@ class RunEnd:
         elif isinstance(record, LogRecord):
             self._session_ended |= record.event_name == semconv.SESSION_END
         elif isinstance(record, NoteRecord):
-            self._feed_note(record)
+            self._feed_note(frame, record)
 
     def _feed_span(self, frame: Frame, segment: _Segment, key: SpanKey) -> None:
         if frame.kind == Kind.SPAN_ENDED:
@@ -136,13 +142,17 @@ class RunEnd:
         else:
             self.overflowed += 1
 
-    def _feed_note(self, note: NoteRecord) -> None:
+    def _feed_note(self, frame: Frame, note: NoteRecord) -> None:
         if note.type == "closed":
             self._closed = str(note.values.get("detail") or "")
         elif note.type == "watched":
             self._watched = Watched(
-                faults=bool(note.values.get("faults")), exits=bool(note.values.get("exits"))
+                faults=bool(note.values.get("faults")),
+                exits=bool(note.values.get("exits")),
+                program=str(note.values.get("program") or ""),
             )
+        elif note.type == "survived":
+            self._survived = frame.mono_ns
         elif note.type == "ended":
             # The end itself is in the vital lane, and may be delivered and deleted by now.
             trace_id, span_id = note.values.get("key") or (0, 0)
@@ -152,10 +162,30 @@ class RunEnd:
             if isinstance(mono, int) and isinstance(wall, int):
                 self._anchors.append((mono, wall - mono))
 
+    def death(self, evidence: Evidence, *, rebooted: bool, living: bool = False) -> Death | None:
+        """Return what an inquest needs to know; None where there is none to be held: a clean close, no segment."""
+        if self._segment is None or self._closed is not None or evidence.closed:
+            return None
+        offset = self._offset()
+        faulted = int(evidence.fault_seconds * 1e9) - offset if evidence.fatal else 0
+        last = max(self._last_mono, 0 if rebooted else faulted)
+        return Death(
+            header=self._segment.header,
+            last_mono=last,
+            last_seconds=(last + offset) / 1e9,
+            rebooted=rebooted,
+            faulted=bool(evidence.fatal),
+            silent=would_have_left_a_word(evidence, self._watched),
+            living=living,
+            program=self._watched.program,
+        )
+
     def items(self, evidence: Evidence) -> list[Item]:
         """Return what is to be delivered for this run, in a fixed order; [] where no segment was readable."""
         if self._segment is None:
             return []
+        if self._survived is not None and self._last_mono - self._survived > _SURVIVED_NS:
+            evidence = replace(evidence, fatal="", stacks="")
         opened = sorted(self._open.values(), key=lambda pair: pair[0].sequence)
         spans = [item for frame, segment in opened if (item := self._interrupted(frame, segment))]
         records = [item.record for item in spans if isinstance(item.record, SpanRecord)]
@@ -215,7 +245,7 @@ class RunEnd:
         context: int,
     ) -> LogRecord:
         time_ns = self._last_mono + self._offset()
-        severity, text = _SEVERITIES[ending.status]
+        severity, text = _OUT_OF_MEMORY if ending.kind == "out_of_memory" else _SEVERITIES[ending.status]
         is_end = name == semconv.SESSION_END
         attributes: Attributes = {
             semconv.SESSION_ID: header.session,
@@ -223,7 +253,7 @@ class RunEnd:
                 ending,
                 evidence,
                 spans=spans,
-                logs=() if is_end else self._last_logs(),
+                logs=() if is_end and ending.kind != "out_of_memory" else self._last_logs(),
                 last_mono=self._last_mono,
             ),
         }

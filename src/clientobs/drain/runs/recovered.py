@@ -5,7 +5,8 @@ It is acknowledged as segment 0 of the vital lane, which no writer ever makes: o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
 
 from clientobs import semconv
 from clientobs.drain.runs.evidence import read_evidence
@@ -18,25 +19,43 @@ from clientobs.journal.reader import read_segment
 from clientobs.journal.records import Header, LogRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from clientobs.drain.batch import Item
+    from clientobs.drain.deaths.findings import Findings
+    from clientobs.drain.deaths.inquest import Death
     from clientobs.drain.runs.tail import SegmentTail
     from clientobs.journal.format import Lane
 
-__all__ = ["NUMBER", "RecoveredTail"]
+__all__ = ["NUMBER", "Inquires", "RecoveredTail"]
 
 NUMBER: Final = 0
 
 
+class Inquires(Protocol):
+    """What finds out about deaths (`deaths/coroner.py`)."""
+
+    clean: Callable[[str], str]
+
+    def of(self, folder: str, death: Callable[[], Death]) -> Findings | None:
+        """Return the findings, None while they are not there."""
+
+
 class RecoveredTail:
-    """What `recover` makes of a dead run, with the interface of a SegmentTail."""
+    """What `recover` makes of a dead run, with the interface of a SegmentTail.
+
+    `living`: the run has crashed, and its process does not go away (`stricken.py`). Then only its crash is told,
+    until `die` says that it is dead: the rest follows, and the crash is not told again.
+    """
 
     lane: Lane = "vital"
     number = NUMBER
 
-    def __init__(self, folder: str, segments: Sequence[SegmentTail], acked: Mapping[str, int]) -> None:
+    def __init__(
+        self, folder: str, segments: Sequence[SegmentTail], acked: Mapping[str, int], *, living: bool = False
+    ) -> None:
         self.gone = False
+        self.living = living
         self.complete = ALL in acked
         """Whether the run has been read to its end, or an earlier drain has delivered all of that."""
         self.header: Header | None = None
@@ -44,25 +63,33 @@ class RecoveredTail:
         """What recovery itself had to leave out, by reason of loss."""
         self._folder = folder
         self._acked = acked
-        self._end = RunEnd()
         self._items: dict[Rank, list[Item]] = {}
         self._taken: dict[Rank, int] = {}
         self._settled: dict[Rank, int] = {}
+        self._begin(segments)
+
+    def _begin(self, segments: Sequence[SegmentTail]) -> None:
+        self._end = RunEnd()
         # Bulk first: a span's start stands there, its end perhaps in the vital lane.
         self._unread = sorted(segments, key=lambda tail: (tail.lane, tail.number), reverse=True)
 
-    def read_on(self, *, boot_id: str, closed: bool) -> None:
-        """Read one more segment; after the last one make the items."""
+    def die(self, segments: Sequence[SegmentTail]) -> None:
+        """Say that a crashed process has gone: tell the rest of its end."""
+        self.living = self.complete = False
+        self._begin(segments)
+
+    def read_on(self, *, boot_id: str, closed: bool, inquires: Inquires) -> bool:
+        """Read one more segment; after the last one make the items; say whether it got any further."""
         if self._unread:
             self._read(self._unread.pop().path)
-        if not self._unread and not self.complete:
-            self._finish(boot_id=boot_id, closed=closed)
+            return True
+        return not self.complete and self._finish(boot_id=boot_id, closed=closed, inquires=inquires)
 
     def _read(self, path: str) -> None:
         offset, more = 0, True
         while more:
             try:
-                reading = read_segment(path, offset, live=False)
+                reading = read_segment(path, offset, live=self.living)
             except (OSError, JournalError):
                 return  # retention took it
             if offset == 0 and reading.header is not None:
@@ -72,16 +99,31 @@ class RecoveredTail:
                 self._end.feed(frame)
             offset, more = reading.next_offset, reading.more
 
-    def _finish(self, *, boot_id: str, closed: bool) -> None:
+    def _finish(self, *, boot_id: str, closed: bool, inquires: Inquires) -> bool:
+        evidence = read_evidence(self._folder, closed=closed, clean=inquires.clean)
+        before = self.header.boot_id if self.header else ""
+        rebooted = bool(before and boot_id and before != boot_id)
+        death = self._end.death(evidence, rebooted=rebooted, living=self.living)
+        if death is not None:
+            found = inquires.of(self._folder, lambda: death)
+            if found is None:
+                return False
+            evidence = replace(evidence, found=found)
         self.complete = True
         if self._end.overflowed:
             self.faults["open_spans"] = self._end.overflowed
-        before = self.header.boot_id if self.header else ""
-        rebooted = bool(before and boot_id and before != boot_id)
-        for item in self._end.items(read_evidence(self._folder, rebooted=rebooted, closed=closed)):
-            self._items.setdefault(_rank(item), []).append(item)
-        for rank, items in self._items.items():
-            self._settled[rank] = self._taken[rank] = min(self._acked.get(rank, 0), len(items))
+        self._take_in(self._end.items(evidence))
+        return True
+
+    def _take_in(self, items: Sequence[Item]) -> None:
+        """Line up what is to be delivered; of what is told already while the process lived, nothing again."""
+        told = set(self._items)
+        for item in items:
+            rank = _rank(item)
+            if rank not in told and (rank == "crash" or not self.living):
+                self._items.setdefault(rank, []).append(item)
+        for rank in self._items.keys() - told:
+            self._settled[rank] = self._taken[rank] = min(self._acked.get(rank, 0), len(self._items[rank]))
 
     def waiting(self, rank: Rank) -> int:
         """Return how many records of a rank can be taken."""
@@ -104,12 +146,12 @@ class RecoveredTail:
 
     @property
     def settled(self) -> bool:
-        """Whether the run was read to its end and all that it left open has arrived."""
+        """Whether all was read that is to be read now, and has arrived."""
         return self.complete and all(self._settled[rank] == len(items) for rank, items in self._items.items())
 
     def marks(self) -> Iterator[tuple[str, int]]:
         """Give (rank, records) up to where each rank is done with; ALL stands for the whole end."""
-        if self.settled:
+        if self.settled and not self.living:
             yield ALL, 1
             return
         for rank in RANKS:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from clientobs.drain.runs.recovered import NUMBER, RecoveredTail
+from clientobs.drain.runs.stricken import is_stricken
 from clientobs.drain.runs.tail import SegmentTail
 from clientobs.journal.acks import ALL, Place, append_acks, read_acks
 from clientobs.journal.records import LOG_FILES_ROLE
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from clientobs._loss import LossLedger
     from clientobs.drain.runs.priority import Rank
+    from clientobs.drain.runs.recovered import Inquires
     from clientobs.journal.format import Lane
     from clientobs.journal.records import Header, NoteRecord
     from clientobs.journal.runs import RunFolder, SegmentFile
@@ -59,9 +61,16 @@ class RunTail:
                 self.tails[place] = self._open(segment)
         for place in [place for place in self.tails if place not in present and place != _END]:
             del self.tails[place]
-        if not self.alive and _END not in self.tails:
-            segments = [tail for tail in self.tails.values() if isinstance(tail, SegmentTail)]
-            self.tails[_END] = RecoveredTail(self.path, segments, self._acked.setdefault(_END, {}))
+        end = self.tails.get(_END)
+        if not isinstance(end, RecoveredTail):
+            if not self.alive or is_stricken(folder):
+                acked = self._acked.setdefault(_END, {})
+                self.tails[_END] = RecoveredTail(self.path, self._segments(), acked, living=self.alive)
+        elif end.living and not self.alive:
+            end.die(self._segments())
+
+    def _segments(self) -> list[SegmentTail]:
+        return [tail for tail in self.tails.values() if isinstance(tail, SegmentTail)]
 
     def _open(self, segment: SegmentFile) -> SegmentTail:
         place = (segment.lane, segment.number)
@@ -81,7 +90,7 @@ class RunTail:
                 found |= self._scan(tail)
         return found
 
-    def read_on(self, *, boot_id: str, has_time: Callable[[], bool]) -> bool:
+    def read_on(self, *, boot_id: str, has_time: Callable[[], bool], inquires: Inquires) -> bool:
         """Index what was added, the vital lane first, then the end of a dead run; say if anything was new.
 
         It stops between two segments when there is no time left.
@@ -92,9 +101,8 @@ class RunTail:
                 return found
             if isinstance(tail, SegmentTail):
                 found |= self._scan(tail)
-            elif not tail.complete and self._is_scanned():
-                tail.read_on(boot_id=boot_id, closed=self.clean)
-                found = True
+            elif not tail.complete and (tail.living or self._is_scanned()):
+                found |= tail.read_on(boot_id=boot_id, closed=self.clean, inquires=inquires)
         return found
 
     def _scan(self, tail: SegmentTail) -> bool:
@@ -112,7 +120,7 @@ class RunTail:
             self.losses = {str(reason): int(count) for reason, count in note.values.items()}
 
     def _is_scanned(self) -> bool:
-        return all(tail.closed for tail in self.tails.values() if isinstance(tail, SegmentTail))
+        return all(tail.closed for tail in self._segments())
 
     def is_live(self, tail: Tail) -> bool:
         """Say whether what stands in a segment was recorded just now: it must not wait behind a backlog."""

@@ -21,6 +21,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from clientobs._guarded import quiet
+from clientobs.drain.deaths.coroner import coroner_of
 from clientobs.drain.lock import drain_folder
 from clientobs.drain.metrics.machine import MachineMetrics
 from clientobs.drain.metrics.vitals import INTERVAL as VITALS_INTERVAL
@@ -128,6 +129,7 @@ class Service:
         self._first_look = True
         self._look, self._keep_room = Every(_LOOK), Every(_KEEP_ROOM)
         self._read_vitals, self._tell = Every(VITALS_INTERVAL), Every(_TELL)
+        self._coroner = coroner_of(config, home, ages.boot_id, loss, wake=self._wake.set)
         self._log_files = log_files
         self._catch_up()
         if log_files is not None:
@@ -202,6 +204,7 @@ class Service:
         self._machine.save()
         self._tell_state(phase)
         self._registry.close()
+        self._coroner.close()
         if self._turn is not None:
             self._turn.close()
         if self._home_lock is not None:
@@ -246,6 +249,7 @@ class Service:
         self._collect()
         if self._look.due():
             self.look_around()
+        self._coroner.look(self._registry.runs.values())
         self._take_flushes()
         eager = eager or bool(self._flushing)
         read_more = self._read_on()
@@ -304,7 +308,11 @@ class Service:
             found |= run.read_vital()
         deadline = time.monotonic() + _READING
         for run in self._registry.runs.values():
-            found |= run.read_on(boot_id=self._boot_id, has_time=lambda: time.monotonic() < deadline)
+            found |= run.read_on(
+                boot_id=self._boot_id,
+                has_time=lambda: time.monotonic() < deadline,
+                inquires=self._coroner,
+            )
         self._metrics.take_in(self._registry.runs.values())
         return found
 
