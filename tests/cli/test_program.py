@@ -196,7 +196,7 @@ def test_workers_record_under_the_programs_name_and_get_no_span_of_their_own(des
             worker.join()
         """
     )
-    assert sorted(_names(desk)) == ["job", "tool.py"]
+    assert sorted(_names(desk)) == ["job", "python", "tool.py"]  # the child, seen from its parent
     assert {one.header.resource[semconv.SERVICE_NAME] for one in seen(desk.home).placed} == {"tool"}
 
 
