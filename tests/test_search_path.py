@@ -19,8 +19,8 @@ COUNT = """
     asked = {}
     def note(path):
         name = os.fsdecode(path) if isinstance(path, (str, bytes)) else ""
-        if "/foreign" in name:
-            key = name[name.index("/foreign"):].split("/")[1]
+        if "/nas_tools" in name:
+            key = name[name.index("/nas_tools"):].split("/")[1]
             asked[key] = asked.get(key, 0) + 1
     def noting(function):
         def call(path=".", *args, **kwargs):
@@ -37,7 +37,7 @@ COUNT = """
 @pytest.fixture
 def path(tmp_path: Path) -> list[str]:
     """Return a search path as studios have it: tools first, then what is under test, then the standard library."""
-    folders = [tmp_path / f"foreign{number}" for number in range(FOREIGN)]
+    folders = [tmp_path / f"nas_tools{number}" for number in range(FOREIGN)]
     for folder in folders:
         (folder / f"tool_{folder.name}").mkdir(parents=True)
         (folder / f"tool_{folder.name}" / "__init__.py").touch()
@@ -149,7 +149,7 @@ def test_parts_of_a_namespace_package_are_found_in_each_folder(path: list[str]) 
         import json
         from clientobs._search_path import each_folder_once
         with each_folder_once():
-            import studio_tools.part_foreign1, studio_tools.part_foreign4
+            import studio_tools.part_nas_tools1, studio_tools.part_nas_tools4
         print(json.dumps(len(list(studio_tools.__path__))))
         """,
         environ={"PYTHONPATH": search(path)},
