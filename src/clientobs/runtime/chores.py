@@ -24,7 +24,8 @@ __all__ = ["chores_of", "drain_chore"]
 _METRICS_EVERY: Final = 2.0
 """Seconds; with the keeper's tick and the drain's own waits, a measurement is at the endpoint within 5."""
 _DRAIN_EVERY: Final = 5.0
-_FAILURES_EVERY: Final = 5.0
+_FAILURES_EVERY: Final = 1.0
+"""Seconds; a host that survived a fault must say so before the drain takes it for one that lies under a dialog."""
 _LONGEST_UNTENDED: Final = 2.0
 
 

@@ -38,7 +38,7 @@ def test_a_traceback_alone_proves_nothing(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("text", ["", "eleven", "-", "1e3", "9" * 40])
 def test_an_exit_status_that_is_no_number_tells_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "exit-status").write_text(text)
-    assert read_evidence(str(tmp_path)) == Evidence()
+    assert read_evidence(str(tmp_path)) == Evidence(fault_file=False)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="named pipes and symlinks of POSIX")
@@ -49,7 +49,7 @@ def test_a_pipe_or_a_symlink_in_place_of_a_file_is_passed_over(tmp_path: Path) -
     run.mkdir()
     os.mkfifo(run / "exit-status")
     (run / "fault.txt").symlink_to(elsewhere)
-    assert read_evidence(str(run)) == Evidence()
+    assert read_evidence(str(run)) == Evidence(fault_file=True)
 
 
 def test_an_unnamed_signal_is_told_by_its_number() -> None:
@@ -97,6 +97,14 @@ def test_silence_is_judged_by_what_the_other_ends_would_have_left(
 ) -> None:
     found = judge(evidence, None, watched)
     assert (found.status, found.kind) == expected
+
+
+def test_who_cleaned_up_the_file_of_faults_has_left_no_proof_of_a_kill(tmp_path: Path) -> None:
+    watched = Watched(faults=True, exits=True, busy=True)
+    (tmp_path / "running").touch()
+    assert judge(read_evidence(str(tmp_path)), None, watched).kind == "unknown"
+    (tmp_path / "fault.txt").touch()
+    assert judge(read_evidence(str(tmp_path)), None, watched).kind == "killed"
 
 
 def test_the_thread_that_crashed_is_told_first() -> None:

@@ -67,6 +67,7 @@ class Evidence:
     closed       whether the run's lock bears the mark of a clean close
     marked       whether the mark still stands that exit() in C takes away (guard/exit_mark.py)
     found        what an inquest has found outside of the run's folder (deaths/)
+    fault_file   whether fault.txt is there, for a fault to be written to; somebody may have cleaned up
     fault_seconds  when fault.txt was written last, on the wall clock; 0 where it is not there
     """
 
@@ -77,6 +78,7 @@ class Evidence:
     marked: bool = False
     found: Findings = NOTHING_FOUND
     fault_seconds: float = 0.0
+    fault_file: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,7 @@ def _judge_silence(evidence: Evidence, watched: Watched) -> Ending:
     """
     if watched.exits and not evidence.marked:
         return Ending(status="exited", evidence="it called exit() without ending its Python", kind="exited")
-    if watched.faults and watched.exits and watched.busy:
+    if would_have_left_a_word(evidence, watched) and watched.busy:
         return Ending(
             status="abnormal", evidence="no exit, no fault, in the middle of its work", kind="killed"
         )
@@ -166,7 +168,8 @@ def _judge_silence(evidence: Evidence, watched: Watched) -> Ending:
 
 def would_have_left_a_word(evidence: Evidence, watched: Watched) -> bool:
     """Say whether a process ended silently though an exit and a fault would both have been seen."""
-    return watched.faults and watched.exits and evidence.marked and not evidence.fatal
+    looked = watched.faults and evidence.fault_file and watched.exits
+    return looked and evidence.marked and not evidence.fatal
 
 
 def _judge_status(status: int) -> Ending:
@@ -212,6 +215,7 @@ def read_evidence(
         marked=os.path.lexists(os.path.join(run_folder, MARK_FILE)),
         found=found,
         fault_seconds=_written(path) if fatal else 0.0,
+        fault_file=os.path.lexists(path),
     )
 
 

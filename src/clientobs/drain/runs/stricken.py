@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["is_stricken"]
 
-_SILENCE: Final = 3.0
-"""Seconds: the keeper of a host that has survived leaves its note within one, unless the machine is very busy."""
+_SILENCE: Final = 4.0
+"""Seconds: the keeper of a host that has survived leaves its note within one, unless native code holds the GIL."""
 
 
 def is_stricken(folder: RunFolder, now: float | None = None) -> bool:
