@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 from typing import TYPE_CHECKING
 
@@ -98,8 +99,9 @@ def test_a_program_that_is_not_on_path(desk: Workstation, receiver: Inbox) -> No
 
 
 def test_a_child_that_is_killed(desk: Workstation, receiver: Inbox) -> None:
-    size = 150 << 20
-    source = f"import os; x = bytearray({size}); os.kill(os.getpid(), 9)"
+    # A process has the peak of its launcher at least: more than that of the tests is told of the child.
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + (64 << 20)
+    source = f"import os; x = b'x' * {size}; os.kill(os.getpid(), 9)"
     child, (told,) = publish(desk, receiver, [sys.executable, "-I", "-S", "-c", source])
     facts = told.attributes
     assert facts["process.exit.signal"] == "SIGKILL"
