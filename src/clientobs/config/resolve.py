@@ -12,6 +12,7 @@ from clientobs.config.model import (
     Config,
     DrainConfig,
     FilesConfig,
+    HangsConfig,
     JournalConfig,
     LimitsConfig,
     PrivacyConfig,
@@ -40,6 +41,7 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "privacy": PrivacyConfig,
     "limits": LimitsConfig,
     "files": FilesConfig,
+    "hangs": HangsConfig,
     "traces": TracesConfig,
 }
 _TOP_LEVEL: Final = {

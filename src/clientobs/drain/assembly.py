@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from clientobs._loss import LossLedger
 from clientobs.config import environment
+from clientobs.drain.hangs.watch import HangWatch
 from clientobs.drain.life import Life, Place
 from clientobs.drain.lock import drain_folder
 from clientobs.drain.otlp.poison import PoisonShelf
 from clientobs.drain.otlp.senders import open_senders
 from clientobs.drain.runs.registry import Registry
 from clientobs.drain.service.service import Service
+from clientobs.journal.process import boot_id
 from clientobs.journal.runs import header_of, list_runs
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from clientobs.drain.life import Steward
     from clientobs.drain.logfiles.following import LogFiles
     from clientobs.journal.home import Home
-    from clientobs.journal.runs import RunFolder
+    from clientobs.journal.process import boot_id
+from clientobs.journal.runs import RunFolder
 
 __all__ = ["has_work", "life_of"]
 
@@ -58,6 +61,7 @@ def life_of(
             # Recorded before any endpoint was configured: they belong to whoever delivers first.
             adopt=("",) if destination else (),
             log_files=_log_files(config, home, destination),
+            hangs=HangWatch(config, home, boot_id()) if config.hangs.enabled else None,
         )
 
     return Life(place, build, lambda: has_work(home, destination), idle_seconds=idle_seconds)

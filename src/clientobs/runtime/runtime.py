@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clientobs.record.recorder import Recorder
     from clientobs.runtime.delivery import Delivery
     from clientobs.runtime.failures import Failures
+    from clientobs.runtime.hangs import Hangs
     from clientobs.runtime.keeper import Keeper
     from clientobs.runtime.session import SessionEvents
 
@@ -35,6 +36,7 @@ class Parts:
         "events",
         "exits",
         "failures",
+        "hangs",
         "journal",
         "keeper",
         "mono",
@@ -48,6 +50,7 @@ class Parts:
     keeper: Keeper
     exits: ExitWatch | None
     failures: Failures
+    hangs: Hangs | None
     delivery: Delivery
     collect_metrics: Callable[[], None]
     release: Callable[[], None]
@@ -201,6 +204,8 @@ class Runtime:
         while self.endings and parts.journal.identity.role == "main":
             with quiet("end.callback"):
                 self.endings.pop()(evidence)
+        if parts.hangs is not None:
+            parts.hangs.close()
         with quiet("end.metrics"):
             parts.collect_metrics()
         with quiet("end.session"):

@@ -31,6 +31,7 @@ from clientobs.record.carrier import Incoming, read_incoming
 from clientobs.record.tools import Tools
 from clientobs.runtime.delivery import Delivery
 from clientobs.runtime.failures import Failures
+from clientobs.runtime.hangs import hangs_for
 from clientobs.runtime.home import home_of
 from clientobs.runtime.keeper import Chore, Keeper
 from clientobs.runtime.runtime import Parts, Runtime
@@ -186,11 +187,21 @@ class _Builder:
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
         parts.failures = Failures(self.home, self.config.service.name, sys.executable or "")
         parts.collect_metrics = lambda: self._collect(pipeline)
+        parts.hangs = hangs_for(
+            self.config,
+            kind,
+            journal=journal,
+            redactor=self.redactor,
+            keeper=lambda: parts.keeper,
+            production=lambda: pipeline.contexts.base,
+        )
         parts.keeper = Keeper(self._chores(pipeline, journal, parts))
         return parts
 
     def _chores(self, pipeline: Any, journal: Journal, parts: Parts) -> list[Chore]:
+        watches = [Chore("hangs", 0.0, parts.hangs.tick)] if parts.hangs is not None else []
         return [
+            *watches,
             Chore("drain", _DRAIN_EVERY, parts.delivery.ensure, anyway=True),
             Chore("environment", math.inf, lambda: self._tell_environment(parts)),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
@@ -307,6 +318,8 @@ class _InChild:
         self._builder.loss.reset()
         self._parts.delivery.after_fork_in_child(is_safe=self._parts.keeper.at_rest)
         self._parts.failures.after_fork_in_child(self._parts.journal)
+        if self._parts.hangs is not None:
+            self._parts.hangs.after_fork_in_child()
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
         registry.after_fork_in_child()

@@ -15,6 +15,7 @@ traceback alone proves nothing: on Windows faulthandler also writes for exceptio
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EXIT_STATUS_FILE",
     "FAULT_FILE",
+    "HANGS_FILE",
     "Ending",
     "Evidence",
     "Watched",
@@ -38,6 +40,8 @@ __all__ = [
 FAULT_FILE: Final = "fault.txt"
 EXIT_STATUS_FILE: Final = "exit-status"
 MARK_FILE: Final = "running"
+HANGS_FILE: Final = "hangs"
+"""What a drain has told of hangs while the process lived: JSON lines of drain/hangs/watch.py."""
 
 _MAX_BYTES: Final = 64 << 10
 _FATAL: Final = re.compile(r"^Fatal Python error: (.{1,200})$", re.MULTILINE)
@@ -61,6 +65,7 @@ class Evidence:
     closed       whether the run's lock bears the mark of a clean close
     marked       whether the mark still stands that exit() in C takes away (guard/exit_mark.py)
     out_of_memory  the kernel's own words for having ended the process, "" where it said none
+    hung_since_ns  since when it had not answered when it was seen last, 0 where it did
     """
 
     fatal: str = ""
@@ -70,6 +75,7 @@ class Evidence:
     closed: bool = False
     marked: bool = False
     out_of_memory: str = ""
+    hung_since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +119,20 @@ def judge(evidence: Evidence, closed: str | None, watched: Watched = Watched()) 
         return Ending(status="crashed", evidence=f"fatal error: {evidence.fatal}", kind="crashed")
     if evidence.out_of_memory:
         return Ending(status="abnormal", evidence=evidence.out_of_memory, kind="out_of_memory")
+    if evidence.hung_since_ns and not _has_left(evidence, watched):
+        return Ending(status="hung", evidence="it did not answer any more", kind="hang_killed")
     if evidence.exit_status is not None:
         return _judge_status(evidence.exit_status)
     if evidence.rebooted:
         return Ending(status="abnormal", evidence="the machine has restarted since", kind="machine_down")
     return _judge_silence(evidence, watched)
+
+
+def _has_left(evidence: Evidence, watched: Watched) -> bool:
+    """Say whether a process that hung has ended by itself all the same, or with the machine."""
+    if evidence.exit_status is not None:
+        return _judge_status(evidence.exit_status).kind != "killed"
+    return evidence.rebooted or (watched.exits and not evidence.marked)
 
 
 def _judge_silence(evidence: Evidence, watched: Watched) -> Ending:
@@ -166,6 +181,7 @@ def read_evidence(run_folder: str, *, rebooted: bool = False, closed: bool = Fal
         rebooted=rebooted,
         stacks=stacks_in(text) if fatal else "",
         closed=closed,
+        hung_since_ns=_hung_since(os.path.join(run_folder, HANGS_FILE)),
         marked=os.path.lexists(os.path.join(run_folder, MARK_FILE)),
     )
 
@@ -179,6 +195,22 @@ def stacks_in(text: str) -> str:
       File "a.py", line 3 in f
     """
     return "\n".join(line for line in text.splitlines() if _STACK_LINE.match(line))
+
+
+def _hung_since(path: str) -> int:
+    """Return since when the run hung, as a drain has told it, 0 where it answered again."""
+    told: dict[int, int] = {}
+    for line in _read_text(path).splitlines():
+        try:
+            entry = json.loads(line)
+            since, wall = int(entry["since"]), int(entry["wall"])
+        except (ValueError, TypeError, KeyError):
+            continue
+        if entry.get("what") == "over":
+            told.pop(since, None)
+        else:
+            told[since] = wall
+    return min(told.values(), default=0)
 
 
 def _read_text(path: str) -> str:

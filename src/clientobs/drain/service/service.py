@@ -80,6 +80,16 @@ class Follows(Protocol):
         """End."""
 
 
+class Watches(Protocol):
+    """What looks at hosts that may hang (`hangs/`)."""
+
+    def look(self, runs: Collection[RunTail]) -> bool:
+        """Look at all of them; say whether something was recorded of one just now."""
+
+    def close(self) -> None:
+        """End."""
+
+
 class Service:
     """One drain of one home for one destination.
 
@@ -101,6 +111,7 @@ class Service:
         measure: bool = True,
         ages: Ages | None = None,
         log_files: Follows | None = None,
+        hangs: Watches | None = None,
     ) -> None:
         if not senders:
             raise DeliveryError("No endpoint is configured; set OTEL_EXPORTER_OTLP_ENDPOINT.")
@@ -121,9 +132,11 @@ class Service:
         self._vitals_lock: RunLock | None = None
         self._flushing: dict[str, float] = {}
         self._first_look = True
+        self._look_soon = False
         self._look, self._keep_room = Every(_LOOK), Every(_KEEP_ROOM)
         self._read_vitals, self._tell = Every(VITALS_INTERVAL), Every(_TELL)
         self._log_files = log_files
+        self._hangs = hangs
         self._catch_up()
         if log_files is not None:
             log_files.start()
@@ -190,6 +203,8 @@ class Service:
         """Let the couriers finish what they hold, write books and state, and let go of everything."""
         if self._log_files is not None:
             self._log_files.stop()
+        if self._hangs is not None:
+            self._hangs.close()
         for line in self._lines:
             line.close(_GOODBYE)
         self._collect()
@@ -237,7 +252,8 @@ class Service:
     def step(self, *, eager: bool = False) -> bool:
         """Do one round; say whether there is more to read at once."""
         self._collect()
-        if self._look.due():
+        if self._look.due() or self._look_soon:
+            self._look_soon = False
             self.look_around()
         self._take_flushes()
         eager = eager or bool(self._flushing)
@@ -290,6 +306,8 @@ class Service:
         for run in self._registry.runs.values():
             found |= run.read_on(boot_id=self._boot_id, has_time=lambda: time.monotonic() < deadline)
         self._metrics.take_in(self._registry.runs.values())
+        if self._hangs is not None and self._hangs.look(list(self._registry.runs.values())):
+            self._look_soon = True
         return found
 
     def _book_losses(self) -> None:
