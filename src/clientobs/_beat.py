@@ -37,6 +37,7 @@ class Beat:
     threshold  from when on a silence is a hang
     stall      from when on a silence without progress (no processor time, no bytes) is a hang, 0: as `threshold`
     work       what kind of known work is going on, "" for none
+    thread     the system's number of the thread that writes this
     """
 
     at: int
@@ -45,6 +46,7 @@ class Beat:
     threshold: int = 0
     stall: int = 0
     work: str = ""
+    thread: int = 0
 
 
 def pack(beat: Beat) -> bytes:
@@ -61,7 +63,7 @@ def pack(beat: Beat) -> bytes:
         beat.answered,
         beat.threshold,
         beat.stall,
-        0,
+        beat.thread,
         beat.work.encode("ascii", "replace")[:32],
     )
 
@@ -80,7 +82,7 @@ def read_beat(run_folder: str) -> Beat | None:
         os.close(descriptor)
     if len(found) != _LAYOUT.size:
         return None
-    magic, version, watch, at, answered, threshold, stall, _, work = _LAYOUT.unpack(found)
+    magic, version, watch, at, answered, threshold, stall, thread, work = _LAYOUT.unpack(found)
     if magic != _MAGIC or version != _VERSION or watch >= len(_WATCHES):
         return None
     return Beat(
@@ -89,5 +91,6 @@ def read_beat(run_folder: str) -> Beat | None:
         answered=answered,
         threshold=threshold,
         stall=stall,
+        thread=thread,
         work=work.rstrip(b"\0").decode("ascii", "replace"),
     )

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["FileCall", "file_call", "is_held", "moved", "processor_seconds", "raw_call"]
+__all__ = ["FileCall", "file_call", "is_held", "moved", "processor_seconds", "raw_call", "waits_for_lock"]
 
 _MAX_PATH: Final = 4096
 
@@ -83,6 +83,7 @@ _ARM64: Final[dict[int, tuple[str, int | None, int | None]]] = {
     439: ("access", 1, None),
 }
 _CALLS: Final = {"x86_64": _X86_64, "aarch64": _ARM64}.get(platform.machine(), {})
+_FUTEX: Final = {"x86_64": "202", "aarch64": "98"}.get(platform.machine(), "")
 _NOT_FILES: Final = ("pipe:", "socket:", "anon_inode:", "/dev/")
 """Where a read may wait for as long as it likes: a pipe, a terminal, a device."""
 
@@ -141,6 +142,18 @@ def _text_at(pid: int | str, address: int) -> str:
     finally:
         os.close(descriptor)
     return os.fsdecode(found.partition(b"\0")[0])
+
+
+def waits_for_lock(pid: int | str, thread: int) -> bool:
+    """Say whether a thread may be waiting for a lock of its process, as far as the system tells.
+
+    No: it waits for a disk, or is in some other call. The interpreter's own lock is one, too.
+    """
+    state = _read(f"/proc/{pid}/task/{thread}/stat").rpartition(")")[2].split()
+    if state and state[0] == "D":
+        return False
+    line = raw_call(pid, thread)
+    return not line or not _FUTEX or line.split()[0] == _FUTEX
 
 
 def moved(pid: int | str, thread: int | None = None) -> tuple[int, int] | None:

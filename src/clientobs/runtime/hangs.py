@@ -7,8 +7,8 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs._fork import Loading
 from clientobs._guarded import quiet
-from clientobs.guard.hang.waits import who_waits
 from clientobs.guard.hang.watch import HangWatch, OpenSpan
 from clientobs.guard.hang.work import kind_of
 from clientobs.journal.records import HANG_NOTE
@@ -50,7 +50,7 @@ class Hangs:
             opened=self._opened,
             clean=redactor.text,
             pace=lambda quick: keeper().hurry(quick=quick),
-            waits=who_waits,
+            waits=_who_waits,
         )
 
     def tick(self) -> None:
@@ -80,6 +80,13 @@ class Hangs:
         main = threading.main_thread().ident or 0
         opened = self._journal.open_on(main)
         return tuple(key for key, _ in opened), [_read(*one) for one in opened[-_MAX_SPANS:]]
+
+
+def _who_waits(frames: dict[int, Any], names: dict[int, str]) -> tuple[list[str], bool]:
+    with Loading():
+        from clientobs.guard.hang.waits import who_waits  # noqa: PLC0415  # `dis`: where threads hang, not before
+
+    return who_waits(frames, names)
 
 
 def _read(key: object, payload: bytes) -> OpenSpan:

@@ -55,6 +55,9 @@ class Silence:
         silent = now - max(beat.at, self._seen_ns - SECOND)
         if silent < NOTICEABLE:
             return 0
+        if beat.thread and not _procfs.waits_for_lock(self._pid, beat.thread):
+            self._begin(beat, now)  # its keeper is held up by a disk: that says nothing of the interpreter
+            return 0
         self._look_at_process(now)
         self._look_at_call(now)
         return silent

@@ -19,6 +19,7 @@ _BUSY: Final = 0.2
 """Share of a processor from which a thread computes: it may have to share a loaded machine."""
 
 _WINDOW: Final = 900_000_000
+_IDLE_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Facts:
     computing_ns  since when it has used a processor without a pause
     moved         whether it has read or written anything by itself
     call          the file call that it has not come back from, since `call_ns`
+    idle          whether it has hardly computed since it was heard last
     lock_ns       since when it has waited in one and the same way, for a lock or a child
     """
 
@@ -35,6 +37,7 @@ class Facts:
     moved: bool = False
     call: FileCall | None = None
     call_ns: int = 0
+    idle: bool = False
     lock_ns: int = 0
 
 
@@ -45,6 +48,7 @@ class Standing:
         self.progress_ns = 0
         """When the process as a whole was last seen to move something."""
         self._moved: tuple[int, int] | None = None
+        self._cpu: float | None = None
         self._window: tuple[int, float] | None = None
         self._computing_ns = 0
         self._line = ""
@@ -57,7 +61,7 @@ class Standing:
         self.progress_ns = now
         self._moved = None
         self._computing_ns = 0
-        cpu = _thread_cpu()
+        cpu = self._cpu = _thread_cpu()
         self._window = None if cpu is None else (now, cpu)
         self._line = ""
         self._whole = None
@@ -76,6 +80,7 @@ class Standing:
             moved=has_moved,
             call=call,
             call_ns=self._line_ns if call else 0,
+            idle=cpu is not None and self._cpu is not None and cpu - self._cpu < _IDLE_SECONDS,
             lock_ns=self._line_ns if waits and call is None else 0,
         )
 

@@ -108,7 +108,7 @@ class HangWatch:
         opened: Callable[[], tuple[object, list[OpenSpan]]],
         clean: Callable[[str], str],
         pace: Callable[[bool], object],
-        waits: Callable[[dict[int, FrameType], dict[int, str]], list[str]],
+        waits: Callable[[dict[int, FrameType], dict[int, str]], tuple[list[str], bool]],
         mono: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._threshold = int(settings.seconds * 1e9)
@@ -163,11 +163,12 @@ class HangWatch:
         self._loop.after_fork_in_child()
         self._stacks.clear()
         self._token = None
+        self._pace(False)
 
     def tick(self) -> None:
         """Look once."""
         now = self._mono()
-        if now - self._ticked > _ABSENT:
+        if now - self._ticked > _ABSENT and not (self._silence and self._silence.hung):
             self._hear(now)
         self._ticked = now
         if not self._path:
@@ -232,8 +233,8 @@ class HangWatch:
         if case is None:
             self._over(now)
             return
-        waits = self._who_waits(now, case, frames) if case.reason not in {"computing", "file"} else []
-        if case.needs_waits and not waits:
+        waits, circle = self._who_waits(now, case, frames)
+        if case.needs_waits and not circle and self._silence is None:
             return
         silence = self._silence
         if silence is None:
@@ -242,14 +243,14 @@ class HangWatch:
         self._sample(now, silence, main, frames)
         if now - silence.since >= case.threshold and not silence.hung:
             silence.hung = True
-            reason: Reason = "deadlock" if waits else case.reason
+            reason: Reason = "deadlock" if circle else case.reason
             self._tell(now, watch, spans, work, case._replace(reason=reason), facts, waits)
 
     def _case(self, now: int, watch: str, work: str, heard: _Heard, facts: Facts) -> _Case | None:
         """Return what speaks for a hang, None where nothing does."""
         overdue = not work or now - self._answered >= self._limit
         if facts.call is not None:
-            since = max(heard.since, facts.call_ns) if watch == "span" else heard.since
+            since = heard.since if watch == "loop" or facts.idle else max(heard.since, facts.call_ns)
             return _Case("file", since, heard.threshold)
         computes = facts.computing_ns and overdue
         if watch == "loop":
@@ -259,13 +260,15 @@ class HangWatch:
             since = self._answered if work else max(heard.since, facts.computing_ns)
             return _Case("computing", since, heard.threshold)
         if facts.lock_ns and now - facts.lock_ns >= self._threshold:
-            return _Case("deadlock", facts.lock_ns, self._threshold, needs_waits=True)
+            since = heard.since if facts.idle else facts.lock_ns
+            return _Case("deadlock", since, self._threshold, needs_waits=True)
         return None
 
-    def _who_waits(self, now: int, case: _Case, frames: dict[int, FrameType]) -> list[str]:
+    def _who_waits(self, now: int, case: _Case, frames: dict[int, FrameType]) -> tuple[list[str], bool]:
         """Ask who waits for whom, once it is a hang, and not again for as long."""
-        if now - case.since < case.threshold or now - self._waits_at < self._threshold:
-            return []
+        is_due = now - case.since >= case.threshold and now - self._waits_at >= self._threshold
+        if case.reason in {"computing", "file"} or not is_due:
+            return [], False
         self._waits_at = now
         return self._waits(frames, names())
 
@@ -347,6 +350,7 @@ class HangWatch:
             threshold=self._limit if work else self._threshold,
             stall=self._stall if work else 0,
             work=work,
+            thread=threading.get_native_id(),
         )
         descriptor = os.open(self._path, _FLAGS, 0o600)
         try:
