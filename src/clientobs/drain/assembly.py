@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from clientobs.drain.life import Steward
     from clientobs.drain.logfiles.following import LogFiles
     from clientobs.journal.home import Home
-    from clientobs.journal.process import boot_id
-from clientobs.journal.runs import RunFolder
+    from clientobs.journal.runs import RunFolder
 
 __all__ = ["has_work", "life_of"]
 
@@ -43,9 +42,13 @@ def life_of(
     *,
     idle_seconds: float,
     steward: Steward = "host",
+    in_host: bool = False,
     on_start: Callable[[], object] = lambda: None,
 ) -> Life:
-    """Return the life of the drain of `home` and `destination`; `on_start` is called under its lock."""
+    """Return the life of the drain of `home` and `destination`; `on_start` is called under its lock.
+
+    `in_host`: it runs as a thread of a host.
+    """
     place = Place(home=home.path, destination=destination or _NOWHERE, steward=steward)
 
     def build() -> Service:
@@ -61,7 +64,7 @@ def life_of(
             # Recorded before any endpoint was configured: they belong to whoever delivers first.
             adopt=("",) if destination else (),
             log_files=_log_files(config, home, destination),
-            hangs=HangWatch(config, home, boot_id()) if config.hangs.enabled else None,
+            hangs=HangWatch(config, home, boot_id(), outside=not in_host) if config.hangs.enabled else None,
         )
 
     return Life(place, build, lambda: has_work(home, destination), idle_seconds=idle_seconds)

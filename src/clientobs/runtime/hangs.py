@@ -16,7 +16,7 @@ from clientobs.journal.records import HANG_NOTE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from clientobs.config.model import Config, SessionKind
+    from clientobs.config.model import Config
     from clientobs.journal.writer import Journal
     from clientobs.privacy.redaction import Redactor
     from clientobs.runtime.keeper import Keeper
@@ -32,7 +32,7 @@ class Hangs:
     def __init__(
         self,
         config: Config,
-        kind: SessionKind,
+        kind: str,
         *,
         journal: Journal,
         redactor: Redactor,
@@ -108,6 +108,6 @@ def _read(key: object, payload: bytes) -> OpenSpan:
     )
 
 
-def hangs_for(config: Config, kind: SessionKind, **parts: Any) -> Hangs | None:
+def hangs_for(config: Config, kind: str, **parts: Any) -> Hangs | None:
     """Return the watch, None where the configuration wants none."""
     return Hangs(config, kind, **parts) if config.hangs.enabled else None

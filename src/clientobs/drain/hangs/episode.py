@@ -116,7 +116,7 @@ class Episode:
         lines = [*(self.lines if number == self.latest else []), *([0] * len(frames))]
         pairs = list(zip(frames, lines, strict=False))
         own = [pair for pair in pairs if pair[0][3]]
-        return (own or pairs or [None])[-1]
+        return own[-1] if own else pairs[-1] if pairs else None
 
 
 def _frame(entry: Any) -> Frame:

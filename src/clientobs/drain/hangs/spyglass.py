@@ -78,7 +78,7 @@ class Spyglass:
         self._out = tempfile.TemporaryFile()  # noqa: SIM115  # a pipe could fill while nobody reads
         self._deadline = time.monotonic() + _PATIENCE
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  # what the configuration names, or beside us
                 command, stdin=subprocess.DEVNULL, stdout=self._out, stderr=subprocess.DEVNULL
             )
         except OSError:

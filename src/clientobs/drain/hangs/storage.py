@@ -23,7 +23,7 @@ class Probe:
         self.mount = mount
         self.verdict: bool | None = None
         self._deadline = time.monotonic() + _PATIENCE
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603  # our own interpreter
             [sys.executable, "-I", "-S", "-c", _LOOK, mount],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

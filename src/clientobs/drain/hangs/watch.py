@@ -47,9 +47,16 @@ _MOST_SPANS: Final = 50
 
 
 class HangWatch:
-    """Watches the runs of one drain; `look` says whether something was told just now."""
+    """Watches the runs of one drain; `look` says whether something was told just now.
 
-    def __init__(self, config: Config, home: Home, boot_id: str, mounts: MountTable | None = None) -> None:
+    `outside`: the drain is a process of its own. As a thread in a host it can't see a held interpreter, and starts
+    no child to probe a mount: a host that waits for its children would meet it.
+    """
+
+    def __init__(
+        self, config: Config, home: Home, boot_id: str, *, outside: bool, mounts: MountTable | None = None
+    ) -> None:
+        self.outside = outside
         self._config = config
         self._home = home
         self._boot_id = boot_id
@@ -120,7 +127,7 @@ class _Host:
     def look(self) -> bool:
         """Take in what is new; say whether something was told."""
         told = self._take_notes()
-        if self._run.alive and self._watch.is_of_this_boot(self._run):
+        if self._watch.outside and self._run.alive and self._watch.is_of_this_boot(self._run):
             told |= self._watch_silence()
         told |= self._look_at_probe()
         if not self._run.alive and self._witness is not None and self._probe is None:
@@ -230,7 +237,7 @@ class _Host:
 
     def _tell(self, episode: Episode) -> bool:
         mount = self._watch.mount_of(episode.path) if episode.path else None
-        if mount is not None and self._run.alive:
+        if mount is not None and self._watch.outside and self._run.alive:
             self._probe = (Probe(mount.point), episode)
         attributes = self._attributes(episode, mount)
         attributes.update(

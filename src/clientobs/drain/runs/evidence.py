@@ -119,6 +119,10 @@ def judge(evidence: Evidence, closed: str | None, watched: Watched = Watched()) 
         return Ending(status="crashed", evidence=f"fatal error: {evidence.fatal}", kind="crashed")
     if evidence.out_of_memory:
         return Ending(status="abnormal", evidence=evidence.out_of_memory, kind="out_of_memory")
+    return _judge_unclear(evidence, watched)
+
+
+def _judge_unclear(evidence: Evidence, watched: Watched) -> Ending:
     if evidence.hung_since_ns and not _has_left(evidence, watched):
         return Ending(status="hung", evidence="it did not answer any more", kind="hang_killed")
     if evidence.exit_status is not None:

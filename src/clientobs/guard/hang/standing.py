@@ -6,10 +6,12 @@ import os
 import threading
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clientobs import _procfs
-from clientobs._procfs import FileCall
+
+if TYPE_CHECKING:
+    from clientobs._procfs import FileCall
 
 __all__ = ["Facts", "Standing"]
 
