@@ -97,6 +97,7 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("PrivacyConfig", "[privacy]", "privacy"),
     ("LimitsConfig", "[limits]", "limits"),
     ("FilesConfig", "[files]", "files"),
+    ("HangsConfig", "[hangs]", "hangs"),
     ("TracesConfig", "[traces]", "traces"),
     ("RootConfig", "[roots.NAME]", "roots"),
     ("LogFilesConfig", "[[log_files]]", "log_files"),
@@ -110,6 +111,7 @@ NESTED = {
     "limits",
     "traces",
     "files",
+    "hangs",
     "roots",
     "log_files",
 }
