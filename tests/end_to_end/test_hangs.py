@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -265,3 +266,36 @@ with clientobs.span("paint"):
     assert witness.process.wait(60) == 0
     receiver.wait_for(lambda: names(receiver).count("session.end") == 3, 30)
     assert len(told(receiver)) == 1
+
+
+@pytest.mark.skipif(importlib.util.find_spec("PySide6") is None, reason="PySide6 is not installed here")
+def test_a_slot_that_blocks_the_interface_is_a_hang_and_a_dialog_is_none(
+    receiver: Inbox, desk: Workstation
+) -> None:
+    host = desk.start(
+        """
+from PySide6 import QtCore, QtWidgets
+import time
+app = QtWidgets.QApplication([])
+clientobs.init("shelf", hangs={"seconds": 2})
+def on_click():
+    time.sleep(4)
+def over_lunch():
+    dialog = QtWidgets.QDialog()
+    QtCore.QTimer.singleShot(4000, dialog.accept)
+    dialog.exec()
+    app.quit()
+QtCore.QTimer.singleShot(2000, on_click)
+QtCore.QTimer.singleShot(6500, over_lunch)
+app.exec()
+clientobs.shutdown()
+""",
+        environ={"QT_QPA_PLATFORM": "offscreen"},
+    )
+    assert host.process.wait(60) == 0
+    event(receiver, "session.end")
+    end = event(receiver, "app.hang.end")
+    hang = event(receiver, "app.hang")
+    assert hang.attributes["app.hang.reason"] == "interface"
+    assert hang.attributes["code.function.name"] == "__main__.on_click"
+    assert end.attributes["app.hang.id"] == hang.attributes["app.hang.id"]

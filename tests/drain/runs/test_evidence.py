@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clientobs.drain.runs.evidence import Evidence, Watched, judge, read_evidence
+from clientobs.drain.runs.evidence import HANGS_FILE, Evidence, Watched, judge, read_evidence
 
 CRASH = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x0 (most recent call first):\n"
 
@@ -92,3 +92,31 @@ def test_silence_is_judged_by_what_the_other_ends_would_have_left(
 ) -> None:
     found = judge(evidence, None, watched)
     assert (found.status, found.kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("evidence", "kind"),
+    [
+        (Evidence(hung_since_ns=1, marked=True), "hang_killed"),
+        (Evidence(hung_since_ns=1, exit_status=-9), "hang_killed"),
+        (Evidence(hung_since_ns=1, exit_status=3), "exited"),
+        (Evidence(hung_since_ns=1, exit_status=-11), "crashed"),
+        (Evidence(hung_since_ns=1, fatal="Aborted"), "crashed"),
+        (Evidence(hung_since_ns=1, closed=True), "exited"),
+        (Evidence(hung_since_ns=1, marked=False), "exited"),
+        (Evidence(hung_since_ns=1, marked=True, rebooted=True), "machine_down"),
+    ],
+)
+def test_a_hang_is_what_ended_a_process_only_where_nothing_else_did(evidence: Evidence, kind: str) -> None:
+    assert judge(evidence, None, Watched(faults=True, exits=True, busy=True)).kind == kind
+
+
+def test_what_a_drain_told_of_hangs_is_evidence_until_it_was_over(tmp_path: Path) -> None:
+    told = tmp_path / HANGS_FILE
+    told.write_text(
+        '{"since": 5, "what": "told", "wall": 50}\nbroken\n{"since": 7, "what": "told", "wall": 70}\n'
+    )
+    assert read_evidence(str(tmp_path)).hung_since_ns == 50
+    with told.open("a") as file:
+        file.write('{"since": 5, "what": "over", "wall": 50}\n[]\n{"since": "x"}\n')
+    assert read_evidence(str(tmp_path)).hung_since_ns == 70

@@ -77,10 +77,9 @@ class Silence:
         return beat.answered if beat.watch == "loop" and beat.answered else beat.at
 
     def _begin(self, beat: Beat, now: int) -> None:
-        if self._beat is None or beat.at != self._beat.at:
-            self._seen_ns = min(now, beat.at + SECOND)
-        else:
-            self._seen_ns = now + SECOND
+        is_new = self._beat is None or beat.at != self._beat.at
+        # A beat that was old when it was seen first, or is old again, counts from now on.
+        self._seen_ns = beat.at + SECOND if is_new and now - beat.at < NOTICEABLE else now + SECOND
         self._beat = beat
         self._whole = None
         self._progress_ns = now

@@ -335,9 +335,10 @@ class _Host:
             os.close(descriptor)
 
 
-def _order(note: dict[str, Any]) -> tuple[int, int]:
+def _order(note: dict[str, Any]) -> int:
     """Order notes of two lanes: by time; stacks, which have none, come before the samples that refer to them."""
-    return (int(note.get("mono", 0)), 0)
+    mono = note.get("mono", 0)
+    return mono if isinstance(mono, int) else 0
 
 
 def _read_told(path: str) -> dict[int, set[str]]:

@@ -100,7 +100,7 @@ def _held_by(frame: FrameType) -> Iterator[_Lock]:
                 break
             if instruction.opname in _ENTERS and _is_inside(each, instructions, place):
                 taken[_chain(instructions, place - 1)] = None
-            elif instruction.argval == "acquire":
+            elif instruction.argval == "acquire" and _has_returned(each, instructions, place):
                 taken[_chain(instructions, place)[:-1]] = None
             elif instruction.argval == "release":
                 taken.pop(_chain(instructions, place)[:-1], None)
@@ -108,6 +108,12 @@ def _held_by(frame: FrameType) -> Iterator[_Lock]:
             lock = _locked(each, chain)
             if lock is not None:
                 yield lock
+
+
+def _has_returned(frame: FrameType, instructions: list[dis.Instruction], place: int) -> bool:
+    """Say whether the call of the method that is looked up at `place` is over."""
+    calls = (each.offset for each in instructions[place:] if each.opname.startswith("CALL"))
+    return next(calls, frame.f_lasti) < frame.f_lasti
 
 
 def _is_inside(frame: FrameType, instructions: list[dis.Instruction], place: int) -> bool:
