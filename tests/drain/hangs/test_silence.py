@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,8 +26,17 @@ def follow(silence: Silence, beat: Beat, start: float, end: float) -> tuple[int,
 
 
 @pytest.fixture
-def silence() -> Silence:
-    return Silence(os.getpid(), is_held=lambda _pid: False)
+def pid() -> Iterator[int]:
+    """Return a process that does nothing, and in no file."""
+    sleeper = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(120)"])
+    yield sleeper.pid
+    sleeper.kill()
+    sleeper.wait(10)
+
+
+@pytest.fixture
+def silence(pid: int) -> Silence:
+    return Silence(pid, is_held=lambda _pid: False)
 
 
 def test_a_beat_that_has_stopped_is_a_hang_after_its_threshold(silence: Silence) -> None:
@@ -53,9 +64,9 @@ def test_a_drain_that_comes_later_waits_to_see_for_itself(silence: Silence) -> N
     assert not silence.is_hang(BEAT, silent, now)
 
 
-def test_who_is_held_by_a_debugger_is_not_silent() -> None:
+def test_who_is_held_by_a_debugger_is_not_silent(pid: int) -> None:
     held = [True]
-    silence = Silence(os.getpid(), is_held=lambda _pid: held[0])
+    silence = Silence(pid, is_held=lambda _pid: held[0])
     assert follow(silence, BEAT, 100, 160)[0] == 0
     held[0] = False
     silent, now = follow(silence, BEAT, 160.25, 163)

@@ -102,6 +102,8 @@ class Silence:
 
     def _look_at_call(self, now: int) -> None:
         line = _procfs.raw_call(self._pid, self._pid)
+        if line:  # the same call again and again is no call that doesn't come back
+            line = f"{line} {_procfs.has_run(self._pid, self._pid)}"
         if not line or line != self._line:
             self._line, self._line_ns, self.call = line, now, None
         else:

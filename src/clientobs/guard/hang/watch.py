@@ -221,16 +221,19 @@ class HangWatch:
 
     def _suspect(self, now: int, watch: str, spans: list[OpenSpan], work: str, heard: _Heard) -> None:
         """Look closely at a thread that was silent for a second: what is it doing."""
-        frames = sys._current_frames()  # noqa: SLF001  # the one way, and documented
-        main = frames.get(threading.main_thread().ident or 0)
-        is_stopped = bool(modules_in(main) & DEBUGGERS) or _procfs.is_held("self")
         facts = self._standing.look(now)
-        if is_stopped or (work and _innermost(main) in _CHILDREN) or (watch == "span" and facts.moved):
+        if watch == "span" and facts.moved:
             self._hear(now)
-            self._over(now)
-            return
         case = self._case(now, watch, work, heard, facts)
         if case is None:
+            self._over(now)
+            return
+        frames = sys._current_frames()  # noqa: SLF001  # the one way, and documented
+        main = frames.get(threading.main_thread().ident or 0)
+        is_due = now - case.since >= case.threshold
+        is_stopped = bool(modules_in(main) & DEBUGGERS) or (is_due and _procfs.is_held("self"))
+        if is_stopped or (work and _innermost(main) in _CHILDREN):
+            self._hear(now)
             self._over(now)
             return
         waits, circle = self._who_waits(now, case, frames)
@@ -248,6 +251,8 @@ class HangWatch:
 
     def _case(self, now: int, watch: str, work: str, heard: _Heard, facts: Facts) -> _Case | None:
         """Return what speaks for a hang, None where nothing does."""
+        if watch == "span" and facts.moved:
+            return None
         overdue = not work or now - self._answered >= self._limit
         if facts.call is not None:
             since = heard.since if watch == "loop" or facts.idle else max(heard.since, facts.call_ns)
