@@ -32,7 +32,7 @@ class Facts:
     moved         whether it has read or written anything by itself
     call          the file call that it has not come back from, since `call_ns`
     idle          whether it has hardly computed since it was heard last
-    lock_ns       since when it has waited in one and the same way, for a lock or a child
+    lock_ns       since when it has waited for one and the same lock, as far as that can be told
     """
 
     computing_ns: int = 0
@@ -83,7 +83,7 @@ class Standing:
             call=call,
             call_ns=self._line_ns if call else 0,
             idle=cpu is not None and self._cpu is not None and cpu - self._cpu < _IDLE_SECONDS,
-            lock_ns=self._line_ns if waits and call is None else 0,
+            lock_ns=self._line_ns if waits and _procfs.is_lock(self._line) else 0,
         )
 
     def _follow(self, now: int, cpu: float | None) -> None:

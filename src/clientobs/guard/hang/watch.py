@@ -128,7 +128,7 @@ class HangWatch:
         self._stacks = Stacks(self._tell_stack, clean)
         self._token: object = None
         self._answered = self._ticked = mono()
-        self._waits_at = 0
+        self._waits_due = 0
         self._beaten: int | None = None
         self._silence: _Silence | None = None
 
@@ -207,6 +207,7 @@ class HangWatch:
         if self._silence is not None and not self._silence.hung:
             self._over(now)
         self._answered = now
+        self._waits_due = 0
         self._standing.begin(now)
 
     def _measure(self, now: int, work: str) -> _Heard:
@@ -224,6 +225,8 @@ class HangWatch:
         facts = self._standing.look(now)
         if watch == "span" and facts.moved:
             self._hear(now)
+            self._over(now)
+            return
         case = self._case(now, watch, work, heard, facts)
         if case is None:
             self._over(now)
@@ -251,8 +254,6 @@ class HangWatch:
 
     def _case(self, now: int, watch: str, work: str, heard: _Heard, facts: Facts) -> _Case | None:
         """Return what speaks for a hang, None where nothing does."""
-        if watch == "span" and facts.moved:
-            return None
         overdue = not work or now - self._answered >= self._limit
         if facts.call is not None:
             since = heard.since if watch == "loop" or facts.idle else max(heard.since, facts.call_ns)
@@ -271,10 +272,11 @@ class HangWatch:
 
     def _who_waits(self, now: int, case: _Case, frames: dict[int, FrameType]) -> tuple[list[str], bool]:
         """Ask who waits for whom, once it is a hang, and not again for as long."""
-        is_due = now - case.since >= case.threshold and now - self._waits_at >= self._threshold
+        is_due = now - case.since >= case.threshold and now >= self._waits_due
         if case.reason in {"computing", "file"} or not is_due:
             return [], False
-        self._waits_at = now
+        # Reading bytecode costs milliseconds: a tool that waits for an hour is asked about a dozen times.
+        self._waits_due = now + max(self._threshold, now - case.since)
         return self._waits(frames, names())
 
     def _sample(
