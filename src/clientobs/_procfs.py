@@ -17,6 +17,7 @@ __all__ = [
     "file_call",
     "has_run",
     "is_held",
+    "is_lock",
     "moved",
     "processor_seconds",
     "raw_call",
@@ -161,8 +162,12 @@ def waits_for_lock(pid: int | str, thread: int) -> bool:
     state = _read(f"/proc/{pid}/task/{thread}/stat").rpartition(")")[2].split()
     if state and state[0] == "D":
         return False
-    line = raw_call(pid, thread)
-    return not line or not _FUTEX or line.split()[0] == _FUTEX
+    return is_lock(raw_call(pid, thread))
+
+
+def is_lock(line: str) -> bool:
+    """Say whether a line of `raw_call` may be the wait for a lock of the process; "" may be anything."""
+    return not line or not _FUTEX or line.split(maxsplit=1)[0] == _FUTEX
 
 
 def moved(pid: int | str, thread: int | None = None) -> tuple[int, int] | None:

@@ -133,7 +133,7 @@ def test_a_block_that_was_left_holds_nothing(stage: Stage) -> None:
 
         waiting = stage.start("wants", want)
         until(lambda: who_waits(stage.frames_with(waiting), names()).sentences)
-        found = who_waits(stage.frames_with(waiting), {})
+        found = who_waits(stage.frames_with(waiting), names())
         stage.store.lock.release()
     assert not any("innocent" in sentence for sentence in found.sentences)
     assert not found.circle
