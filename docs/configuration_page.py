@@ -101,6 +101,7 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("LogsConfig", "[logs]", "logs"),
     ("ExceptionsConfig", "[exceptions]", "exceptions"),
     ("OutcomesConfig", "[outcomes]", "outcomes"),
+    ("HangsConfig", "[hangs]", "hangs"),
     ("TracesConfig", "[traces]", "traces"),
     ("RootConfig", "[roots.NAME]", "roots"),
     ("LogFilesConfig", "[[log_files]]", "log_files"),
@@ -116,6 +117,7 @@ NESTED = {
     "files",
     "processes",
     *("logs", "exceptions", "outcomes"),
+    "hangs",
     "roots",
     "log_files",
 }

@@ -183,7 +183,7 @@ SESSION_EVIDENCE: Final = _attribute("session.evidence", OWN, "What the status r
 SESSION_ENDING: Final = _attribute(
     "session.ending",
     OWN,
-    "How it ended: exited, crashed, killed, out_of_memory, power_loss, rebooted, machine_down, unknown.",
+    "How it ended: exited, crashed, killed, hang_killed, out_of_memory, power_loss, rebooted, machine_down, unknown.",
 )
 SESSION_MEMORY: Final = _attribute(
     "session.memory", OWN, "Bytes of memory that it held when it was last looked at; not where it exited."
@@ -251,6 +251,12 @@ TOOL_OUTCOME: Final = _attribute(
     "tool.outcome",
     OWN,
     "One of ok, rejected (validation said no), cancelled, failed; only failed is a failure.",
+)
+
+TOOL_WORK: Final = _attribute(
+    "tool.work",
+    OWN,
+    "Set on a span by code: work that is known to take long (load, save, render ...); raises the hang threshold.",
 )
 
 _begin("Farm")
@@ -355,6 +361,7 @@ FILE_OPERATION_SIZE: Final = _metric(
     "file.operation.size", OWN, "By", "histogram", "Bytes of files read and written, by mount and kind."
 )
 STORAGE_ROOT: Final = _attribute("storage.root", OWN, "Name of the configured storage root.")
+STORAGE_HUNG: Final = _event("storage.hung", OWN, "A mount that a host waits for does not answer the drain.")
 STORAGE_ROOT_MISSING: Final = _event("storage.root_missing", OWN, "A configured storage root is not there.")
 
 _begin("HTTP")
@@ -480,6 +487,29 @@ LAST_LOG_LINES: Final = _attribute(
 APP_HANG: Final = _event("app.hang", OWN, "A host's main thread stood still.")
 LAUNCH_DURATION: Final = _attribute(
     "app.launch.duration", OWN, "Seconds from the launch to the end of an application that did not come up."
+)
+APP_HANG_END: Final = _event("app.hang.end", OWN, "It answered again: how long it took, and who it was.")
+HANG_ID: Final = _attribute("app.hang.id", OWN, "One hang: ties its end to it.")
+HANG_REASON: Final = _attribute(
+    "app.hang.reason",
+    OWN,
+    "One of interface, computing, file, deadlock, native (the interpreter lock is held), stalled.",
+)
+HANG_SINCE: Final = _attribute("app.hang.since", OWN, "Since when nothing had answered, ISO 8601.")
+HANG_DURATION: Final = _attribute("app.hang.duration", OWN, "How long it stood still until then, in seconds.")
+HANG_THRESHOLD: Final = _attribute("app.hang.threshold", OWN, "From how many seconds on it was one.")
+HANG_STACKS: Final = _attribute(
+    "app.hang.stacks",
+    OWN,
+    "Folded stacks of the main thread, `outer;inner count`, the most frequent first.",
+    INDIRECT,
+)
+HANG_THREADS: Final = _attribute(
+    "app.hang.threads", OWN, "Where the other threads stood, `name: outer;inner`.", INDIRECT
+)
+HANG_WAITS: Final = _attribute("app.hang.waits", OWN, "Who waits for whose lock, a sentence each.", INDIRECT)
+HANG_STACK_SOURCE: Final = _attribute(
+    "app.hang.stack_source", OWN, "Who looked: the host itself, py-spy from outside, or nobody could."
 )
 APP_START_FAILED: Final = _event("app.start_failed", OWN, "A host or tool did not come up.")
 PROBLEM_REPORT: Final = _event("problem.report", OWN, "A person reported a problem.", INDIRECT)
@@ -623,8 +653,10 @@ VITAL_EVENTS: Final = frozenset(
         SESSION_END,
         APP_CRASH,
         APP_HANG,
+        APP_HANG_END,
         APP_START_FAILED,
         PROBLEM_REPORT,
+        STORAGE_HUNG,
         STORAGE_ROOT_MISSING,
         CONFIG_PROBLEM,
         JOURNAL_IN_MEMORY,

@@ -24,6 +24,7 @@ __all__ = [
     "EndpointConfig",
     "ExceptionsConfig",
     "FilesConfig",
+    "HangsConfig",
     "JournalConfig",
     "LimitsConfig",
     "LogLevel",
@@ -330,6 +331,23 @@ class OutcomesConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HangsConfig:
+    """When a main thread that does not answer is told as a hang."""
+
+    enabled: bool = True
+    """Watch over hangs at all."""
+    seconds: float = 5.0
+    """Seconds of silence from which it is a hang."""
+    work_seconds: float = 1800.0
+    """Seconds that known work (a load, a save, a render: `tool.work`, or a word in the span's name) may take."""
+    stall_seconds: float = 15.0
+    """Seconds that known work may move nothing: no processor time, no bytes."""
+    py_spy: str | None = None
+    """Path of a py-spy, by which the drain reads Python stacks while native code holds the interpreter lock;
+    unset: the one beside the drain's interpreter, or on its PATH."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All settings of one run."""
 
@@ -355,6 +373,7 @@ class Config:
     logs: LogsConfig = field(default_factory=LogsConfig)
     exceptions: ExceptionsConfig = field(default_factory=ExceptionsConfig)
     outcomes: OutcomesConfig = field(default_factory=OutcomesConfig)
+    hangs: HangsConfig = field(default_factory=HangsConfig)
     roots: tuple[RootConfig, ...] = ()
     """Storage roots by name: TOML [roots.NAME]."""
     log_files: tuple[LogFilesConfig, ...] = ()

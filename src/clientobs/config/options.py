@@ -119,6 +119,16 @@ def _plain() -> tuple[Option, ...]:
     )
 
 
+def _hangs() -> tuple[Option, ...]:
+    return (
+        Option("hangs.enabled", values.boolean),
+        Option("hangs.seconds", values.seconds(2, HOUR)),
+        Option("hangs.work_seconds", values.seconds(2, _DAY)),
+        Option("hangs.stall_seconds", values.seconds(2, HOUR)),
+        Option("hangs.py_spy", values.path),
+    )
+
+
 def _files() -> tuple[Option, ...]:
     return (
         Option("files.paths", values.choice(*get_args(PathPolicy))),
@@ -182,7 +192,7 @@ def _delivery(prefix: str, infix: str) -> tuple[Option, ...]:
 
 
 def _table() -> dict[str, Option]:
-    rows = [*_plain(), *_files(), *_processes(), *_failures(), *_delivery("delivery", "")]
+    rows = [*_plain(), *_files(), *_processes(), *_failures(), *_hangs(), *_delivery("delivery", "")]
     for signal in SIGNALS:
         rows += _delivery(f"delivery.{signal}", f"{signal.upper()}_")
         exporter = Option(

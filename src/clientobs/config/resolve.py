@@ -13,6 +13,7 @@ from clientobs.config.model import (
     DrainConfig,
     ExceptionsConfig,
     FilesConfig,
+    HangsConfig,
     JournalConfig,
     LimitsConfig,
     LogsConfig,
@@ -48,6 +49,7 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "logs": LogsConfig,
     "exceptions": ExceptionsConfig,
     "outcomes": OutcomesConfig,
+    "hangs": HangsConfig,
     "traces": TracesConfig,
 }
 _TOP_LEVEL: Final = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from clientobs._loss import LossLedger
 from clientobs.config import environment
+from clientobs.drain.hangs.watch import HangWatch
 from clientobs.drain.life import Life, Place
 from clientobs.drain.lock import drain_folder
 from clientobs.drain.metrics.turn import MachineTurn
@@ -17,6 +18,7 @@ from clientobs.drain.otlp.poison import PoisonShelf
 from clientobs.drain.otlp.senders import open_senders
 from clientobs.drain.runs.registry import Registry
 from clientobs.drain.service.service import Service
+from clientobs.journal.process import boot_id
 from clientobs.journal.runs import header_of, list_runs
 
 if TYPE_CHECKING:
@@ -41,9 +43,13 @@ def life_of(
     *,
     idle_seconds: float,
     steward: Steward = "host",
+    in_host: bool = False,
     on_start: Callable[[], object] = lambda: None,
 ) -> Life:
-    """Return the life of the drain of `home` and `destination`; `on_start` is called under its lock."""
+    """Return the life of the drain of `home` and `destination`; `on_start` is called under its lock.
+
+    `in_host`: it runs as a thread of a host.
+    """
     place = Place(home=home.path, destination=destination or _NOWHERE, steward=steward)
 
     def build() -> Service:
@@ -60,6 +66,7 @@ def life_of(
             adopt=("",) if destination else (),
             turn=MachineTurn(),
             log_files=_log_files(config, home, destination),
+            hangs=HangWatch(config, home, boot_id(), outside=not in_host) if config.hangs.enabled else None,
         )
 
     return Life(place, build, lambda: has_work(home, destination), idle_seconds=idle_seconds)

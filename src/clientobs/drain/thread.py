@@ -63,6 +63,6 @@ def start_thread(config: Config, home: Home, destination: str) -> DrainThread:
     """Start delivering `home` to `destination` in this process."""
     from clientobs.drain.assembly import life_of  # noqa: PLC0415  # loads protobuf: not for tests of the thread
 
-    thread = DrainThread(life_of(config, home, destination, idle_seconds=float("inf")))
+    thread = DrainThread(life_of(config, home, destination, idle_seconds=float("inf"), in_host=True))
     thread.start()
     return thread

@@ -21,7 +21,10 @@ from clientobs._dataclass import dataclass
 from clientobs.journal.format import Kind
 
 __all__ = [
+    "DRAIN_ROLES",
+    "HANG_NOTE",
     "LOG_FILES_ROLE",
+    "WITNESS_ROLE",
     "Attributes",
     "ContextRecord",
     "Header",
@@ -39,6 +42,14 @@ Attributes: TypeAlias = dict[str, Any]
 
 LOG_FILES_ROLE: Final = "log files"
 """Role of a run that the drain writes: records read from tools' own log files."""
+
+WITNESS_ROLE: Final = "witness"
+"""Role of a run that the drain writes: what it saw of a host that could not speak, under the host's session."""
+
+DRAIN_ROLES: Final = frozenset({LOG_FILES_ROLE, WITNESS_ROLE})
+
+HANG_NOTE: Final = "hang"
+"""Type of the notes that a host writes while its main thread doesn't answer (guard/hang/watch.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import itertools
 import os
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._fork import Loading, settle
@@ -77,7 +78,7 @@ class Journal:
 
     def _begin(self) -> None:
         """Start at zero, for this process: in __init__, and again in a forked child."""
-        self._open_spans: dict[Hashable, tuple[bytes, tuple[int, ...]]] = {}
+        self._open_spans: dict[Hashable, tuple[bytes, tuple[int, ...], int]] = {}
         self._sequence = itertools.count(1)
         self._next = self._sequence.__next__
         self._pid = os.getpid()
@@ -136,7 +137,7 @@ class Journal:
         """Land the start of a span, and keep it to be written again into each new segment until it ends."""
         if len(self._open_spans) < _MAX_OPEN_SPANS:
             # Before the append: a rotation in between then carries it over (twice is harmless, never is not).
-            self._open_spans[key] = (payload, contexts)
+            self._open_spans[key] = (payload, contexts, get_ident())
         return self.append(_SPAN_STARTED, payload, "bulk", contexts)
 
     def span_ended(
@@ -151,6 +152,12 @@ class Journal:
         if carried is not None and lane != "bulk":
             self.note("ended", {"key": key}, "bulk")
         return self.append(_SPAN_ENDED, payload, lane, contexts)
+
+    def open_on(self, thread: int) -> list[tuple[Hashable, bytes]]:
+        """Return key and payload of the spans that a thread has begun and nobody has ended, the oldest first."""
+        return [
+            (key, payload) for key, (payload, _, ident) in list(self._open_spans.items()) if ident == thread
+        ]
 
     def note(self, type: str, values: Mapping[str, Any], lane: Lane = "bulk") -> bool:  # noqa: A002
         """Land a note; the types are listed at `records.NoteRecord`."""
@@ -318,7 +325,7 @@ class Journal:
         """Write the starts of all open spans into a new segment of the bulk lane."""
         if segment.lane == "bulk":
             before = segment.size
-            for key, (payload, contexts) in list(self._open_spans.items()):
+            for key, (payload, contexts, _) in list(self._open_spans.items()):
                 if key not in self._open_spans:
                     continue
                 if segment.size - before > self._config.segment_bytes:
@@ -334,7 +341,7 @@ class Journal:
             self.in_child.begin()
 
     def _contexts_in_use(self) -> set[int]:
-        used = {number for _, contexts in list(self._open_spans.values()) for number in contexts}
+        used = {number for _, contexts, _ in list(self._open_spans.values()) for number in contexts}
         for lane in LANES:
             segment = self._lanes.current[lane]
             if segment is not None:

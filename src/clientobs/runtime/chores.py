@@ -49,7 +49,9 @@ def chores_of(
             parts.journal.note("anchor", {"wall_ns": clock.wall_at(mono), "mono_ns": mono})
 
     tending = min(_LONGEST_UNTENDED, journal.sync_seconds)
+    watches = [Chore("hangs", 0.0, parts.hangs.tick)] if parts.hangs is not None else []
     return [
+        *watches,
         Chore("environment", math.inf, tell_environment),
         Chore("clock", 1.0, renew_clock),
         # Not at once: a program that is over in a second needs no round of retention.

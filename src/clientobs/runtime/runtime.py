@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clientobs.record.recorder import Recorder
     from clientobs.runtime.delivery import Delivery
     from clientobs.runtime.failures import Failures
+    from clientobs.runtime.hangs import Hangs
     from clientobs.runtime.keeper import Keeper
     from clientobs.runtime.session import SessionEvents
 
@@ -37,6 +38,7 @@ class Parts:
         "events",
         "exits",
         "failures",
+        "hangs",
         "journal",
         "keeper",
         "mono",
@@ -50,6 +52,7 @@ class Parts:
     keeper: Keeper
     exits: ExitWatch | None
     failures: Failures
+    hangs: Hangs | None
     delivery: Delivery
     collect_metrics: Callable[[], None]
     release: Callable[[], None]
@@ -247,6 +250,8 @@ class Runtime:
         with quiet("end.instruments"):
             registry.leaving()
         registry.settle()
+        if parts.hangs is not None:
+            parts.hangs.close()
         with quiet("end.metrics"):
             parts.collect_metrics()
         with quiet("end.session"):

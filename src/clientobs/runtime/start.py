@@ -36,6 +36,7 @@ from clientobs.runtime.chores import chores_of, drain_chore
 from clientobs.runtime.delivery import Delivery
 from clientobs.runtime.environment import SessionEnvironment
 from clientobs.runtime.failures import Failures
+from clientobs.runtime.hangs import hangs_for
 from clientobs.runtime.home import place_of, told
 from clientobs.runtime.keeper import Keeper
 from clientobs.runtime.runtime import Parts, Runtime
@@ -239,6 +240,14 @@ class _Builder:
 
         parts.collect_metrics = collect
         parts.keeper = self.keeper
+        parts.hangs = hangs_for(
+            self.config,
+            kind,
+            journal=journal,
+            redactor=self.redactor,
+            keeper=lambda: parts.keeper,
+            production=lambda: pipeline.contexts.base,
+        )
         return parts
 
     def _environment(self, parts: Parts) -> SessionEnvironment:
@@ -339,6 +348,8 @@ class _InChild:
         self._builder.loss.reset()
         self._parts.delivery.after_fork_in_child(is_safe=self._parts.keeper.at_rest)
         self._parts.failures.after_fork_in_child(self._parts.journal)
+        if self._parts.hangs is not None:
+            self._parts.hangs.after_fork_in_child()
         self._parts.journal.after_fork_in_child()
         self._pipeline.after_fork_in_child()
         registry.after_fork_in_child()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clientobs.drain.deaths.findings import Findings
-from clientobs.drain.runs.evidence import Evidence, Watched, judge, read_evidence, stacks_in
+from clientobs.drain.runs.evidence import HANGS_FILE, Evidence, Watched, judge, read_evidence, stacks_in
 
 CRASH = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x0 (most recent call first):\n"
 
@@ -132,3 +132,31 @@ Extension modules: bpy.props (total: 1)
         "  <no Python frame>",
         "Extension modules: bpy.props",
     ]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "kind"),
+    [
+        (Evidence(hung_since_ns=1, marked=True), "hang_killed"),
+        (Evidence(hung_since_ns=1, exit_status=-9), "hang_killed"),
+        (Evidence(hung_since_ns=1, exit_status=3), "exited"),
+        (Evidence(hung_since_ns=1, exit_status=-11), "crashed"),
+        (Evidence(hung_since_ns=1, fatal="Aborted"), "crashed"),
+        (Evidence(hung_since_ns=1, closed=True), "exited"),
+        (Evidence(hung_since_ns=1, marked=False), "exited"),
+        (Evidence(hung_since_ns=1, marked=True, found=Findings(rebooted=True)), "machine_down"),
+    ],
+)
+def test_a_hang_is_what_ended_a_process_only_where_nothing_else_did(evidence: Evidence, kind: str) -> None:
+    assert judge(evidence, None, Watched(faults=True, exits=True, busy=True)).kind == kind
+
+
+def test_what_a_drain_told_of_hangs_is_evidence_until_it_was_over(tmp_path: Path) -> None:
+    told = tmp_path / HANGS_FILE
+    told.write_text(
+        '{"since": 5, "what": "told", "wall": 50}\nbroken\n{"since": 7, "what": "told", "wall": 70}\n'
+    )
+    assert read_evidence(str(tmp_path)).hung_since_ns == 50
+    with told.open("a") as file:
+        file.write('{"since": 5, "what": "over", "wall": 50}\n[]\n{"since": "x"}\n')
+    assert read_evidence(str(tmp_path)).hung_since_ns == 70

@@ -16,6 +16,7 @@ traceback alone proves nothing: on Windows faulthandler also writes for exceptio
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EXIT_STATUS_FILE",
     "FAULT_FILE",
+    "HANGS_FILE",
     "Ending",
     "Evidence",
     "Watched",
@@ -44,6 +46,8 @@ __all__ = [
 FAULT_FILE: Final = "fault.txt"
 EXIT_STATUS_FILE: Final = "exit-status"
 MARK_FILE: Final = "running"
+HANGS_FILE: Final = "hangs"
+"""What a drain has told of hangs while the process lived: JSON lines of drain/hangs/watch.py."""
 
 _MAX_BYTES: Final = 64 << 10
 _FATAL: Final = re.compile(r"^Fatal Python error: (.{1,200})$", re.MULTILINE)
@@ -69,6 +73,7 @@ class Evidence:
     found        what an inquest has found outside of the run's folder (deaths/)
     fault_file   whether fault.txt is there, for a fault to be written to; somebody may have cleaned up
     fault_seconds  when fault.txt was written last, on the wall clock; 0 where it is not there
+    hung_since_ns  since when it had not answered when it was seen last, 0 where it did
     """
 
     fatal: str = ""
@@ -79,6 +84,7 @@ class Evidence:
     found: Findings = NOTHING_FOUND
     fault_seconds: float = 0.0
     fault_file: bool = True
+    hung_since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,20 +141,29 @@ def judge(evidence: Evidence, closed: str | None, watched: Watched = Watched()) 
         )
     if evidence.fatal:
         return Ending(status="crashed", evidence=f"fatal error: {evidence.fatal}", kind="crashed")
-    return _judge_findings(evidence) or _judge_silence(evidence, watched)
+    return _judge_findings(evidence, watched) or _judge_silence(evidence, watched)
 
 
-def _judge_findings(evidence: Evidence) -> Ending | None:
+def _judge_findings(evidence: Evidence, watched: Watched) -> Ending | None:
     found = evidence.found
     if found.out_of_memory:
         return Ending(status="abnormal", evidence=found.out_of_memory, kind="out_of_memory")
     if found.crash:
         return Ending(status="crashed", evidence=f"{found.source}: {found.crash}", kind="crashed")
+    if evidence.hung_since_ns and not _has_left(evidence, watched):
+        return Ending(status="hung", evidence="it did not answer any more", kind="hang_killed")
     if evidence.exit_status is not None:
         return _judge_status(evidence.exit_status)
     if found.hang:
-        return Ending(status="hung", evidence=found.hang, kind="killed")
+        return Ending(status="hung", evidence=found.hang, kind="hang_killed")
     return _MACHINE_ENDS[found.machine] if found.rebooted else None
+
+
+def _has_left(evidence: Evidence, watched: Watched) -> bool:
+    """Say whether a process that hung has ended by itself all the same, or with the machine."""
+    if evidence.exit_status is not None:
+        return _judge_status(evidence.exit_status).kind != "killed"
+    return evidence.found.rebooted or (watched.exits and not evidence.marked)
 
 
 def _judge_silence(evidence: Evidence, watched: Watched) -> Ending:
@@ -212,6 +227,7 @@ def read_evidence(
         exit_status=int(status) if re.fullmatch(r"-?[0-9]{1,10}", status) else None,
         stacks=clean(stacks_in(text)) if fatal else "",
         closed=closed,
+        hung_since_ns=_hung_since(os.path.join(run_folder, HANGS_FILE)),
         marked=os.path.lexists(os.path.join(run_folder, MARK_FILE)),
         found=found,
         fault_seconds=_written(path) if fatal else 0.0,
@@ -242,6 +258,22 @@ def _written(path: str) -> float:
         return os.lstat(path).st_mtime
     except OSError:
         return 0.0
+
+
+def _hung_since(path: str) -> int:
+    """Return since when the run hung, as a drain has told it, 0 where it answered again."""
+    told: dict[int, int] = {}
+    for line in _read_text(path).splitlines():
+        try:
+            entry = json.loads(line)
+            since, wall = int(entry["since"]), int(entry["wall"])
+        except (ValueError, TypeError, KeyError):
+            continue
+        if entry.get("what") == "over":
+            told.pop(since, None)
+        else:
+            told[since] = wall
+    return min(told.values(), default=0)
 
 
 def _read_text(path: str) -> str:

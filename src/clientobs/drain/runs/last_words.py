@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from clientobs.drain.runs.evidence import Ending, Evidence
     from clientobs.journal.records import LogRecord, SpanRecord
 
-__all__ = ["LOG_LINES", "ending_attributes", "sentence"]
+__all__ = ["LOG_LINES", "ending_attributes", "iso", "log_line", "sentence"]
 
 LOG_LINES: Final = 50
 """Log records of a dead run that are told with its crash."""
@@ -34,6 +35,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "exited": "The application ended.",
     "crashed": "The application crashed",
     "killed": "The application was killed",
+    "hang_killed": "The application was killed while it did not answer",
     "out_of_memory": "The system ended the application for want of memory",
     "machine_down": "The machine went down under the application",
     "rebooted": "The machine was shut down or restarted under the application",
@@ -86,6 +88,8 @@ def ending_attributes(
         semconv.SESSION_ENDING: ending.kind,
         semconv.SESSION_EVIDENCE: ending.evidence,
     }
+    if evidence.hung_since_ns and ending.kind == "hang_killed":
+        attributes[semconv.HANG_SINCE] = iso(evidence.hung_since_ns)
     if spans:
         attributes[semconv.OPEN_SPANS] = [_told(span, last_mono) for span in spans[-_MAX_SPANS:]]
     if ending.kind == "exited":
@@ -93,7 +97,7 @@ def ending_attributes(
     attributes.update(_memory_attributes(evidence, spans))
     if evidence.found.files:
         attributes[semconv.CRASH_FILES] = list(evidence.found.files)
-    lines = [line for log in logs if (line := _line(log))]
+    lines = [line for log in logs if (line := log_line(log))]
     if lines:
         attributes[semconv.LAST_LOG_LINES] = lines
     if ending.kind == "crashed":
@@ -105,6 +109,16 @@ def ending_attributes(
         if evidence.stacks:
             attributes[semconv.EXCEPTION_STACKTRACE] = evidence.stacks[:_MAX_STACKS]
     return attributes
+
+
+def iso(wall_ns: int) -> str:
+    """Return a time as text.
+
+    >>> iso(0)
+    '1970-01-01T00:00:00.000Z'
+    """
+    moment = datetime.fromtimestamp(wall_ns / 1e9, tz=timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def _signal_of(evidence: Evidence) -> str:
@@ -131,6 +145,7 @@ def _told(span: SpanRecord, last_mono: int) -> str:
     return f"{span.name} ({seconds:.1f} s)"
 
 
-def _line(log: LogRecord) -> str:
+def log_line(log: LogRecord) -> str:
+    """Return a log record as one line."""
     text = log.body if isinstance(log.body, str) else str(log.body or "")
     return f"{log.severity_text} {text}".strip()[:_MAX_LINE]

@@ -22,6 +22,7 @@ from clientobs.drain.runs.evidence import Watched, judge, would_have_left_a_word
 from clientobs.drain.runs.last_words import LOG_LINES, ending_attributes, sentence
 from clientobs.journal.format import NO_CONTEXT, Kind
 from clientobs.journal.records import (
+    HANG_NOTE,
     ContextRecord,
     Header,
     LogRecord,
@@ -93,6 +94,8 @@ class RunEnd:
         self._closed: str | None = None
         self._watched = Watched()
         self._survived: int | None = None
+        self._hung: set[int] = set()
+        """Since when the main thread had not answered, by the host's own notes."""
         self._logs: deque[tuple[Frame, _Segment]] = deque(maxlen=LOG_LINES)
         self._session_ended = False
         self._vital_numbers: set[int] = set()
@@ -153,6 +156,8 @@ class RunEnd:
             )
         elif note.type == "survived":
             self._survived = frame.mono_ns
+        elif note.type == HANG_NOTE:
+            self._feed_hang(note)
         elif note.type == "ended":
             # The end itself is in the vital lane, and may be delivered and deleted by now.
             trace_id, span_id = note.values.get("key") or (0, 0)
@@ -180,12 +185,23 @@ class RunEnd:
             program=self._watched.program,
         )
 
+    def _feed_hang(self, note: NoteRecord) -> None:
+        since = note.values.get("since")
+        if not isinstance(since, int):
+            return
+        if note.values.get("at") == "hung":
+            self._hung.add(since)
+        elif note.values.get("at") == "over":
+            self._hung.discard(since)
+
     def items(self, evidence: Evidence) -> list[Item]:
         """Return what is to be delivered for this run, in a fixed order; [] where no segment was readable."""
         if self._segment is None:
             return []
         if self._survived is not None and self._last_mono - self._survived > _SURVIVED_NS:
             evidence = replace(evidence, fatal="", stacks="")
+        if self._hung and not evidence.hung_since_ns:
+            evidence = replace(evidence, hung_since_ns=min(self._hung) + self._offset())
         opened = sorted(self._open.values(), key=lambda pair: pair[0].sequence)
         spans = [item for frame, segment in opened if (item := self._interrupted(frame, segment))]
         records = [item.record for item in spans if isinstance(item.record, SpanRecord)]

@@ -7,14 +7,15 @@ done    all of it has arrived; only retention still has business with the folder
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from clientobs.drain.runs.recovered import NUMBER, RecoveredTail
 from clientobs.drain.runs.stricken import is_stricken
 from clientobs.drain.runs.tail import SegmentTail
 from clientobs.journal.acks import ALL, Place, append_acks, read_acks
-from clientobs.journal.records import LOG_FILES_ROLE
+from clientobs.journal.records import DRAIN_ROLES, HANG_NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ __all__ = ["RunTail", "Tail", "is_done"]
 
 Tail: TypeAlias = SegmentTail | RecoveredTail
 _END: Final[Place] = ("vital", NUMBER)
+_HANG_NOTES: Final = 5000
 
 
 class RunTail:
@@ -45,6 +47,8 @@ class RunTail:
         self.alive = True
         self.clean = False
         self.losses: dict[str, int] = {}
+        self.hang_notes: deque[dict[str, Any]] = deque(maxlen=_HANG_NOTES)
+        """What the host has written of hangs, until somebody takes it."""
         self.tails: dict[Place, Tail] = {}
         self._loss = loss
         self._acked = read_acks(folder.path)
@@ -118,6 +122,15 @@ class RunTail:
     def _take_note(self, note: NoteRecord) -> None:
         if note.type == "loss":
             self.losses = {str(reason): int(count) for reason, count in note.values.items()}
+        elif note.type == HANG_NOTE:
+            self.hang_notes.append(note.values)
+
+    def context(self, number: int) -> dict[str, Any]:
+        """Return the attributes of a context by its number, {} where no segment that is left has it."""
+        for tail in self.tails.values():
+            if isinstance(tail, SegmentTail) and number in tail.contexts:
+                return dict(tail.contexts[number].values)
+        return {}
 
     def _is_scanned(self) -> bool:
         return all(tail.closed for tail in self._segments())
@@ -133,7 +146,7 @@ class RunTail:
     @property
     def is_of_live_host(self) -> bool:
         """Whether a host still records; what a drain reads in log files is no reason for it to stay."""
-        return self.alive and self.header.role != LOG_FILES_ROLE
+        return self.alive and self.header.role not in DRAIN_ROLES
 
     @property
     def settled(self) -> bool:

@@ -184,6 +184,15 @@ class SegmentTail:
         item = Item(header=self.header, record=record, sequence=frame.sequence, contexts=self.contexts)
         return Taken(item=item, mono_ns=frame.mono_ns, size=frame.end - frame.offset)
 
+    def recent_logs(self, most: int) -> list[LogRecord]:
+        """Return the newest log records, delivered or not, the newest last."""
+        row = self.rows.get("log")
+        if not row or not row.starts or most <= 0:
+            return []
+        first = max(0, len(row.starts) - most)
+        records = (decode(frame.kind, frame.payload) for frame in self._read(row.starts[first], row.ends[-1]))
+        return [record for record in records if isinstance(record, LogRecord)][-most:]
+
     def untake(self, rank: Rank, count: int) -> None:
         """Put the last `count` taken frames back."""
         self.rows[rank].taken -= count

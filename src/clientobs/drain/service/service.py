@@ -83,6 +83,16 @@ class Follows(Protocol):
         """End."""
 
 
+class Watches(Protocol):
+    """What looks at hosts that may hang (`hangs/`)."""
+
+    def look(self, runs: Collection[RunTail]) -> bool:
+        """Look at all of them; say whether something was recorded of one just now."""
+
+    def close(self) -> None:
+        """End."""
+
+
 class Service:
     """One drain of one home for one destination.
 
@@ -104,6 +114,7 @@ class Service:
         turn: MachineTurn | None = None,
         ages: Ages | None = None,
         log_files: Follows | None = None,
+        hangs: Watches | None = None,
     ) -> None:
         if not senders:
             raise DeliveryError("No endpoint is configured; set OTEL_EXPORTER_OTLP_ENDPOINT.")
@@ -127,10 +138,12 @@ class Service:
         self._measures = False
         self._flushing: dict[str, float] = {}
         self._first_look = True
+        self._look_soon = False
         self._look, self._keep_room = Every(_LOOK), Every(_KEEP_ROOM)
         self._read_vitals, self._tell = Every(VITALS_INTERVAL), Every(_TELL)
         self._coroner = coroner_of(config, home, ages.boot_id, loss, wake=self._wake.set)
         self._log_files = log_files
+        self._hangs = hangs
         self._catch_up()
         if log_files is not None:
             log_files.start()
@@ -197,6 +210,8 @@ class Service:
         """Let the couriers finish what they hold, write books and state, and let go of everything."""
         if self._log_files is not None:
             self._log_files.stop()
+        if self._hangs is not None:
+            self._hangs.close()
         for line in self._lines:
             line.close(_GOODBYE)
         self._collect()
@@ -247,7 +262,8 @@ class Service:
     def step(self, *, eager: bool = False) -> bool:
         """Do one round; say whether there is more to read at once."""
         self._collect()
-        if self._look.due():
+        if self._look.due() or self._look_soon:
+            self._look_soon = False
             self.look_around()
         self._coroner.look(self._registry.runs.values())
         self._take_flushes()
@@ -314,6 +330,8 @@ class Service:
                 inquires=self._coroner,
             )
         self._metrics.take_in(self._registry.runs.values())
+        if self._hangs is not None and self._hangs.look(list(self._registry.runs.values())):
+            self._look_soon = True
         return found
 
     def _book_losses(self) -> None:

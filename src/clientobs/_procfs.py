@@ -1,0 +1,225 @@
+"""What Linux tells of a thread that stands still: its processor time, what it has moved, the call that it is in.
+
+Read by the host of itself (`pid` "self") and by the drain of a host that can't. On other systems, and where the
+kernel doesn't let us look, everything here is None: what rests on it is then not told.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = [
+    "FileCall",
+    "file_call",
+    "has_run",
+    "is_held",
+    "is_lock",
+    "moved",
+    "processor_seconds",
+    "raw_call",
+    "waits_for_lock",
+]
+
+_MAX_PATH: Final = 4096
+
+# Number -> (operation, argument that is a path or None, argument that is a descriptor or None).
+# arch/x86/entry/syscalls/syscall_64.tbl
+_X86_64: Final[dict[int, tuple[str, int | None, int | None]]] = {
+    0: ("read", None, 0),
+    1: ("write", None, 0),
+    2: ("open", 0, None),
+    3: ("close", None, 0),
+    4: ("stat", 0, None),
+    5: ("stat", None, 0),
+    6: ("lstat", 0, None),
+    17: ("read", None, 0),
+    18: ("write", None, 0),
+    21: ("access", 0, None),
+    40: ("sendfile", None, 0),
+    74: ("fsync", None, 0),
+    75: ("fsync", None, 0),
+    76: ("truncate", 0, None),
+    77: ("truncate", None, 0),
+    78: ("listdir", None, 0),
+    82: ("rename", 0, None),
+    83: ("mkdir", 0, None),
+    84: ("rmdir", 0, None),
+    87: ("unlink", 0, None),
+    89: ("readlink", 0, None),
+    137: ("statvfs", 0, None),
+    138: ("statvfs", None, 0),
+    217: ("listdir", None, 0),
+    257: ("open", 1, None),
+    258: ("mkdir", 1, None),
+    262: ("stat", 1, None),
+    263: ("unlink", 1, None),
+    264: ("rename", 1, None),
+    267: ("readlink", 1, None),
+    269: ("access", 1, None),
+    316: ("rename", 1, None),
+    326: ("copy", None, 0),
+    332: ("stat", 1, None),
+    437: ("open", 1, None),
+    439: ("access", 1, None),
+}
+# include/uapi/asm-generic/unistd.h
+_ARM64: Final[dict[int, tuple[str, int | None, int | None]]] = {
+    34: ("mkdir", 1, None),
+    35: ("unlink", 1, None),
+    38: ("rename", 1, None),
+    43: ("statvfs", 0, None),
+    45: ("truncate", 0, None),
+    48: ("access", 1, None),
+    56: ("open", 1, None),
+    57: ("close", None, 0),
+    61: ("listdir", None, 0),
+    63: ("read", None, 0),
+    64: ("write", None, 0),
+    67: ("read", None, 0),
+    68: ("write", None, 0),
+    71: ("sendfile", None, 0),
+    78: ("readlink", 1, None),
+    79: ("stat", 1, None),
+    80: ("stat", None, 0),
+    82: ("fsync", None, 0),
+    83: ("fsync", None, 0),
+    276: ("rename", 1, None),
+    285: ("copy", None, 0),
+    291: ("stat", 1, None),
+    439: ("access", 1, None),
+}
+_CALLS: Final = {"x86_64": _X86_64, "aarch64": _ARM64}.get(platform.machine(), {})
+_FUTEX: Final = {"x86_64": "202", "aarch64": "98"}.get(platform.machine(), "")
+_NOT_FILES: Final = ("pipe:", "socket:", "anon_inode:", "/dev/", "/proc/")
+"""Where a read may wait for as long as it likes: a pipe, a terminal, a device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileCall:
+    """A call on a file that a thread is in. `path` is raw, "" where it could not be read."""
+
+    operation: str
+    path: str
+
+
+def raw_call(pid: int | str, thread: int) -> str:
+    """Return the kernel's line for the system call that a thread is in, "" where it is in none or not told.
+
+    The line holds the number, the arguments and where the thread stands: two equal ones, with no processor time
+    spent in between, are one and the same call.
+    """
+    line = _read(f"/proc/{pid}/task/{thread}/syscall")
+    return "" if line.startswith(("running", "-1")) else line.strip()
+
+
+def file_call(pid: int | str, line: str) -> FileCall | None:
+    """Return the call on a file that a line of `raw_call` is, None for every other call."""
+    fields = line.split()
+    try:
+        number, arguments = int(fields[0]), [int(field, 16) for field in fields[1:7]]
+        operation, path_at, descriptor_at = _CALLS[number]
+        if path_at is not None:
+            return FileCall(operation=operation, path=_text_at(pid, arguments[path_at]))
+        descriptor = arguments[descriptor_at or 0]
+    except (KeyError, IndexError, ValueError):
+        return None
+    try:
+        path = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+    except OSError:
+        path = ""
+    if path.startswith(_NOT_FILES):
+        return None
+    return FileCall(operation=operation, path=path)
+
+
+def _text_at(pid: int | str, address: int) -> str:
+    """Return the text at an address of a process: by a read that fails where the memory is gone meanwhile."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        # Up to the end of the page: the next one may not be there.
+        found = os.pread(descriptor, min(_MAX_PATH, 4096 - address % 4096), address)
+        if b"\0" not in found:
+            found += os.pread(descriptor, _MAX_PATH - len(found), address + len(found))
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+    return os.fsdecode(found.partition(b"\0")[0])
+
+
+def waits_for_lock(pid: int | str, thread: int) -> bool:
+    """Say whether a thread may be waiting for a lock of its process, as far as the system tells.
+
+    No: it waits for a disk, or is in some other call. The interpreter's own lock is one, too.
+    """
+    state = _read(f"/proc/{pid}/task/{thread}/stat").rpartition(")")[2].split()
+    if state and state[0] == "D":
+        return False
+    return is_lock(raw_call(pid, thread))
+
+
+def is_lock(line: str) -> bool:
+    """Say whether a line of `raw_call` may be the wait for a lock of the process; "" may be anything."""
+    return not line or not _FUTEX or line.split(maxsplit=1)[0] == _FUTEX
+
+
+def moved(pid: int | str, thread: int | None = None) -> tuple[int, int] | None:
+    """Return (calls, bytes) of reads and writes of a process, or of one of its threads."""
+    text = _read(f"/proc/{pid}/io" if thread is None else f"/proc/{pid}/task/{thread}/io")
+    counted = dict(line.partition(":")[::2] for line in text.splitlines())
+    try:
+        numbers = {name: int(value) for name, value in counted.items()}
+        # What a disk has given and taken moves within a long read too, which the calls' own counts don't.
+        size = sum(numbers[name] for name in ("rchar", "wchar", "read_bytes", "write_bytes"))
+        return numbers["syscr"] + numbers["syscw"], size
+    except (KeyError, ValueError):
+        return None
+
+
+def processor_seconds(pid: int | str, thread: int | None = None) -> float | None:
+    """Return the processor time of a process, or of one of its threads, to a hundredth of a second."""
+    text = _read(f"/proc/{pid}/stat" if thread is None else f"/proc/{pid}/task/{thread}/stat")
+    try:
+        fields = text.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (IndexError, ValueError, OSError, AttributeError):
+        return None
+
+
+def has_run(pid: int | str, thread: int) -> str:
+    """Return a text that is the same as long as a thread has not run at all, "" where the system doesn't tell."""
+    return _read(f"/proc/{pid}/task/{thread}/schedstat").partition(" ")[0]
+
+
+def is_held(pid: int | str) -> bool:
+    """Say whether a debugger or a signal has stopped the process: it stands still because somebody wants that."""
+    for line in _read(f"/proc/{pid}/status").splitlines():
+        name, _, value = line.partition(":")
+        if name == "State" and value.strip()[:1] in ("T", "t"):
+            return True
+        if name == "TracerPid":
+            return value.strip() not in ("", "0")
+    return False
+
+
+def _read(path: str) -> str:
+    if not sys.platform.startswith("linux"):
+        return ""
+    # Not open(): a text file costs ten times as much, and this is done several times a second.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(descriptor, 16384).decode("ascii", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)

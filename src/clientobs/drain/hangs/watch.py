@@ -1,0 +1,353 @@
+"""All hosts of a drain, looked at four times a second: which of them hangs, and what is told of it.
+
+    a host's own notes         its Python runs: it has judged itself (guard/hang/watch.py)
+    a beat that has stopped    its Python can't run: judged here (silence.py)
+
+What was told of a run is written into its folder (`hangs`), so that the next drain tells nothing twice, and that
+a host which is killed while it hangs is known as such.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs import semconv
+from clientobs._beat import read_beat
+from clientobs._guarded import quiet
+from clientobs.drain.hangs.episode import Episode, OpenSpan
+from clientobs.drain.hangs.silence import Silence
+from clientobs.drain.hangs.spyglass import Spyglass, find_py_spy
+from clientobs.drain.hangs.storage import Probe
+from clientobs.drain.hangs.telling import hang_attributes, hang_sentence
+from clientobs.drain.hangs.witness import Witness
+from clientobs.drain.runs.evidence import HANGS_FILE
+from clientobs.drain.runs.last_lines import last_lines, open_spans
+from clientobs.journal.records import DRAIN_ROLES
+from clientobs.paths.mounts import MountTable
+from clientobs.paths.portable import Roots
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from clientobs._beat import Beat
+    from clientobs.config.model import Config
+    from clientobs.drain.runs.run_tail import RunTail
+    from clientobs.journal.home import Home
+    from clientobs.paths.storage import Mount
+
+__all__ = ["HangWatch"]
+
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+_MOST_EPISODES: Final = 100
+_MOST_SPANS: Final = 50
+
+
+class HangWatch:
+    """Watches the runs of one drain; `look` says whether something was told just now.
+
+    `outside`: the drain is a process of its own. As a thread in a host it can't see a held interpreter, and starts
+    no child to probe a mount: a host that waits for its children would meet it.
+    """
+
+    def __init__(
+        self, config: Config, home: Home, boot_id: str, *, outside: bool, mounts: MountTable | None = None
+    ) -> None:
+        self.outside = outside
+        self._config = config
+        self._home = home
+        self._boot_id = boot_id
+        self._mounts = mounts or MountTable.of_this_machine()
+        self._roots = Roots(config.roots)
+        self._py_spy = find_py_spy(config.hangs.py_spy)
+        self._hosts: dict[str, _Host] = {}
+
+    def look(self, runs: Collection[RunTail]) -> bool:
+        """Look at all of them."""
+        told = False
+        for run in runs:
+            if run.header.role in DRAIN_ROLES:
+                continue
+            with quiet("drain.hangs"):
+                host = self._hosts.get(run.run)
+                if host is None and (run.alive or run.hang_notes):
+                    host = self._hosts[run.run] = _Host(self, run)
+                if host is not None:
+                    told |= host.look()
+        present = {run.run for run in runs}
+        for name in [name for name in self._hosts if name not in present]:
+            self._hosts.pop(name).close()
+        return told
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for host in self._hosts.values():
+            host.close()
+        self._hosts = {}
+
+    def witness(self, run: RunTail) -> Witness:
+        """Return who speaks for a host."""
+        return Witness(self._config, self._home, run.header)
+
+    def spyglass(self, pid: int) -> Spyglass:
+        """Return who looks at a process that can't look at itself."""
+        return Spyglass(self._py_spy, pid)
+
+    def mount_of(self, path: str) -> Mount | None:
+        """Return the mount of a path, without touching it."""
+        return self._mounts.locate(path) if os.path.isabs(path) else None
+
+    def portable(self, path: str) -> str | None:
+        """Return the path below a storage root."""
+        return self._roots.portable(path)
+
+    def is_of_this_boot(self, run: RunTail) -> bool:
+        """Say whether the run's times are those of this machine's clock."""
+        return run.header.boot_id == self._boot_id
+
+
+class _Host:
+    """One run."""
+
+    def __init__(self, watch: HangWatch, run: RunTail) -> None:
+        self._watch = watch
+        self._run = run
+        self._path = os.path.join(run.path, HANGS_FILE)
+        self._told = _read_told(self._path)
+        self._episodes: dict[int, Episode] = {}
+        self._silence = Silence(run.header.pid)
+        self._silent: Episode | None = None
+        self._spyglass: Spyglass | None = None
+        self._probe: tuple[Probe, Episode] | None = None
+        self._witness: Witness | None = None
+
+    def look(self) -> bool:
+        """Take in what is new; say whether something was told."""
+        told = self._take_notes()
+        if self._watch.outside and self._run.alive and self._watch.is_of_this_boot(self._run):
+            told |= self._watch_silence()
+        told |= self._look_at_probe()
+        if not self._run.alive and self._witness is not None and self._probe is None:
+            self.close()
+        return told
+
+    def close(self) -> None:
+        """Let go of what looks and speaks for it."""
+        if self._spyglass is not None:
+            self._spyglass.close()
+            self._spyglass = None
+        if self._probe is not None:
+            self._probe[0].close()
+            self._probe = None
+        if self._witness is not None:
+            self._witness.close()
+            self._witness = None
+
+    # What the host says --------------------------------------------------------------------------
+
+    def _take_notes(self) -> bool:
+        notes = sorted(self._run.hang_notes, key=_order)
+        self._run.hang_notes.clear()
+        touched: dict[int, Episode] = {}
+        for note in notes:
+            with quiet("drain.hangs.note"):
+                since = int(note["since"])
+                if since not in self._episodes:
+                    self._make_room()
+                episode = self._episodes.setdefault(since, Episode(since=since))
+                episode.take(note)
+                touched[since] = episode
+        told = False
+        for episode in touched.values():
+            told |= self._settle(episode)
+        return told
+
+    def _make_room(self) -> None:
+        while len(self._episodes) >= _MOST_EPISODES:
+            del self._episodes[next(iter(self._episodes))]
+
+    def _settle(self, episode: Episode) -> bool:
+        """Tell of an episode what is to be told."""
+        told = False
+        if episode.hung_at and "told" not in self._told.get(episode.since, ()):
+            told = self._tell(episode)
+        if episode.hung_at and episode.over_at and "over" not in self._told.get(episode.since, ()):
+            told = self._tell_end(episode)
+        if episode.over_at:
+            self._episodes.pop(episode.since, None)
+        return told
+
+    # What can be seen of it ----------------------------------------------------------------------
+
+    def _watch_silence(self) -> bool:
+        now = time.monotonic_ns()
+        beat = read_beat(self._run.path)
+        silent = self._silence.look(beat, now)
+        if not silent or beat is None:
+            return self._end_silence(beat, now)
+        if any(episode.hung_at for episode in self._episodes.values()):
+            return False  # told by the host, before it fell silent as well
+        if self._silent is None:
+            self._silent = Episode(since=self._silence.since(beat, silent, now), reason="native")
+            self._spyglass = self._watch.spyglass(self._run.header.pid)
+        episode = self._silent
+        if self._spyglass is not None:
+            self._spyglass.look(episode)
+        if episode.hung_at or not self._silence.is_hang(beat, silent, now):
+            return False
+        if self._spyglass is not None and self._spyglass.busy and not episode.seen_by:
+            return False  # a moment more
+        self._judge(episode, beat, now)
+        return self._tell(episode)
+
+    def _judge(self, episode: Episode, beat: Beat, now: int) -> None:
+        episode.hung_at = now
+        episode.watch, episode.work = beat.watch, beat.work
+        episode.threshold = beat.stall or beat.threshold
+        call = self._silence.call
+        if call is not None:
+            episode.reason, episode.operation, episode.path = "file", call.operation, call.path
+        spans, episode.production = open_spans(self._run)
+        episode.spans = [
+            OpenSpan(
+                trace_id=span.trace_id,
+                span_id=span.span_id,
+                name=span.name,
+                flags=span.flags,
+                context=span.context,
+                start_mono=span.start_mono,
+            )
+            for span in spans[-_MOST_SPANS:]
+        ]
+
+    def _end_silence(self, beat: Beat | None, now: int) -> bool:
+        episode, self._silent = self._silent, None
+        if self._spyglass is not None:
+            self._spyglass.close()
+            self._spyglass = None
+        if episode is None or not episode.hung_at:
+            return False
+        episode.over_at = beat.at if beat is not None else now
+        return self._tell_end(episode)
+
+    # Telling -------------------------------------------------------------------------------------
+
+    def _tell(self, episode: Episode) -> bool:
+        mount = self._watch.mount_of(episode.path) if episode.path else None
+        if mount is not None and self._watch.outside and self._run.alive:
+            self._probe = (Probe(mount.point), episode)
+        attributes = self._attributes(episode, mount)
+        attributes.update(
+            hang_attributes(
+                episode,
+                ident=self._ident(episode),
+                since_wall=self._wall(episode.since),
+                lines=last_lines(self._run),
+            )
+        )
+        body = hang_sentence(episode, mount.point if mount else "")
+        self._say(semconv.APP_HANG, body, attributes, episode, at=episode.hung_at)
+        self._note_told(episode, "told")
+        return True
+
+    def _tell_end(self, episode: Episode) -> bool:
+        attributes = hang_attributes(
+            episode, ident=self._ident(episode), since_wall=self._wall(episode.since), lines=()
+        )
+        body = hang_sentence(episode, "")
+        self._say(semconv.APP_HANG_END, body, attributes, episode, at=episode.over_at, is_error=False)
+        self._note_told(episode, "over")
+        return True
+
+    def _look_at_probe(self) -> bool:
+        if self._probe is None:
+            return False
+        probe, episode = self._probe
+        answers = probe.look()
+        if answers is None:
+            return False
+        self._probe = None
+        probe.close()
+        if answers:
+            return False
+        mount = self._watch.mount_of(episode.path)
+        attributes = {semconv.HANG_ID: self._ident(episode), **self._attributes(episode, mount)}
+        body = f"The storage at {probe.mount} does not answer."
+        self._say(semconv.STORAGE_HUNG, body, attributes, episode, at=time.monotonic_ns())
+        return True
+
+    def _attributes(self, episode: Episode, mount: Mount | None) -> dict[str, Any]:
+        attributes: dict[str, Any] = {}
+        if mount is not None:
+            attributes[semconv.STORAGE_MOUNT] = mount.point
+            attributes[semconv.STORAGE_KIND] = mount.kind
+        if episode.path:
+            attributes[semconv.FILE_PATH] = episode.path
+            portable = self._watch.portable(episode.path)
+            if portable is not None:
+                attributes[semconv.FILE_PATH_PORTABLE] = portable
+        return attributes
+
+    def _say(
+        self,
+        event: str,
+        body: str,
+        attributes: dict[str, Any],
+        episode: Episode,
+        *,
+        at: int,
+        is_error: bool = True,
+    ) -> None:
+        if self._witness is None:
+            self._witness = self._watch.witness(self._run)
+        span = episode.spans[-1] if episode.spans else None
+        context = self._run.context(span.context) if span else {}
+        self._witness.say(
+            event,
+            body,
+            attributes,
+            wall_ns=self._wall(at),
+            production={**episode.production, **context, semconv.SESSION_ID: self._run.header.session},
+            span=span,
+            is_error=is_error,
+        )
+
+    def _ident(self, episode: Episode) -> str:
+        return f"{self._run.run[:16]}-{episode.since // 1_000_000:x}"
+
+    def _wall(self, mono: int) -> int:
+        """Return the date of a time of the run's clock, by the anchor of now where it still is this boot's."""
+        header = self._run.header
+        if self._watch.is_of_this_boot(self._run) and sys.platform != "win32":
+            return mono + time.time_ns() - time.monotonic_ns()
+        return mono + header.wall_ns - header.mono_ns
+
+    def _note_told(self, episode: Episode, what: str) -> None:
+        self._told.setdefault(episode.since, set()).add(what)
+        line = {"since": episode.since, "what": what, "wall": self._wall(episode.since)}
+        descriptor = os.open(self._path, _FLAGS, 0o600)
+        try:
+            os.write(descriptor, json.dumps(line).encode() + b"\n")
+        finally:
+            os.close(descriptor)
+
+
+def _order(note: dict[str, Any]) -> int:
+    """Order notes of two lanes: by time; stacks, which have none, come before the samples that refer to them."""
+    mono = note.get("mono", 0)
+    return mono if isinstance(mono, int) else 0
+
+
+def _read_told(path: str) -> dict[int, set[str]]:
+    told: dict[int, set[str]] = {}
+    try:
+        with open(path, encoding="ascii") as file:
+            for line in file:
+                entry = json.loads(line)
+                told.setdefault(int(entry["since"]), set()).add(str(entry["what"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return told
+    return told

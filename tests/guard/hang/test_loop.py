@@ -1,0 +1,103 @@
+"""Qt's own loop, asked from another thread. Needs a Qt for Python, which clientobs does not depend on."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from clientobs.guard.hang.loop import QtLoop
+
+BINDINGS = ("PySide6", "PyQt6")
+
+PROGRAM = """
+import os, sys, threading, time
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+from {binding} import QtCore, QtWidgets
+from clientobs.guard.hang.loop import QtLoop
+
+app = QtWidgets.QApplication([])
+loop, heard, told = QtLoop(), [], []
+
+def answers(within=5.0):
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        if loop.ask():
+            return True
+        time.sleep(0.005)
+    return False
+
+def watch():
+    heard.append(("goes round", answers() and answers() and loop.running))
+    blocking.set()
+    assert blocked.wait(10)
+    answers(0.1)
+    heard.append(("stands still", not answers(0.3)))
+    release.set()
+    heard.append(("goes round again", answers()))
+    assert in_dialog.wait(10)
+    heard.append(("in a dialog", answers() and answers()))
+    finish.set()
+    done.wait(10)
+    for _ in range(3):
+        loop.ask()
+    heard.append(("has ended", not loop.running))
+
+blocking, blocked, release, in_dialog, finish, done = (threading.Event() for _ in range(6))
+
+def poll():
+    if blocking.is_set() and not blocked.is_set():
+        blocked.set()
+        release.wait(10)
+        dialog = QtWidgets.QDialog()
+        watcher = QtCore.QTimer(dialog)
+        watcher.timeout.connect(lambda: dialog.accept() if finish.is_set() else None)
+        watcher.start(10)
+        in_dialog.set()
+        (dialog.exec if hasattr(dialog, "exec") else dialog.exec_)()
+        app.quit()
+
+timer = QtCore.QTimer()
+timer.timeout.connect(poll)
+timer.start(10)
+thread = threading.Thread(target=watch)
+thread.start()
+(app.exec if hasattr(app, "exec") else app.exec_)()
+done.set()
+thread.join()
+assert all(good for _, good in heard) and len(heard) == 5, heard
+timer.stop()
+if sys.argv[1] == "close":
+    loop.close()
+    app.processEvents()
+ghost = app
+del app, ghost, timer
+print("good")
+"""
+
+
+@pytest.mark.parametrize("ending", ["close", "leave"])
+@pytest.mark.parametrize("binding", BINDINGS)
+def test_the_loop_is_heard_and_nothing_of_ours_is_left_or_said(binding: str, ending: str) -> None:
+    if importlib.util.find_spec(binding) is None:
+        pytest.skip(f"{binding} is not installed in this environment")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(PROGRAM).replace("{binding}", binding), ending],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "good\n", "")
+
+
+def test_without_qt_there_is_no_loop_and_none_is_loaded() -> None:
+    before = set(sys.modules)
+    loop = QtLoop()
+    assert not loop.ask()
+    assert not loop.running
+    loop.close()
+    assert set(sys.modules) == before
