@@ -18,7 +18,7 @@ import os
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from clientobs._guarded import quiet
 from clientobs.drain.deaths.coroner import coroner_of
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from clientobs.config.model import Config, Signal
     from clientobs.drain.metrics.turn import MachineTurn
     from clientobs.drain.runs.run_tail import RunTail
+    from clientobs.drain.service.companions import Follows, Watches
     from clientobs.drain.service.courier import Sends
     from clientobs.journal.acks import Entry
     from clientobs.journal.home import Home
@@ -68,29 +69,6 @@ _READING: Final = 0.1
 """Seconds of reading a backlog before the couriers are looked after again."""
 _GOODBYE: Final = 2.0
 _EVICTED: Final = "evicted"
-
-
-class Follows(Protocol):
-    """What reads the log files of tools (`logfiles/`), on threads of its own."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def catch_up(self, timeout: float) -> None:
-        """Wait until what is in the files has been recorded, at most `timeout` seconds."""
-
-    def stop(self) -> None:
-        """End."""
-
-
-class Watches(Protocol):
-    """What looks at hosts that may hang (`hangs/`)."""
-
-    def look(self, runs: Collection[RunTail]) -> bool:
-        """Look at all of them; say whether something was recorded of one just now."""
-
-    def close(self) -> None:
-        """End."""
 
 
 class Service:
