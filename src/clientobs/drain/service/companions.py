@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from clientobs.drain.runs.run_tail import RunTail
 
 __all__ = ["Follows", "Watches"]
