@@ -19,6 +19,7 @@ from clientobs.journal.format import Kind, Lane, encode_payload
 if TYPE_CHECKING:
     from clientobs._clock import Clock
     from clientobs.pipeline.context import ContextNumbers
+    from clientobs.pipeline.recent import Recent
     from clientobs.pipeline.scopes import ScopeNumbers
     from clientobs.pipeline.spans import Redacts
 
@@ -38,6 +39,7 @@ class JournalLogProcessor(LogRecordProcessor):
         contexts: ContextNumbers,
         scopes: ScopeNumbers,
         body_length: int,
+        recent: Recent,
     ) -> None:
         self._append = append
         self._redactor = redactor
@@ -45,6 +47,7 @@ class JournalLogProcessor(LogRecordProcessor):
         self._contexts = contexts
         self._scopes = scopes
         self._body_length = body_length
+        self._recent = recent
         self._silent = False
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
@@ -58,15 +61,18 @@ class JournalLogProcessor(LogRecordProcessor):
             scope = self._scopes.of(log_record.instrumentation_scope)
             name = record.event_name or ""
             now = self._clock.now()
+            body = self._body(record.body)
+            attributes = self._redactor.attributes(record.attributes or {})
+            severity = record.severity_number.value if record.severity_number is not None else 0
             payload = encode_payload(
                 (
                     record.timestamp or now,
                     now,
-                    record.severity_number.value if record.severity_number is not None else 0,
+                    severity,
                     record.severity_text or "",
-                    self._body(record.body),
+                    body,
                     self._redactor.name(name) if name else "",
-                    self._redactor.attributes(record.attributes or {}),
+                    attributes,
                     record.trace_id or 0,
                     record.span_id or 0,
                     int(record.trace_flags or 0),
@@ -76,7 +82,16 @@ class JournalLogProcessor(LogRecordProcessor):
                 )
             )
             lane: Lane = "vital" if name in semconv.VITAL_EVENTS else "bulk"
-            self._append(Kind.LOG, payload, lane, (number, scope))
+            if self._append(Kind.LOG, payload, lane, (number, scope)):
+                self._recent.log(
+                    record.timestamp or now,
+                    severity,
+                    record.severity_text or "",
+                    body,
+                    name,
+                    attributes,
+                    record.trace_id or 0,
+                )
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("logs.emit", error)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from clientobs.pipeline.assembly import Voice
     from clientobs.pipeline.context import ContextNumbers
+    from clientobs.pipeline.recent import Recent
     from clientobs.pipeline.spans import Redacts
     from clientobs.pipeline.tracer import Origin
     from clientobs.record.tools import Tools
@@ -37,6 +38,10 @@ class Recorder:
     session: Mapping[str, Any] = field(default_factory=dict)
     add_distribution: Callable[..., None] | None = None
     """Writes counts by bucket as a histogram, see metrics.add_distribution."""
+    recent: Recent | None = None
+    """The last lines, errors and traces of this process, for a problem report."""
+    attach: Callable[[str, bytes], str] | None = None
+    """Keeps bytes as a file of that name in the run's folder, later; returns its path, "" where it is refused."""
     has_had_task: bool = False
     """Whether a task of a farm was begun: what the environment says is of the first one (tasks.py)."""
 

@@ -32,6 +32,7 @@ from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import read_incoming
 from clientobs.record.tools import Tools
 from clientobs.runtime import origin
+from clientobs.runtime.attachments import Attachments
 from clientobs.runtime.delivery import Delivery
 from clientobs.runtime.failures import Failures
 from clientobs.runtime.home import home_of
@@ -130,6 +131,7 @@ class _Builder:
         pipeline.contexts.set_base(self._base(origin.production_of(incoming, descent), farm))
         parts = self._parts(pipeline, journal, destination, kind)
         runtime = self._runtime(parts)
+        runtime.endings.append(lambda _: self.attachments.write())
         self._install(runtime, parts, pipeline)
         with quiet("session.start"):
             # Older SDKs read a limit from the environment for each log record, and raise where it isn't valid:
@@ -181,6 +183,7 @@ class _Builder:
         from clientobs.runtime.session import SessionEvents  # noqa: PLC0415
 
         container = surroundings.find_container(self.environ)
+        self.attachments = Attachments(lambda: journal.path)
         parts = Parts()
         parts.journal = journal
         parts.mono = self.clock.mono
@@ -199,6 +202,8 @@ class _Builder:
             redactor=self.redactor,
             origin=pipeline.origin,
             add_distribution=pipeline.add_distribution,
+            recent=pipeline.recent,
+            attach=self.attachments.put,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
         parts.failures = Failures(self.home, self.config.service.name, sys.executable or "")
@@ -210,6 +215,7 @@ class _Builder:
         return [
             Chore("drain", _DRAIN_EVERY, parts.delivery.ensure, anyway=True),
             Chore("environment", math.inf, lambda: self._tell_environment(parts)),
+            Chore("attachments", 0.0, self.attachments.write),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
             Chore("failures", _FAILURES_EVERY, parts.failures.tend),
