@@ -1,70 +1,126 @@
-"""The allow-listed environment of a session, sent once per content and then referred to by its id.
+"""Under what a session runs: machine, variables and packages, told once per content and then referred to by id.
 
-A farm's ten thousand tasks have the same two hundred variables: stamping them on each session would be most of
-what a task sends. So the home remembers which contents it has seen, by an empty file named for their hash; a
-session whose content is new carries the variables, every session carries the id. A content is sent again after
-a week, since back ends forget.
+A farm's ten thousand tasks have the same two hundred variables and packages: stamping them on each session would be
+most of what a task sends. So the home remembers which contents it has seen, each in a file named for its hash; a
+session whose content is new carries it, every session carries the ids. A content is sent again after a week, since
+back ends forget. The files hold the contents, for `clientobs diff-env` and for bundles of machines without a network.
+
+Variables that are another's in each task or process (which frame, which trace) would make every content a new one:
+they are told with each session, and don't count.
+
+Looked at twice: when the session begins, and once more a minute later, when a host has loaded its plug-ins. All of
+it on the keeper's thread.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs.privacy.environment import environment_attributes, recorded_variables
 from clientobs.privacy.pseudonym import content_id
+from clientobs.runtime.packages import find_packages
+from clientobs.runtime.workplace import workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from clientobs.config.model import PrivacyConfig
     from clientobs.privacy.redaction import Redactor
+    from clientobs.runtime.packages import Packages
     from clientobs.runtime.session import SessionEvents
 
 __all__ = ["SessionEnvironment"]
 
 _AGAIN: Final = 7 * 24 * 3600.0
-_MOST_REMEMBERED: Final = 512
+_MOST_REMEMBERED: Final = 256
+_LOOKS: Final = 2
+_MOST_UNREAD: Final = 32
+_OF_ONE_TASK: Final = re.compile(
+    r"TRACEPARENT|CUE_FRAME(_ID)?|DEADLINE_(SESSION|SESSIONACTION|TASK)_ID|TR_ENV_[JT]ID|OPENJD_SESSION_WORKING_DIR",
+    re.IGNORECASE,
+)
+_OF_REZ: Final = re.compile(r"REZ_\w+_VERSION")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SessionEnvironment:
-    """What the keeper tells of the environment, once a session. `folder` holds the ids seen."""
+    """What the keeper tells of a session's surroundings. `folder` holds the contents seen."""
 
     environ: Mapping[str, str]
     policy: PrivacyConfig
     redactor: Redactor
     events: SessionEvents
     folder: str
+    is_network: Callable[[str], bool]
     now: Callable[[], float] = time.time
+    looks: int = field(default=0, init=False)
+    told: tuple[str, str] = field(default=("", ""), init=False)
 
     def tell(self) -> None:
-        """Emit session.environment: the id, and the variables where this home hasn't sent them lately."""
+        """Emit session.environment, and session.packages where they are new to this home; the second time changes only."""
+        if self.looks >= _LOOKS:
+            return
+        self.looks += 1
         variables = recorded_variables(self.environ, self.policy, self.redactor)
-        number = content_id(variables)
-        attributes: dict[str, Any] = {semconv.SESSION_ENVIRONMENT_ID: number}
-        path = os.path.join(self.folder, number)
-        new = not self._sent_lately(path)
+        once = {name: value for name, value in variables.items() if _OF_ONE_TASK.fullmatch(name)}
+        packages = find_packages(sys.path, sys.modules, self.is_network, self.environ)
+        if packages.versions:  # what rez resolved is among them: its variable for each would be half of the event
+            variables = {name: value for name, value in variables.items() if not _OF_REZ.fullmatch(name)}
+        lasting = {name: value for name, value in variables.items() if name not in once}
+        ids = content_id(lasting), content_id(packages.versions)
+        if ids == self.told:
+            return
+        self.told = ids
+        self._tell_packages(ids[1], packages)
+        attributes: dict[str, Any] = {
+            semconv.SESSION_ENVIRONMENT_ID: ids[0],
+            semconv.SESSION_PACKAGES_ID: ids[1],
+            semconv.SESSION_PACKAGES_COUNT: len(packages.versions),
+            **({semconv.SESSION_PACKAGES_UNREAD: packages.unread[:_MOST_UNREAD]} if packages.unread else {}),
+            **workplace(self.environ),
+            **environment_attributes(once),
+        }
+        new = not self._sent_lately(ids[0])
         if new:
-            attributes.update(environment_attributes(variables))
+            attributes.update(environment_attributes(lasting))
         self.events.environment(attributes, variables=len(variables), new=new)
         if new:
-            self._remember(path)
+            self._remember(ids[0], {"variables": lasting})
 
-    def _sent_lately(self, path: str) -> bool:
+    def _tell_packages(self, number: str, packages: Packages) -> None:
+        if self._sent_lately(number):
+            return
+        self.events.packages(number, packages.versions)
+        self._remember(number, {"packages": packages.versions})
+
+    def _sent_lately(self, number: str) -> bool:
         try:
-            return abs(self.now() - os.stat(path).st_mtime) < _AGAIN
+            found = os.stat(os.path.join(self.folder, number))
         except OSError:
             return False
+        return found.st_size > 0 and abs(self.now() - found.st_mtime) < _AGAIN
 
-    def _remember(self, path: str) -> None:
+    def _remember(self, number: str, content: Mapping[str, Any]) -> None:
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        known = os.listdir(self.folder)
-        for name in known[: max(0, len(known) - _MOST_REMEMBERED)]:
-            os.unlink(os.path.join(self.folder, name))
-        flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-        os.close(os.open(path, flags, 0o600))
-        os.utime(path)
+        self._make_room()
+        part = os.path.join(self.folder, f".{number}.{os.getpid()}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        fd = os.open(part, flags, 0o600)
+        try:
+            os.write(fd, json.dumps(content).encode("ascii"))
+        finally:
+            os.close(fd)
+        os.replace(part, os.path.join(self.folder, number))
+
+    def _make_room(self) -> None:
+        with os.scandir(self.folder) as entries:
+            known = sorted(entries, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime)
+        for entry in known[: max(0, len(known) - _MOST_REMEMBERED + 1)]:
+            os.unlink(entry.path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import math
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from clientobs.journal.home import Home
+    from clientobs.runtime.environment import SessionEnvironment
 
 __all__ = ["start"]
 
@@ -50,6 +50,8 @@ _METRICS_EVERY: Final = 2.0
 """Seconds; with the keeper's tick and the drain's own waits, a measurement is at the endpoint within 5."""
 _DRAIN_EVERY: Final = 5.0
 _FAILURES_EVERY: Final = 5.0
+_SURROUNDINGS_EVERY: Final = 60.0
+"""Seconds to the second look, when a host has loaded its plug-ins; there is no third."""
 
 
 def start(arguments: Mapping[str, Any], package: str) -> Runtime:
@@ -95,6 +97,7 @@ class _Builder:
         )
         self.tool = Tool(self.config.service.name, self.config.service.version)
         self.tools = Tools(self.tool)
+        self.surroundings: SessionEnvironment | None = None
 
     def build(self, package: str) -> Runtime:
         """Build, install and start all parts."""
@@ -136,7 +139,7 @@ class _Builder:
         with quiet("session.start"):
             # Older SDKs read a limit from the environment for each log record, and raise where it isn't valid:
             # logs are lost then, as they are to every other user of such an SDK, but not spans and metrics.
-            parts.events.started(self.config.service.name, self.config.service.version)
+            parts.events.started(self.config.service.name, self.config.service.version, _host(host))
             parts.events.problems(self.resolved.problems)
             if parts.failures.tripped:
                 parts.events.crash_loop(parts.failures.deaths)
@@ -214,7 +217,7 @@ class _Builder:
     def _chores(self, pipeline: Any, journal: Journal, parts: Parts) -> list[Chore]:
         return [
             Chore("drain", _DRAIN_EVERY, parts.delivery.ensure, anyway=True),
-            Chore("environment", math.inf, lambda: self._tell_environment(parts)),
+            Chore("environment", _SURROUNDINGS_EVERY, lambda: self._tell_environment(parts)),
             Chore("attachments", 0.0, self.attachments.write),
             Chore("clock", 1.0, lambda: self._renew_clock(journal)),
             Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
@@ -229,15 +232,18 @@ class _Builder:
     def _tell_environment(self, parts: Parts) -> None:
         if parts.journal.identity.role != "main":
             return  # a forked child has its parent's session
-        from clientobs.runtime.environment import SessionEnvironment  # noqa: PLC0415  # the keeper's, not init()'s
+        if self.surroundings is None:
+            from clientobs.runtime.environment import SessionEnvironment  # noqa: PLC0415  # not init()'s to load
 
-        SessionEnvironment(
-            environ=self.environ,
-            policy=self.config.privacy,
-            redactor=self.redactor,
-            events=parts.events,
-            folder=os.path.join(self.home.path, "environments"),
-        ).tell()
+            self.surroundings = SessionEnvironment(
+                environ=self.environ,
+                policy=self.config.privacy,
+                redactor=self.redactor,
+                events=parts.events,
+                folder=os.path.join(self.home.path, "environments"),
+                is_network=self.mounts.is_network,
+            )
+        self.surroundings.tell()
 
     def _renew_clock(self, journal: Journal) -> None:
         if self.clock.renew():
@@ -338,6 +344,13 @@ class _InChild:
 
 def _describe_child(run: str, resource: Mapping[str, Any]) -> dict[str, Any]:
     return {**resource, semconv.SERVICE_INSTANCE_ID: run, semconv.PROCESS_PID: os.getpid()}
+
+
+def _host(found: presence.Presence | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    mode = {} if found.is_batch is None else {semconv.DCC_MODE: "batch" if found.is_batch else "gui"}
+    return {semconv.DCC_NAME: found.name, **mode}
 
 
 def _has_terminal() -> bool:
