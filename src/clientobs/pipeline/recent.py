@@ -84,9 +84,7 @@ class Recent:
         if not name.startswith("session."):
             self.lines.append(Line(time_ns, severity_text, text[:_MAX_LINE], trace_id))
         if severity >= _ERROR:
-            self.errors.append(
-                Line(time_ns, severity_text, _told(text, attributes)[:_MAX_ERROR], trace_id)
-            )
+            self.errors.append(Line(time_ns, severity_text, _told(text, attributes)[:_MAX_ERROR], trace_id))
 
     def ended(self, trace_id: int, name: str, end_ns: int, *, failed: bool) -> None:
         """Keep what was done; called for spans without a parent in this process alone."""

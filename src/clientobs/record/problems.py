@@ -31,9 +31,7 @@ _MAX_LINES: Final = 50
 _MAX_TEXT: Final = 300
 
 
-def report_problem(
-    message: str, *, screenshot: Callable[[], bytes] | None = None, **attributes: Any
-) -> str:
+def report_problem(message: str, *, screenshot: Callable[[], bytes] | None = None, **attributes: Any) -> str:
     """Record what a person says is wrong, and return a short code to read out, like "K7Q-3FD".
 
     Searching the code in Loki, or `clientobs show K7Q-3FD`, leads to the words, to what was done and what failed

@@ -6,12 +6,13 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from io import FileIO
 from typing import Any, Final
 
 from clientobs import semconv
 
-__all__ = ["vitals"]
+__all__ = ["machine_vitals", "vitals"]
 
 _STATUS: Final = (
     (b"VmRSS:", semconv.PROCESS_MEMORY_RESIDENT),
@@ -28,17 +29,22 @@ def vitals() -> dict[str, Any]:
     found: dict[str, Any] = {
         semconv.PROBLEM_THREADS: threading.active_count(),
         semconv.PROCESS_USED_CPU: round(time.process_time(), 3),
+        **machine_vitals(),
     }
-    if hasattr(os, "getloadavg"):
-        try:
-            found[semconv.PROBLEM_LOAD] = round(os.getloadavg()[0], 2)
-        except OSError:  # not to be had in some sandboxes
-            return found
     if sys.platform == "linux":
         found.update(_kibibytes("/proc/self/status", _STATUS))
-        found.update(_kibibytes("/proc/meminfo", _MEMORY))
     else:
-        found.update(_asked_of_psutil())
+        found.update(_process_by_psutil())
+    return found
+
+
+def machine_vitals() -> dict[str, Any]:
+    """Return the machine's load and memory."""
+    found: dict[str, Any] = {}
+    if hasattr(os, "getloadavg"):
+        with suppress(OSError):  # not to be had in some sandboxes
+            found[semconv.PROBLEM_LOAD] = round(os.getloadavg()[0], 2)
+    found.update(_kibibytes("/proc/meminfo", _MEMORY) if sys.platform == "linux" else _machine_by_psutil())
     return found
 
 
@@ -56,16 +62,28 @@ def _kibibytes(path: str, wanted: tuple[tuple[bytes, str], ...]) -> dict[str, in
     return found
 
 
-def _asked_of_psutil() -> dict[str, int]:
-    psutil: Any = sys.modules.get("psutil")  # loaded by the SDK, or not: an import is too long for this moment
+# psutil is asked where the SDK has loaded it: an import takes too long for this moment.
+
+
+def _machine_by_psutil() -> dict[str, int]:
+    psutil: Any = sys.modules.get("psutil")
     if psutil is None:
         return {}
     try:
-        machine, process = psutil.virtual_memory(), psutil.Process().memory_info()
+        machine = psutil.virtual_memory()
     except (psutil.Error, OSError):
         return {}
     return {
         semconv.MACHINE_MEMORY_TOTAL: int(machine.total),
         semconv.MACHINE_MEMORY_AVAILABLE: int(machine.available),
-        semconv.PROCESS_MEMORY_RESIDENT: int(process.rss),
     }
+
+
+def _process_by_psutil() -> dict[str, int]:
+    psutil: Any = sys.modules.get("psutil")
+    if psutil is None:
+        return {}
+    try:
+        return {semconv.PROCESS_MEMORY_RESIDENT: int(psutil.Process().memory_info().rss)}
+    except (psutil.Error, OSError):
+        return {}

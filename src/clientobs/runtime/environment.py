@@ -71,7 +71,9 @@ class SessionEnvironment:
         variables = recorded_variables(self.environ, self.policy, self.redactor)
         once = {name: value for name, value in variables.items() if _OF_ONE_TASK.fullmatch(name)}
         packages = find_packages(sys.path, sys.modules, self.is_network, self.environ)
-        if packages.versions:  # what rez resolved is among them: its variable for each would be half of the event
+        if (
+            packages.versions
+        ):  # what rez resolved is among them: its variable for each would be half of the event
             variables = {name: value for name, value in variables.items() if not _OF_REZ.fullmatch(name)}
         lasting = {name: value for name, value in variables.items() if name not in once}
         ids = content_id(lasting), content_id(packages.versions)
@@ -111,7 +113,9 @@ class SessionEnvironment:
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         self._make_room()
         part = os.path.join(self.folder, f".{number}.{os.getpid()}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        flags = (
+            os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        )
         fd = os.open(part, flags, 0o600)
         try:
             os.write(fd, json.dumps(content).encode("ascii"))

@@ -26,7 +26,9 @@ _MOST_NAMES: Final = 20_000
 _MOST_PACKAGES: Final = 1_000
 _MOST_MODULES: Final = 20_000
 _LONGEST: Final = 80
-_INSTALLED: Final = re.compile(r"(?P<name>[A-Za-z0-9][\w.]*?)-(?P<version>\d[^-/]*)(?:-py[\d.]+)?\.(?:dist|egg)-info\Z")
+_INSTALLED: Final = re.compile(
+    r"(?P<name>[A-Za-z0-9][\w.]*?)-(?P<version>\d[^-/]*)(?:-py[\d.]+)?\.(?:dist|egg)-info\Z"
+)
 _SEPARATORS: Final = re.compile(r"[-_.]+")
 _REZ: Final = re.compile(r"(?P<name>[A-Za-z0-9][\w.]*)-(?P<version>\S+)\Z")
 

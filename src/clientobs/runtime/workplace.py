@@ -25,11 +25,15 @@ _MOST_DEVICES: Final = 8
 _NVIDIA_VERSION: Final = re.compile(r"Kernel Module\b.*?\s(\d+\.\d+(?:\.\d+)?)\s")
 _CARD: Final = re.compile(r"card\d+\Z")
 # https://pci-ids.ucw.cz
-_VENDORS: Final = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel", "0x1a03": "ASPEED", "0x1234": "QEMU"}
+_VENDORS: Final = {
+    "0x10de": "NVIDIA",
+    "0x1002": "AMD",
+    "0x8086": "Intel",
+    "0x1a03": "ASPEED",
+    "0x1234": "QEMU",
+}
 # learn.microsoft.com: system-defined device setup classes, Display (not checked on a machine)
-_DISPLAY_CLASS: Final = (
-    r"SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}"
-)
+_DISPLAY_CLASS: Final = r"SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}"
 _PACKAGE_MANAGERS: Final = (
     ("rez", "REZ_USED_RESOLVE"),
     ("ayon", "AYON_BUNDLE_NAME"),
@@ -124,7 +128,9 @@ def _graphics(root: str) -> dict[str, Any]:
     if nvidia:
         drivers.append(f"nvidia {nvidia[1]}")
     for each in _names(root, "proc/driver/nvidia/gpus"):
-        model = re.search(r"^Model:\s+(.+)$", _read(root, f"proc/driver/nvidia/gpus/{each}/information"), re.MULTILINE)
+        model = re.search(
+            r"^Model:\s+(.+)$", _read(root, f"proc/driver/nvidia/gpus/{each}/information"), re.MULTILINE
+        )
         devices += [model[1].strip()] if model else []
     for card in filter(_CARD.match, _names(root, "sys/class/drm")):
         device = f"sys/class/drm/{card}/device"
