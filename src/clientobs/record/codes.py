@@ -42,7 +42,7 @@ def normalized_code(text: str) -> str | None:
     """
     if len(text) > _MOST_WRITTEN:
         return None
-    drawn = "".join(character for character in text.upper() if character not in "-–— \t._")
+    drawn = "".join(character for character in text.upper() if character.isalnum())
     if len(drawn) != _LENGTH or not set(drawn) <= set(ALPHABET) or _HEX.issuperset(drawn):
         return None
     return f"{drawn[:3]}-{drawn[3:]}"

@@ -64,7 +64,7 @@ class SessionEnvironment:
     told: tuple[str, str] = field(default=("", ""), init=False)
 
     def tell(self) -> None:
-        """Emit session.environment, and session.packages where they are new to this home; the second time changes only."""
+        """Emit session.environment, and session.packages where they are new here; the second time, changes only."""
         if self.looks >= _LOOKS:
             return
         self.looks += 1

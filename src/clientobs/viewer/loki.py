@@ -1,6 +1,6 @@
-"""What Loki's `query_range` answered, saved in a file: the sessions in it, for `clientobs diff-env`.
+r"""What Loki's `query_range` answered, saved in a file: the sessions in it, for `clientobs diff-env`.
 
-    curl -G "$LOKI/loki/api/v1/query_range" --data-urlencode \\
+    curl -G "$LOKI/loki/api/v1/query_range" --data-urlencode \
       'query={service_name=~".+"} | session_id="4bf9..."' --data-urlencode since=7d > a.json
 
 Loki turns the dots of attribute names into underscores and writes lists as JSON; attributes come among the labels

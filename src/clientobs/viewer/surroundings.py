@@ -119,9 +119,9 @@ def variables_of(attributes: Mapping[str, Any], prefix: str = _VARIABLE) -> dict
 
 
 def packages_of(body: object) -> dict[str, str]:
-    """Return the packages that the body of session.packages lists.
+    r"""Return the packages that the body of session.packages lists.
 
-    >>> packages_of("2 packages\\nnumpy 1.26.4\\nopen-color-io 2.3")
+    >>> packages_of("2 packages\nnumpy 1.26.4\nopen-color-io 2.3")
     {'numpy': '1.26.4', 'open-color-io': '2.3'}
     """
     lines: Iterable[str] = body.splitlines()[1 : _MOST_PACKAGES + 1] if isinstance(body, str) else ()

@@ -14,14 +14,12 @@ from clientobs import semconv
 from clientobs._version import __version__
 from clientobs.errors import BundleError
 from clientobs.viewer.bundles.lines import line_of
-from clientobs.viewer.model import Log
-from clientobs.viewer.recordings import Recordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from clientobs.journal.runs import RunFolder, SegmentFile
-    from clientobs.viewer.model import Run, Span
+    from clientobs.viewer.model import Log, Run, Span
+    from clientobs.viewer.recordings import Recordings
 
 __all__ = ["ATTACHMENT", "FORMAT", "LARGEST_MEMBER", "Made", "write_bundle"]
 
