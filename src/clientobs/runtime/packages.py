@@ -101,8 +101,8 @@ def _list(folder: str, found: Packages, budget: int) -> int:
                 match = _INSTALLED.match(entry.name)
                 if match:
                     found.add(match["name"], match["version"])
-    except OSError:
-        return seen + 1  # not there, not a folder (python311.zip), not ours to read
+    except (OSError, ValueError):  # not there, not a folder (python311.zip), not ours to read, no path at all
+        return seen + 1
     return seen + 1
 
 

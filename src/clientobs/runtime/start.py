@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import _fork, semconv
@@ -51,7 +52,11 @@ _METRICS_EVERY: Final = 2.0
 _DRAIN_EVERY: Final = 5.0
 _FAILURES_EVERY: Final = 5.0
 _SURROUNDINGS_EVERY: Final = 60.0
-"""Seconds to the second look, when a host has loaded its plug-ins; there is no third."""
+"""Seconds to the second look at the environment, when a host has loaded its plug-ins; there is no third."""
+
+
+_LAST_LOOK: Final = 0.03
+"""Seconds that the end of a session waits for a first look that is under way."""
 
 
 def start(arguments: Mapping[str, Any], package: str) -> Runtime:
@@ -98,6 +103,7 @@ class _Builder:
         self.tool = Tool(self.config.service.name, self.config.service.version)
         self.tools = Tools(self.tool)
         self.surroundings: SessionEnvironment | None = None
+        self.look = threading.Lock()
 
     def build(self, package: str) -> Runtime:
         """Build, install and start all parts."""
@@ -232,24 +238,27 @@ class _Builder:
     def _finish(self, parts: Parts) -> None:
         """Do what the keeper had no time for: a tool that fails at once is one that somebody compares."""
         self.attachments.write()
-        if self.surroundings is None:
-            self._tell_environment(parts)
+        if self.look.acquire(timeout=_LAST_LOOK):  # the keeper may be at it, or wait for a disk
+            self.look.release()
+            if self.surroundings is None:
+                self._tell_environment(parts)
 
     def _tell_environment(self, parts: Parts) -> None:
         if parts.journal.identity.role != "main":
             return  # a forked child has its parent's session
-        if self.surroundings is None:
-            from clientobs.runtime.environment import SessionEnvironment  # noqa: PLC0415  # not init()'s to load
+        from clientobs.runtime.environment import SessionEnvironment  # noqa: PLC0415  # not init()'s to load
 
-            self.surroundings = SessionEnvironment(
-                environ=self.environ,
-                policy=self.config.privacy,
-                redactor=self.redactor,
-                events=parts.events,
-                folder=os.path.join(self.home.path, "environments"),
-                is_network=self.mounts.is_network,
-            )
-        self.surroundings.tell()
+        with self.look:
+            if self.surroundings is None:
+                self.surroundings = SessionEnvironment(
+                    environ=self.environ,
+                    policy=self.config.privacy,
+                    redactor=self.redactor,
+                    events=parts.events,
+                    folder=os.path.join(self.home.path, "environments"),
+                    is_network=self.mounts.is_network,
+                )
+            self.surroundings.tell()
 
     def _renew_clock(self, journal: Journal) -> None:
         if self.clock.renew():
