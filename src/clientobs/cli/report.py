@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import clientobs
@@ -158,7 +159,7 @@ def _bundle(options: argparse.Namespace, resolved: Resolved, invocation: Invocat
     made = write_bundle(
         options.bundle,
         Recordings(runs_folder(home)),
-        minutes=options.minutes,
+        since_ns=time.time_ns() - int(options.minutes * 60e9),
         most_bytes=int(options.max_size * _MIB),
         doctor=report.as_dict(),
         doctor_text=str(report),

@@ -29,6 +29,8 @@ __all__ = ["BundledRecordings", "open_bundle"]
 _MOST_MEMBERS: Final = 20_000
 _LARGEST_FILE: Final = 512 * 1024 * 1024
 _LARGEST_IN_ALL: Final = 1024 * 1024 * 1024
+_MOST_LINES: Final = 100_000
+_MOST_DAMAGED: Final = 10_000
 _LARGEST_MANIFEST: Final = 16 * 1024 * 1024
 _LARGEST_TIME: Final = (1 << 63) - 1
 _NAMES: Final = re.compile(
@@ -86,6 +88,13 @@ class _Archive:
             )
         self._left -= len(data)
         return data
+
+    def lines(self, name: str) -> list[bytes]:
+        """Return the lines of a member; BundleError where there are more than a segment has records."""
+        data = self.read(name, LARGEST_MEMBER)
+        if data.count(b"\n") > _MOST_LINES:
+            raise BundleError(f"{self.path} has more lines in {name} than a bundle can have; it is not read.")
+        return data.split(b"\n")[:-1]
 
 
 class BundledRecordings(Recordings):
@@ -147,10 +156,14 @@ class BundledRecordings(Recordings):
         self._read_members.add(segment.path)
         run = self.runs.setdefault(folder.run, self._runs[folder.run])
         count = 0
-        for line in self._archive.read(segment.path, LARGEST_MEMBER).splitlines():
+        for line in self._archive.lines(segment.path):
             found = parse(line)
             if found is None:
                 self.damaged += 1
+                if self.damaged > _MOST_DAMAGED:
+                    raise BundleError(
+                        f"{self._archive.path} holds too much that is no record; it is not read on."
+                    )
                 continue
             kind, record, context, scope = found
             count += 1

@@ -7,6 +7,7 @@ import os
 import re
 import time
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,9 +61,8 @@ class _Bundle:
 
     def add(self, name: str, data: bytes) -> bool:
         """Add a member where it surely fits; one that does not is counted."""
-        used = self.archive.fp.tell() if self.archive.fp is not None else 0
-        # Deflate makes nothing longer by more than this.
-        if used + len(data) // 3 + _ROOM > self.most and used + len(data) + _ROOM > self.most:
+        room = self.most - _ROOM - (self.archive.fp.tell() if self.archive.fp is not None else 0)
+        if len(data) > room and len(zlib.compress(data)) > room:
             self.made.left_out += 1
             return False
         self.archive.writestr(name, data)
@@ -73,13 +73,13 @@ def write_bundle(
     path: str,
     home: Recordings,
     *,
-    minutes: float,
+    since_ns: int,
     most_bytes: int,
     doctor: dict[str, Any],
     doctor_text: str,
     redact: Callable[[str], str],
 ) -> Made:
-    """Write what `home` recorded in the last `minutes`, newest first, into a new file of at most `most_bytes`.
+    """Write what `home` recorded since `since_ns`, newest first, into a new file of at most `most_bytes`.
 
     The records were redacted before they came to disk; `redact` cleans what was not: the stacks of a crash.
     Raises BundleError where the file can't be made.
@@ -90,9 +90,7 @@ def write_bundle(
     try:
         with open(part, "xb", opener=_private) as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                bundle = _Bundle(
-                    archive=archive, most=most_bytes, since_ns=now - int(minutes * 60e9), made=made
-                )
+                bundle = _Bundle(archive=archive, most=most_bytes, since_ns=since_ns, made=made)
                 archive.writestr("doctor.json", json.dumps(doctor, indent=1, default=str))
                 archive.writestr("doctor.txt", doctor_text)
                 runs = _write_records(bundle, home)
