@@ -9,6 +9,7 @@ No locks: appending to a bounded deque and copying it are one step each for the 
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -25,6 +26,7 @@ _ERRANDS: Final = 8
 _REPORTS: Final = 4
 _MAX_LINE: Final = 500
 _MAX_ERROR: Final = 1_000
+_OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _ERROR: Final = 17  # SeverityNumber.ERROR
 
 
@@ -97,7 +99,11 @@ def _told(text: str, attributes: Mapping[str, Any]) -> str:
     if kind is not None and str(kind) not in text:
         text = f"{text}: {kind}: {attributes.get(semconv.EXCEPTION_MESSAGE, '')}"
     stack = attributes.get(semconv.EXCEPTION_STACKTRACE)
-    if type(stack) is not str:
-        return text
-    _, found, frame = stack.rpartition('  File "')
-    return f'{text} (File "{frame.partition(chr(10))[0]})' if found else text
+    frame = _frame_of(stack) if type(stack) is str else ""
+    return f"{text} ({frame})" if frame else text
+
+
+def _frame_of(stack: str) -> str:
+    """Return the innermost frame of a traceback that is not our own."""
+    frames = [line.strip() for line in stack.splitlines() if line.startswith('  File "')]
+    return next((frame for frame in reversed(frames) if _OURS not in frame), "")
