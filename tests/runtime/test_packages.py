@@ -7,6 +7,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from clientobs import _unwatched
 from clientobs.runtime import packages
 from clientobs.runtime.packages import find_packages
 
@@ -49,7 +50,7 @@ def test_a_place_on_the_network_is_not_touched(tmp_path: Path, monkeypatch: pyte
     local = installed(tmp_path / "local", "numpy-2.0.dist-info")
     touched: list[str] = []
     scandir, stat = os.scandir, os.stat
-    monkeypatch.setattr(os, "scandir", lambda path: touched.append(str(path)) or scandir(path))
+    monkeypatch.setattr(_unwatched, "scandir", lambda path: touched.append(str(path)) or scandir(path))
     monkeypatch.setattr(os, "stat", lambda path, **more: touched.append(str(path)) or stat(path, **more))
     found = find_packages([nas, local], {}, lambda path: path.startswith(nas), {})
     monkeypatch.undo()

@@ -10,6 +10,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from clientobs import _unwatched
 from clientobs._guarded import faults
 
 if TYPE_CHECKING:
@@ -54,11 +55,11 @@ class Attachments:
 
     def _write(self, path: str, data: bytes) -> None:
         part = f"{path}.part"
-        fd = os.open(part, _FLAGS, 0o600)
+        fd = _unwatched.open_(part, _FLAGS, 0o600)
         try:
             view = memoryview(data)
             while view:
                 view = view[os.write(fd, view) :]
         finally:
             os.close(fd)
-        os.replace(part, path)
+        _unwatched.replace(part, path)

@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from clientobs import semconv
+from clientobs import _unwatched, semconv
 from clientobs.privacy.environment import environment_attributes, recorded_variables
 from clientobs.privacy.pseudonym import content_id
 from clientobs.runtime.packages import find_packages
@@ -104,27 +104,27 @@ class SessionEnvironment:
 
     def _sent_lately(self, number: str) -> bool:
         try:
-            found = os.stat(os.path.join(self.folder, number))
+            found = _unwatched.stat(os.path.join(self.folder, number))
         except OSError:
             return False
         return found.st_size > 0 and abs(self.now() - found.st_mtime) < _AGAIN
 
     def _remember(self, number: str, content: Mapping[str, Any]) -> None:
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        _unwatched.make_folder(self.folder)
         self._make_room()
         part = os.path.join(self.folder, f".{number}.{os.getpid()}")
         flags = (
             os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
         )
-        fd = os.open(part, flags, 0o600)
+        fd = _unwatched.open_(part, flags, 0o600)
         try:
             os.write(fd, json.dumps(content).encode("ascii"))
         finally:
             os.close(fd)
-        os.replace(part, os.path.join(self.folder, number))
+        _unwatched.replace(part, os.path.join(self.folder, number))
 
     def _make_room(self) -> None:
-        with os.scandir(self.folder) as entries:
+        with _unwatched.scandir(self.folder) as entries:
             known = sorted(entries, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime)
         for entry in known[: max(0, len(known) - _MOST_REMEMBERED + 1)]:
-            os.unlink(entry.path)
+            _unwatched.unlink(entry.path)

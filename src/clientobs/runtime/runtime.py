@@ -37,6 +37,7 @@ class Parts:
         "events",
         "exits",
         "failures",
+        "finish",
         "journal",
         "keeper",
         "mono",
@@ -50,6 +51,7 @@ class Parts:
     keeper: Keeper
     exits: ExitWatch | None
     failures: Failures
+    finish: Callable[[], None]
     delivery: Delivery
     collect_metrics: Callable[[], None]
     release: Callable[[], None]
@@ -246,6 +248,10 @@ class Runtime:
             registry.leaving()
         with quiet("end.metrics"):
             parts.collect_metrics()
+        with quiet("end.finish"):
+            # After the last sums: what is read and written in here is none of the host's.
+            if parts.journal.identity.role == "main":
+                parts.finish()
         with quiet("end.session"):
             if parts.journal.identity.role == "main":
                 parts.events.ended(parts.mono(), evidence)

@@ -104,6 +104,7 @@ class _Builder:
         self.tools = Tools(self.tool)
         self.surroundings: SessionEnvironment | None = None
         self.look = threading.Lock()
+        self.is_over = False
 
     def build(self, package: str) -> Runtime:
         """Build, install and start all parts."""
@@ -140,7 +141,6 @@ class _Builder:
         pipeline.contexts.set_base(self._base(origin.production_of(incoming, descent), farm))
         parts = self._parts(pipeline, journal, destination, kind)
         runtime = self._runtime(parts)
-        runtime.endings.append(lambda _: self._finish(parts))
         self._install(runtime, parts, pipeline)
         with quiet("session.start"):
             # Older SDKs read a limit from the environment for each log record, and raise where it isn't valid:
@@ -216,6 +216,7 @@ class _Builder:
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
         parts.failures = Failures(self.home, self.config.service.name, sys.executable or "")
+        parts.finish = lambda: self._finish(parts)
         parts.collect_metrics = lambda: self._collect(pipeline)
         parts.keeper = Keeper(self._chores(pipeline, journal, parts))
         return parts
@@ -239,26 +240,33 @@ class _Builder:
         """Do what the keeper had no time for: a tool that fails at once is one that somebody compares."""
         self.attachments.write()
         if self.look.acquire(timeout=_LAST_LOOK):  # the keeper may be at it, or wait for a disk
-            self.look.release()
-            if self.surroundings is None:
-                self._tell_environment(parts)
+            try:
+                if self.surroundings is None:
+                    self._look_around(parts)
+            finally:
+                self.is_over = True
+                self.look.release()
 
     def _tell_environment(self, parts: Parts) -> None:
         if parts.journal.identity.role != "main":
             return  # a forked child has its parent's session
-        from clientobs.runtime.environment import SessionEnvironment  # noqa: PLC0415  # not init()'s to load
-
         with self.look:
-            if self.surroundings is None:
-                self.surroundings = SessionEnvironment(
-                    environ=self.environ,
-                    policy=self.config.privacy,
-                    redactor=self.redactor,
-                    events=parts.events,
-                    folder=os.path.join(self.home.path, "environments"),
-                    is_network=self.mounts.is_network,
-                )
-            self.surroundings.tell()
+            if not self.is_over:
+                self._look_around(parts)
+
+    def _look_around(self, parts: Parts) -> None:
+        if self.surroundings is None:
+            from clientobs.runtime.environment import SessionEnvironment  # noqa: PLC0415  # not init()'s to load
+
+            self.surroundings = SessionEnvironment(
+                environ=self.environ,
+                policy=self.config.privacy,
+                redactor=self.redactor,
+                events=parts.events,
+                folder=os.path.join(self.home.path, "environments"),
+                is_network=self.mounts.is_network,
+            )
+        self.surroundings.tell()
 
     def _renew_clock(self, journal: Journal) -> None:
         if self.clock.renew():

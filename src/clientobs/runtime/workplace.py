@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from clientobs import semconv
+from clientobs import _unwatched, semconv
 from clientobs._guarded import quiet
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _registry(key: Any, name: str) -> str:
 
 def _read(root: str, path: str) -> str:
     try:
-        fd = os.open(os.path.join(root, path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        fd = _unwatched.open_(os.path.join(root, path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:
         return ""
     try:
@@ -199,13 +199,13 @@ def _read(root: str, path: str) -> str:
 
 def _names(root: str, path: str) -> list[str]:
     try:
-        return sorted(os.listdir(os.path.join(root, path)))[: 8 * _MOST_DEVICES]
+        return sorted(_unwatched.listdir(os.path.join(root, path)))[: 8 * _MOST_DEVICES]
     except OSError:
         return []
 
 
 def _link_name(root: str, path: str) -> str:
     try:
-        return os.path.basename(os.readlink(os.path.join(root, path)))
+        return os.path.basename(_unwatched.readlink(os.path.join(root, path)))
     except OSError:
         return ""
