@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-import clientobs
 from support.workstation import Workstation
 
 if TYPE_CHECKING:
@@ -68,11 +68,10 @@ def test_a_code_shows_everything_on_the_screen(desk: Workstation) -> None:
 
 
 def test_a_session_can_be_named(desk: Workstation) -> None:
-    sessions = []
     for _ in range(2):
         desk.run(FAILING)
-    for view in json.loads(desk.clientobs("status", "--json").stdout)["runs"]:
-        sessions.append(view["session"])
+    runs = json.loads(desk.clientobs("status", "--json").stdout)["runs"]
+    sessions = [view["session"] for view in runs]
     code = desk.clientobs("report", "x", "--session", sessions[0][:10]).stdout.strip()
     found = json.loads(desk.clientobs("show", code, "--json").stdout)
     assert found["session"] == sessions[0]
@@ -109,8 +108,6 @@ def test_a_bundle_takes_the_report_with_it(desk: Workstation, tmp_path: Path) ->
 def test_an_older_session_stays_out_of_the_bundle(desk: Workstation) -> None:
     desk.run(FAILING)
     for path in desk.home.glob("v1/*/*.seg"):
-        import os  # noqa: PLC0415
-
         os.utime(path, (1_000_000_000, 1_000_000_000))
     answer = json.loads(desk.clientobs("report", "--bundle", "x.zip", "--minutes", "5", "--json").stdout)
     assert answer["bundle"]["runs"] == 0
@@ -144,4 +141,3 @@ def test_the_report_is_a_session_of_its_own_kind(desk: Workstation) -> None:
     desk.clientobs("report", "x")
     (run,) = json.loads(desk.clientobs("status", "--json").stdout)["runs"]
     assert run["resource"]["service.name"] == "clientobs-report"
-    assert clientobs.__name__ == "clientobs"

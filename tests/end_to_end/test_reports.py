@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from support.workstation import Workstation, until
+from support.workstation import Workstation
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from support.otlp_inbox import Inbox, Telemetry
+    from support.otlp_receiver import OtlpReceiver
 
 # A studio's tool, with init() and a span: nothing in it was written for a report.
 PUBLISHER = """
@@ -74,9 +76,7 @@ def test_the_code_leads_to_the_words_the_trace_and_the_errors(desk: Workstation,
     assert {one.attributes["session.id"] for one in failed} == {session}
 
 
-def test_two_machines_differ_in_exactly_what_differs(
-    tmp_path: Path, receiver: Inbox, monkeypatch: Any
-) -> None:
+def test_two_machines_differ_in_exactly_what_differs(tmp_path: Path, receiver: OtlpReceiver) -> None:
     for name, numpy in (("works", "1.26.4"), ("fails", "2.1.0")):
         (tmp_path / name / "site" / f"numpy-{numpy}.dist-info").mkdir(parents=True)
     (tmp_path / "works" / "site" / "ocio_tools-1.0.dist-info").mkdir()
@@ -85,19 +85,17 @@ def test_two_machines_differ_in_exactly_what_differs(
         "fails": {"OCIO": "/studio/aces_1.3/config.ocio", "MAYA_MODULE_PATH": "/studio/b:/home/old"},
     }
     same_place = tmp_path / "site"
-    sessions = {}
+    sessions: dict[str, str] = {}
     for name, version in (("works", "1.4.0"), ("fails", "1.5.0")):
         same_place.unlink(missing_ok=True)
         same_place.symlink_to(tmp_path / name / "site")
-        with Workstation(tmp_path / name, receiver.base, **settings[name]) as seat:
+        with Workstation(tmp_path / name, receiver.base) as seat:
+            seat.environ.update(settings[name])
             seat.environ["PYTHONPATH"] += f":{same_place}"
             host = seat.start(SEATED, version)
             assert host.heard() == "ready"
-            until(lambda seat=seat: list((seat.home / "environments").glob("?" * 32)))
             assert host.end() == 0
-            started = _count_of_environments(receiver)
-            receiver.wait_for(lambda started=started: _count_of_environments(receiver) >= max(started, 1), 30)
-            receiver.wait_for(lambda count=len(sessions): _count_of_environments(receiver) > count, 30)
+            receiver.wait_for(partial(_has_environments, receiver, len(sessions) + 1), 30)
         known = {one.attributes["session.id"] for one in events(receiver, "session.environment")}
         sessions[name] = (known - set(sessions.values())).pop()
     # What the back end has, in the form in which Loki returns it.
@@ -123,10 +121,8 @@ def test_two_machines_differ_in_exactly_what_differs(
     assert (parts["gone"], parts["new"]) == (["/studio/a"], ["/home/old"])
 
 
-def _count_of_environments(receiver: Inbox) -> int:
-    ids = {one.attributes["session.id"] for one in events(receiver, "session.environment")}
-    packages = len(events(receiver, "session.packages"))
-    return min(len(ids), packages)
+def _has_environments(receiver: Inbox, count: int) -> bool:
+    return all(len(events(receiver, f"session.{what}")) >= count for what in ("environment", "packages"))
 
 
 def as_loki_answers(logs: list[Telemetry]) -> dict[str, Any]:

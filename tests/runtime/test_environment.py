@@ -8,8 +8,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
 import clientobs
 from clientobs.journal.format import Kind
 from support.programs import answer_of
@@ -17,6 +15,8 @@ from support.readback import seen
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from clientobs.journal.records import LogRecord
 

@@ -49,9 +49,17 @@ def test_a_place_on_the_network_is_not_touched(tmp_path: Path, monkeypatch: pyte
     nas = installed(tmp_path / "nas", "studio-1.0.dist-info")
     local = installed(tmp_path / "local", "numpy-2.0.dist-info")
     touched: list[str] = []
-    scandir, stat = os.scandir, os.stat
-    monkeypatch.setattr(_unwatched, "scandir", lambda path: touched.append(str(path)) or scandir(path))
-    monkeypatch.setattr(os, "stat", lambda path, **more: touched.append(str(path)) or stat(path, **more))
+
+    def noting(function: Any) -> Any:
+        def call(path: Any, *more: Any, **named: Any) -> Any:
+            touched.append(str(path))
+            return function(path, *more, **named)
+
+        return call
+
+    monkeypatch.setattr(_unwatched, "scandir", noting(os.scandir))
+    monkeypatch.setattr(os, "stat", noting(os.stat))
+    monkeypatch.setattr(os, "scandir", noting(os.scandir))
     found = find_packages([nas, local], {}, lambda path: path.startswith(nas), {})
     monkeypatch.undo()
     assert found.versions == {"numpy": "2.0"}

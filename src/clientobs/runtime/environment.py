@@ -107,7 +107,7 @@ class SessionEnvironment:
             found = _unwatched.stat(os.path.join(self.folder, number))
         except OSError:
             return False
-        return found.st_size > 0 and abs(self.now() - found.st_mtime) < _AGAIN
+        return bool(found.st_size > 0 and abs(self.now() - found.st_mtime) < _AGAIN)
 
     def _remember(self, number: str, content: Mapping[str, Any]) -> None:
         _unwatched.make_folder(self.folder)

@@ -206,6 +206,6 @@ def _names(root: str, path: str) -> list[str]:
 
 def _link_name(root: str, path: str) -> str:
     try:
-        return os.path.basename(_unwatched.readlink(os.path.join(root, path)))
+        return os.path.basename(str(_unwatched.readlink(os.path.join(root, path))))
     except OSError:
         return ""

@@ -31,6 +31,8 @@ ATTACHMENT: Final = re.compile(r"[A-Z0-9]{3}-[A-Z0-9]{3}\.png")
 _FAULT_FILE: Final = "fault.txt"
 _MOST_FAULT: Final = 262_144
 _MOST_PICTURE: Final = 16 * 1024 * 1024
+_SLACK_NS: Final = 2 * 10**9
+"""File systems stamp files with a clock that is late: some by milliseconds, FAT by two seconds."""
 _ROOM: Final = 65_536
 """Bytes kept free for the manifest and the directory at the end."""
 _IDS: Final = (semconv.SESSION_ENVIRONMENT_ID, semconv.SESSION_PACKAGES_ID)
@@ -124,11 +126,12 @@ def _write_records(bundle: _Bundle, home: Recordings) -> dict[str, Run]:
     """Write a member for each segment, and return the runs that have one."""
     runs: dict[str, Run] = {}
     listed = list(home.newest_first())
-    recent = {folder.run for folder, segment in listed if segment.mtime_ns >= bundle.since_ns}
+    since = bundle.since_ns - _SLACK_NS
+    recent = {folder.run for folder, segment in listed if segment.mtime_ns >= since}
     # The vital lane first and whole: how a session began and what it runs under may be hours old.
     listed.sort(key=lambda pair: pair[1].lane != "vital")
     for folder, segment in listed:
-        if folder.run not in recent or (segment.lane != "vital" and segment.mtime_ns < bundle.since_ns):
+        if folder.run not in recent or (segment.lane != "vital" and segment.mtime_ns < since):
             continue
         home.read(folder, segment)
         spans, logs = home.book.take()
