@@ -11,6 +11,7 @@ You will see:
     and to the last error: FileNotFoundError: ...plate.exr...
 """
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -21,15 +22,12 @@ clientobs.init("report-a-problem", version="1.0")
 
 
 def publish() -> None:
-    with clientobs.span("publish"):
-        open("/not/there/plate.exr", "rb")
+    with clientobs.span("publish"), open("/not/there/plate.exr", "rb") as plate:
+        plate.read()
 
 
-with clientobs.context(project="demo", shot="sq010_sh020"):
-    try:
-        publish()
-    except OSError:
-        pass  # the tool says nothing
+with clientobs.context(project="demo", shot="sq010_sh020"), contextlib.suppress(OSError):
+    publish()  # it fails, and the tool says nothing
 
 # In a Qt host, a menu entry calls clientobs.hosts.qt_report_dialog() instead.
 code = clientobs.report_problem('툴이 안 돼요: the "publish" button does nothing', window="Publisher")

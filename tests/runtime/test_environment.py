@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import clientobs
 from clientobs.journal.format import Kind
+from clientobs.runtime.keeper import Keeper
 from support.programs import answer_of
 from support.readback import seen
 
@@ -77,6 +78,15 @@ def test_what_is_another_in_each_task_makes_no_new_content(
     assert first.attributes["session.environment.id"] == second.attributes["session.environment.id"]
     assert _variables(first)["CUE_FRAME"] == "0001-beauty"
     assert _variables(second) == {"CUE_FRAME": "0002-beauty"}
+
+
+def test_a_session_that_ends_before_anybody_looked_is_told_too(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Keeper, "start", lambda self: None)
+    record = _told(home, "one")
+    assert record.attributes["session.packages.count"] > 0
+    assert [log.event_name for log in seen(home).logs][-1] == "session.end"
 
 
 def test_the_home_remembers_the_contents(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,9 +129,9 @@ def _events(recordings: Recordings) -> set[str]:
 
 def test_a_bundle_keeps_within_its_size_and_says_what_it_left_out(home: Path, tmp_path: Path) -> None:
     clientobs.init("tool")
+    code = clientobs.report_problem("x")
     for _ in range(40):
         clientobs.event("noise", os.urandom(30_000).hex())
-    code = clientobs.report_problem("x")
     clientobs.shutdown()
     done = made(home, tmp_path / "out.zip", most_bytes=400_000)
     assert done.left_out > 0
