@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clientobs.errors import BundleError
+from clientobs.journal.format import Kind
 from clientobs.viewer.differences import differences
 from clientobs.viewer.loki import surroundings_from_loki
 from clientobs.viewer.surroundings import Surroundings
-from support.workstation import Workstation
+from support.readback import seen
+from support.workstation import Workstation, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 TOOL = """
     clientobs.init("publisher", version=sys.argv[1])
     say(clientobs.init().session)
+    wait()
 """
 
 
@@ -32,8 +35,13 @@ def desk(tmp_path: Path) -> Iterator[Workstation]:
 def session(desk: Workstation, version: str, **environ: str) -> str:
     host = desk.start(TOOL, version, environ=environ)
     told = str(host.heard())
+    until(lambda: told in {one.header.session for one in _environments(desk)})
     assert host.end() == 0
     return told
+
+
+def _environments(desk: Workstation) -> list[Any]:
+    return [one for one in seen(desk.home).of(Kind.LOG) if one.record.event_name == "session.environment"]
 
 
 def test_sessions_that_are_alike_are_told_to_be(desk: Workstation) -> None:

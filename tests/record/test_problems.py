@@ -95,7 +95,8 @@ def test_what_is_kept_in_memory_is_bounded(home: Path) -> None:
         clientobs.event("e", f"line {number} " + "x" * 5_000, severity="error")
         with clientobs.span(f"click {number}"):
             pass
-    clientobs.report_problem("x")
+    assert clientobs.report_problem("x")
+    clientobs.shutdown()
     told = the_report(home).attributes
     assert len(told["session.log_lines"]) == 50
     assert told["session.log_lines"][-1].startswith("ERROR line 499 ")

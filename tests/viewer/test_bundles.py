@@ -18,7 +18,7 @@ from clientobs.viewer.reports import find_report
 from clientobs.viewer.selection import by_id, last_traces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from clientobs.journal.records import SpanRecord
@@ -70,10 +70,7 @@ def _without_numbers(record: SpanRecord) -> SpanRecord:
 def test_a_report_is_found_in_a_bundle_with_all_that_it_leads_to(
     code: str, home: Path, tmp_path: Path
 ) -> None:
-    deadline = time.monotonic() + 20
-    while not list(home.glob("v1/*/*.png")):  # the keeper writes it
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    _until(lambda: list(home.glob("v1/*/*.png")))
     made(home, tmp_path / "out.zip")
     found = find_report(open_bundle(str(tmp_path / "out.zip")), code)
     assert found is not None
@@ -110,6 +107,7 @@ def test_what_runs_while_the_bundle_is_made_is_open_not_interrupted(home: Path, 
 def test_what_is_older_stays_out_but_how_the_session_began(home: Path, tmp_path: Path) -> None:
     with clientobs.span("late"):
         pass
+    _until(lambda: "session.environment" in _events(Recordings(str(home / "v1"))))
     spans = {s.record.name: s.record for t in last_traces(Recordings(str(home / "v1")), 9) for s in t.walk()}
     made(home, tmp_path / "out.zip", since_ns=spans["publish"].end_ns + 1)
     bundle = open_bundle(str(tmp_path / "out.zip"))
@@ -117,6 +115,14 @@ def test_what_is_older_stays_out_but_how_the_session_began(home: Path, tmp_path:
     events = {log.record.event_name for log in bundle.book.logs()} | _events(bundle.fresh())
     assert "session.start" in events
     assert "session.environment" in events
+
+
+def _until(condition: Callable[[], object]) -> None:
+    """Wait for what the keeper does when it finds the time."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def _events(recordings: Recordings) -> set[str]:
