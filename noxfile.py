@@ -1,7 +1,7 @@
 """Every check of this project, one session each: `python3 dev.py nox -l` lists them.
 
-A plain `nox` runs what a change must pass. `bench`, `demo`, `hosts`, `quickstart`, `torture` and `transparency` are
-run by name.
+A plain `nox` runs what a change must pass. `bench`, `demo`, `hosts`, `qt`, `quickstart`, `torture` and `transparency`
+are run by name.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 # The declared range of pyproject.toml. Its lower end needs the instrumentation release of the same day, and
 # runs on the oldest Python; its upper end is whatever the index has today.
 LOWEST_OPENTELEMETRY = ("1.40.0", "0.61b0")
+# Libraries of the field whose tests come with their sources alone. The setup of pyblish-base needs `imp`, which
+# Python 3.12 dropped: its sources can't be had there.
+LIBRARIES = {"fileseq": PYTHONS, "pyblish-base": ["3.10", "3.11"]}
 ROOT = Path(__file__).parent
 
 nox.options.sessions = ["lint", "types", "layers", "tests", "opentelemetry", "package", "examples", "docs"]
@@ -77,18 +80,17 @@ def opentelemetry(session: nox.Session, end: str) -> None:
 def transparency(session: nox.Session) -> None:
     """Run tests that others wrote, without and with clientobs, and tell what differs."""
     install(session, "test")
-    session.install("rez>=3.2")
+    session.install("rez>=3.2", *LIBRARIES, "pynose", "mock", *group("native"))
+    session.run("python", "-m", "pytest", "-q", "tests/instruments/files/test_native.py")
     session.run("python", "tests/transparency.py", *session.posargs)
     if session.posargs:
         return
-    # A library of the field whose tests come with its sources alone.
     folder = Path(session.create_tmp()).resolve()
-    session.run(
-        "python", "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "-d", str(folder), "fileseq"
-    )
-    archive = next(folder.glob("fileseq-*.tar.gz"))
-    shutil.unpack_archive(archive, folder)
-    session.run("python", "tests/transparency.py", str(folder / archive.name.removesuffix(".tar.gz")))
+    download = ("python", "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "-d", str(folder))
+    session.run(*download, *(name for name, versions in LIBRARIES.items() if session.python in versions))
+    for archive in sorted(folder.glob("*.tar.gz")):
+        shutil.unpack_archive(archive, folder)
+        session.run("python", "tests/transparency.py", str(folder / archive.name.removesuffix(".tar.gz")))
 
 
 @nox.session
@@ -103,6 +105,20 @@ def hosts(session: nox.Session) -> None:
     """Run what needs a DCC application: Debian 12's Blender, whose Python is 3.11 (apt-get install blender)."""
     install(session, "test")
     session.run("python", "-m", "pytest", "-m", "hosts", "-rs", *session.posargs)
+
+
+@nox.session(python="3.10")  # the last one that PySide2 has wheels for
+def qt(session: nox.Session) -> None:
+    """Run the tests of threads and processes of Qt, with each of its four bindings."""
+    install(session, "test", "qt")
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "tests/instruments/threads/test_qt.py",
+        "tests/instruments/processes/test_qprocess.py",
+        *session.posargs,
+    )
 
 
 @nox.session

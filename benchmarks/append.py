@@ -3,7 +3,9 @@
     python benchmarks/append.py [--seconds 3] [--disk FOLDER] [--write-gb 3]
 
 Prints latencies idle, beside a busy Python thread, and beside a large write to the same disk, of appending a
-framed record of 250 bytes, and of `Journal.append` as a whole. docs/explanation/journal.md has the last table.
+framed record of 250 bytes, and of `Journal.append` as a whole; ways take turns in short rounds, so that a machine
+with other work treats all alike. Then how often each way lets another thread run, which no load changes.
+docs/explanation/journal.md has the last tables.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ from clientobs.journal.writer import Journal, RunIdentity
 PAYLOAD = os.urandom(250)
 FRAME = encode_frame(Kind.LOG, PAYLOAD, 1, 1, 1)
 MAPPED = 5000  # records in the mapped file, then it is written from the start again
+
+ROUNDS = 10
 
 Append = Callable[[], object]
 
@@ -155,6 +159,51 @@ def measure(append: Append, seconds: float) -> list[float]:
     return sorted(found)
 
 
+def in_turn(appends: dict[str, Append], seconds: float) -> dict[str, list[float]]:
+    """Measure all ways in rounds; return the latencies of each, sorted."""
+    found: dict[str, list[float]] = {name: [] for name in appends}
+    for _ in range(ROUNDS):
+        for name, append in appends.items():
+            found[name] += measure(append, seconds / ROUNDS)
+    return {name: sorted(values) for name, values in found.items()}
+
+
+def turns_given(append: Append) -> int:
+    """Count the turns of another thread in 1,000 appends, while nobody is made to let go of the interpreter lock."""
+    turns, over = 0, threading.Event()
+
+    def spin() -> None:
+        nonlocal turns
+        while not over.is_set():
+            turns += 1
+            time.sleep(0)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000)
+    thread = threading.Thread(target=spin, daemon=True)
+    thread.start()
+    while turns < 100:
+        time.sleep(0)
+    append()  # opens what is to be opened
+    before = turns
+    for _ in range(1000):
+        append()
+    given = turns - before
+    over.set()
+    sys.setswitchinterval(interval)
+    thread.join()
+    return given
+
+
+def open_all(folder: str, opened: contextlib.ExitStack) -> dict[str, Append]:
+    """Return all ways, ready to append, each in a folder of its own."""
+    ready = {}
+    for number, (name, way) in enumerate(WAYS.items()):
+        os.mkdir(place := os.path.join(folder, str(number)))
+        ready[name] = opened.enter_context(way(place))
+    return ready
+
+
 def row(name: str, beside: str, found: list[float]) -> str:
     """Return one row of the table."""
     shares = [found[int((len(found) - 1) * share)] for share in (0.5, 0.99, 0.999, 1.0)]
@@ -173,14 +222,16 @@ def main() -> None:
     print("| way | beside | p50 us | p99 us | p99.9 us | max us | appends |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for beside, surroundings in BESIDE.items():
-        for name, way in WAYS.items():
-            with (
-                tempfile.TemporaryDirectory(dir=options.disk) as folder,
-                way(folder) as append,
-                surroundings(folder, options.write_gb),
-            ):
-                found = measure(append, options.seconds)
-            print(row(name, beside, found), flush=True)
+        with tempfile.TemporaryDirectory(dir=options.disk) as folder, contextlib.ExitStack() as opened:
+            appends = open_all(folder, opened)
+            with surroundings(folder, options.write_gb):
+                for name, found in in_turn(appends, options.seconds).items():
+                    print(row(name, beside, found), flush=True)
+    print("\n| way | turns of another thread, in 1,000 appends |")
+    print("| --- | --- |")
+    with tempfile.TemporaryDirectory(dir=options.disk) as folder, contextlib.ExitStack() as opened:
+        for name, append in open_all(folder, opened).items():
+            print(f"| {name} | {turns_given(append)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -77,18 +77,18 @@ def spans_beside_a_busy_thread(contender: Contender, endpoint: str) -> Numbers:
 
 
 def set_up(contender: Contender, endpoint: str) -> Numbers:
-    """Import and set up, then record a little; ms, and MB of memory that this process has grown by."""
+    """Import and set up, then record a little; ms, ms of CPU, and MB of memory that this process has grown by."""
     before = _resident()
-    start = time.perf_counter_ns()
+    start, cpu = time.perf_counter_ns(), time.process_time_ns()
     opened = contender.start(endpoint)
-    ready = time.perf_counter_ns() - start
+    ready, cpu = time.perf_counter_ns() - start, time.process_time_ns() - cpu
     for i in range(1_000):
         with opened(i):
             pass
     time.sleep(1)  # until exporters have loaded what they load at their first export
     grown = _resident() - before
     contender.stop()
-    return {"set-up": ready / 1e6, "memory": grown / 1e6}
+    return {"set-up": ready / 1e6, "cpu": cpu / 1e6, "memory": grown / 1e6}
 
 
 def leave(contender: Contender, endpoint: str) -> Numbers:

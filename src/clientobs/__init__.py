@@ -89,11 +89,14 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'clientobs' has no attribute {name!r}")
-    import importlib  # noqa: PLC0415  # nothing is imported before a name is used
+    from clientobs._search_path import each_folder_once  # noqa: PLC0415  # nothing before a name is used
 
-    for each in _HOMES if name == "init" else (name,):
-        if each != "doctor" or name == "doctor":
-            globals()[each] = getattr(importlib.import_module(f"clientobs.{_HOMES[each]}"), each)
+    with each_folder_once():
+        from importlib import import_module  # noqa: PLC0415
+
+        for each in _HOMES if name == "init" else (name,):
+            if each != "doctor" or name == "doctor":
+                globals()[each] = getattr(import_module(f"clientobs.{_HOMES[each]}"), each)
     return globals()[name]
 
 

@@ -297,6 +297,7 @@ STORAGE_MOUNT: Final = _attribute("storage.mount", OWN, "Mount point that the pa
 STORAGE_KIND: Final = _attribute("storage.kind", OWN, "One of local, nfs, smb, afp, fuse ...")
 FILE_OPERATION: Final = _attribute("file.operation", OWN, "One of open, stat, listdir, copyfile ...")
 FILE_TARGET: Final = _attribute("file.target", OWN, "Second path of a rename, copy or link.", INDIRECT)
+FILE_SOURCE: Final = _attribute("file.source", OWN, "File that a copy read from.", INDIRECT)
 FILE_OWNER: Final = _attribute("file.owner", OWN, "User number of who owns what refused access.", INDIRECT)
 FILE_GROUP: Final = _attribute("file.group", OWN, "Group number of what refused access.", INDIRECT)
 FILE_MODE: Final = _attribute("file.mode", OWN, "Permission bits of what refused access, octal.")
@@ -341,6 +342,9 @@ FILE_IO_MISSING: Final = _attribute(
 FILE_IO_EMPTY: Final = _attribute("file.io.empty", OWN, "Files that were written and are empty.", INDIRECT)
 FILE_IO_SHORT: Final = _attribute(
     "file.io.short", OWN, "Files that are shorter than what was written to them.", INDIRECT
+)
+FILE_IO_LEFT: Final = _attribute(
+    "file.io.left_behind", OWN, "Files that are there, and cut short by a failed write.", INDIRECT
 )
 FILE_IO_ATOMIC: Final = _attribute("file.io.atomic", OWN, "Files that were put in place whole, by a rename.")
 FILE_IO_OUTSIDE: Final = _attribute(
@@ -406,6 +410,64 @@ ERROR_TYPE: Final = _attribute("error.type", STABLE, "Class of the failure: the 
 EXCEPTION_TYPE: Final = _attribute("exception.type", STABLE, "Class of the exception, with its module.")
 EXCEPTION_MESSAGE: Final = _attribute("exception.message", STABLE, "Its message, redacted.", INDIRECT)
 EXCEPTION_STACKTRACE: Final = _attribute("exception.stacktrace", STABLE, "Its traceback.", INDIRECT)
+TEXT_ENCODING: Final = _attribute(
+    "text.encoding", OWN, "Encoding by which a text could not be read or written."
+)
+TEXT_POSITION: Final = _attribute("text.position", OWN, "Where in the text, in bytes (read) or characters.")
+TEXT_ESCAPED: Final = _attribute(
+    "text.escaped", OWN, "The text if it may be a path, else the part that failed; escaped.", INDIRECT
+)
+TEXT_BYTES: Final = _attribute("text.bytes", OWN, "The same as bytes, in hex.", INDIRECT)
+TEXT_LOCALE: Final = _attribute("text.locale", OWN, "Locale of the process (LC_CTYPE).")
+TEXT_FILESYSTEM_ENCODING: Final = _attribute(
+    "text.filesystem_encoding",
+    OWN,
+    "Encoding of paths in the process, and what it does with what doesn't fit.",
+)
+EXCEPTION_FINGERPRINT: Final = _attribute(
+    "exception.fingerprint", OWN, "The same for one fault, whoever meets it, on whatever system and release."
+)
+EXCEPTION_MECHANISM: Final = _attribute(
+    "exception.mechanism",
+    OWN,
+    "Where it was seen: span, main, thread, unraisable, asyncio, qt, callback, publish, log, handling, printed.",
+)
+EXCEPTION_LOCALS: Final = _attribute(
+    "exception.locals", OWN, "Local variables, redacted; only where exceptions.locals is on.", INDIRECT
+)
+EXCEPTION_OWNER: Final = _attribute(
+    "exception.owner", OWN, "What it came out of where nobody could catch it: a function, a class, a task."
+)
+FAULT_ID: Final = _attribute(
+    "fault.id", OWN, "Random; the same on all records about one fault, and on what was raised from it."
+)
+IMPORT_MODULE: Final = _attribute("import.module", OWN, "Module whose import failed.")
+IMPORT_MODULE_PATH: Final = _attribute("import.module.path", OWN, "Its file.", INDIRECT)
+IMPORT_MISSING: Final = _attribute(
+    "import.missing", OWN, "Module or name that it wanted and that is missing."
+)
+IMPORT_LIBRARY: Final = _attribute(
+    "import.library", OWN, "Shared library that could not be loaded.", INDIRECT
+)
+IMPORT_PATH: Final = _attribute("import.path", OWN, "File in which the name was looked for.", INDIRECT)
+IMPORT_CHAIN: Final = _attribute(
+    "import.chain", OWN, "Modules that were importing each other, first to last."
+)
+IMPORT_PATH_ENTRY: Final = _attribute(
+    "import.path_entry", OWN, "Entry of sys.path that the failed module came from.", INDIRECT
+)
+IMPORT_PATH_PLACE: Final = _attribute("import.path_entry.index", OWN, "Its place on sys.path, from 0.")
+IMPORT_SEARCHED: Final = _attribute("import.path_entries", OWN, "How many entries sys.path had.")
+IMPORT_INTERPRETER: Final = _attribute("import.interpreter", OWN, "Interpreter and its version.", INDIRECT)
+QT_RECEIVER: Final = _attribute(
+    "qt.receiver", OWN, "Class and name of the widget or object whose slot raised."
+)
+QT_SLOT: Final = _attribute("qt.slot", OWN, "The slot.")
+QT_SENDER: Final = _attribute("qt.sender", OWN, "Class and name of what had sent the signal.")
+QT_CATEGORY: Final = _attribute("qt.category", OWN, "Logging category of a message of Qt's own.")
+PUBLISH_PLUGIN: Final = _attribute("publish.plugin", OWN, "Publish plug-in that raised.")
+PUBLISH_INSTANCE: Final = _attribute("publish.instance", OWN, "Instance that it was working on.", INDIRECT)
+PUBLISH_REJECTED_BY: Final = _attribute("publish.rejected_by", OWN, "Validators that said no.")
 PROBLEM_CODE: Final = _attribute("problem.code", OWN, "Short code that an artist reads out to support.")
 PROBLEM_MESSAGE: Final = _attribute("problem.message", OWN, "What the artist wrote, redacted.", INDIRECT)
 PROBLEM_TRACES: Final = _attribute(
@@ -461,6 +523,14 @@ LOG_FILE_PATH: Final = _attribute("log.file.path", DEV, "Log file that the line 
 LOG_FILE_NAME: Final = _attribute("log.file.name", DEV, "Its name.")
 LOG_FILE_OFFSET: Final = _attribute("log.file.offset", OWN, "Where in it the record ends, in bytes.")
 LOG_IOSTREAM: Final = _attribute("log.iostream", DEV, "One of stdout, stderr.")
+LOG_SOURCE: Final = _attribute("log.source", OWN, "Message stream of a host that it came from.")
+LOG_ARGUMENTS_BROKEN: Final = _attribute(
+    "log.arguments.broken", OWN, "True where the arguments of a record don't fit its format."
+)
+WARNING_CATEGORY: Final = _attribute("warning.category", OWN, "Class of a warning of Python's.")
+LEFT_OUT: Final = _attribute(
+    "clientobs.left_out", OWN, "How many of the same sort were left out before this one, for coming too fast."
+)
 
 _begin("clientobs itself")
 INTERRUPTED: Final = _attribute(
@@ -501,7 +571,9 @@ PATCH_DISABLED: Final = _event(
     "clientobs.patch.disabled", OWN, "A patch cost too much and turned itself off."
 )
 CRASH_LOOP: Final = _event("clientobs.crash_loop", OWN, "Two deaths after init: this start patches nothing.")
-JOURNAL_IN_MEMORY: Final = _event("clientobs.journal.memory", OWN, "No usable journal home: memory only.")
+JOURNAL_IN_MEMORY: Final = _event(
+    "clientobs.journal.memory", OWN, "No folder on disk can be used: memory only."
+)
 RECORDS_LOST: Final = _metric(
     "clientobs.records.lost", OWN, "{record}", "counter", "Records lost, by clientobs.loss.reason."
 )
@@ -555,7 +627,12 @@ PROCESS_MEMORY_USAGE: Final = _metric("process.memory.usage", RC, "By", "updownc
 PROCESS_MEMORY_VIRTUAL: Final = _metric(
     "process.memory.virtual", RC, "By", "updowncounter", "Virtual memory."
 )
-PROCESS_DISK_IO: Final = _metric("process.disk.io", RC, "By", "counter", "Bytes that a host read and wrote.")
+PROCESS_IO: Final = _metric(
+    "process.io", OWN, "By", "counter", "Bytes that a host's read and write calls moved, C and C++ included."
+)
+PROCESS_DISK_IO: Final = _metric(
+    "process.disk.io", RC, "By", "counter", "Bytes that a host fetched from storage and handed to it."
+)
 PROCESS_THREAD_COUNT: Final = _metric("process.thread.count", RC, "{thread}", "updowncounter", "Threads.")
 PROCESS_FD_COUNT: Final = _metric(
     "process.unix.file_descriptor.count", RC, "{file_descriptor}", "updowncounter", "Open descriptors."
@@ -577,6 +654,7 @@ VITAL_EVENTS: Final = frozenset(
         PROBLEM_REPORT,
         STORAGE_ROOT_MISSING,
         CONFIG_PROBLEM,
+        JOURNAL_IN_MEMORY,
     }
 )
 """Events of the vital lane: what a person must find after a weekend's storm has filled the bulk lane."""

@@ -37,6 +37,13 @@ def test_each_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) ->
     assert f"clientobs {name}" in capsys.readouterr().out
 
 
+def test_the_package_itself_is_the_command_line() -> None:
+    done = _python(
+        "import runpy, sys; sys.argv[1:] = ['--version']; runpy.run_module('clientobs', run_name='__main__')"
+    )
+    assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, "clientobs", "")
+
+
 def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["statsu"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -216,6 +217,9 @@ def test_following_on_a_terminal_draws_what_is_open(home: Path) -> None:
 
     pid, fd = pty.fork()
     if pid == 0:
+        signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        )  # ignored where a shell has these tests in the background
         command = [sys.executable, "-m", "clientobs.cli.main", "show", "-f"]
         os.execvpe(sys.executable, command, _surroundings(home))
     seen = b""

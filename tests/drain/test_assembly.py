@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -20,14 +20,10 @@ from clientobs.journal.home import Home, prepare
 from clientobs.journal.lock import RunLock
 from support.drain_site import until
 from support.drains import DESTINATION, config_for
-from support.otlp_receiver import OtlpReceiver
 from support.recorder import Recorder
 
-
-@pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as found:
-        yield found
+if TYPE_CHECKING:
+    from support.otlp_receiver import OtlpReceiver
 
 
 @pytest.fixture

@@ -179,7 +179,12 @@ def test_a_clean_end_is_told_once_as_exited_and_interrupts_nothing(theatre: Thea
 @pytest.mark.parametrize("name", CHILDREN)
 def test_what_multiprocessing_children_record_arrives(theatre: Theatre, name: str) -> None:
     spans = theatre.spans(name)
-    assert sorted(one.record.name for one in spans) == ["child", "child", "parent"]
+    processes = [one.record for one in spans if "process.launcher" in one.attributes]
+    written = [one.record for one in spans if "process.launcher" not in one.attributes]
+    assert sorted(one.name for one in written) == ["child", "child", "parent"]
+    assert {one.parent_span_id for one in written if one.name == "child"} <= {
+        one.span_id for one in processes
+    }
     sessions = {one.attributes["session.id"] for one in spans}
     ends = theatre.events(name, "session.end")
     assert {end.attributes["session.id"] for end in ends} == sessions

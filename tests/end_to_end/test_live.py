@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clientobs.drain.service import lines, service
-from clientobs.runtime import keeper, start
+from clientobs.runtime import chores, keeper
 from support.otlp_grpc_receiver import OtlpGrpcReceiver
 from support.workstation import Workstation
 
@@ -63,7 +63,7 @@ def test_the_waits_on_the_way_of_a_record_add_up_to_less_than_5_seconds() -> Non
     # The limit of the design, held without a clock: each wait is one of these constants.
     by_the_drain = service.POLL + lines.LINGER
     assert by_the_drain <= 5
-    assert start._METRICS_EVERY + keeper._TICK + by_the_drain <= 5
+    assert chores._METRICS_EVERY + keeper._TICK + by_the_drain <= 5
 
 
 def test_they_arrive_over_grpc_too(tmp_path: Path, grpc_receiver: OtlpGrpcReceiver) -> None:

@@ -82,8 +82,10 @@ def test_no_http_request_carries_the_production_context(
     assert "baggage" not in headers
     assert "secret" not in json.dumps(headers)
     receiver.wait_for(receiver.spans, 30)
-    (span,) = receiver.spans()
-    assert span.attributes["production.shot"] == "secret-shot"  # the context was there to be carried
+    spans = receiver.spans()
+    assert {span.attributes["production.shot"] for span in spans} == {
+        "secret-shot"
+    }  # it was there to be carried
 
 
 def run_children(desk: Workstation, receiver: Inbox, *names: str) -> dict[tuple[str, str], Telemetry]:

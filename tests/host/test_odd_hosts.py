@@ -156,7 +156,9 @@ if __name__ == '__main__':
     placed = {one.record.name: one for one in records.of(Kind.SPAN_ENDED)}
     assert placed["child"].header.run != placed["parent"].header.run
     assert placed["child"].header.role == "child"
-    assert placed["child"].record.parent_id == placed["parent"].record.span_id
+    (process,) = [one.record for one in placed.values() if "process.launcher" in one.record.attributes]
+    assert placed["child"].record.parent_id == process.span_id
+    assert process.parent_id == placed["parent"].record.span_id
     assert len(records.events("session.end")) == 1
     assert len(records.notes("closed")) == 2
 

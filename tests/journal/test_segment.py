@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +20,8 @@ from support.journals import contents, make_journal
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from typing_extensions import Self
 
     from clientobs._loss import LossLedger
     from clientobs.journal.home import Home
@@ -49,6 +54,63 @@ def test_each_way_is_the_one_asked_for(place: Home, way: str) -> None:
     journal.append(Kind.LOG, b"x")
     assert (type(current(journal)) is _FastSegment) == (way == "under the GIL")
     assert journal.stats()["under_gil"] == (way == "under the GIL")
+
+
+class Spinner:
+    """Another Python thread that counts its turns: it has one only when somebody lets go of the interpreter lock."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+        self._over = False
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+
+    def _spin(self) -> None:
+        while not self._over:
+            self.turns += 1
+            time.sleep(0)
+
+    def __enter__(self) -> Self:
+        # Nobody is made to let go: each turn of that thread is a gift.
+        self._interval = sys.getswitchinterval()
+        sys.setswitchinterval(1000)
+        self._thread.start()
+        while self.turns < 100:
+            time.sleep(0)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over = True
+        sys.setswitchinterval(self._interval)
+        self._thread.join(30)
+
+
+def turns_within(records: int, journal: Journal, spinner: Spinner) -> int:
+    before = spinner.turns
+    for _ in range(records):
+        journal.append(Kind.LOG, b"x" * 300)
+    return spinner.turns - before
+
+
+def test_no_append_lets_go_of_the_interpreter_lock(place: Home) -> None:
+    """Fault 17, without a clock: a thread that gets the lock keeps it for 5 ms, and p99 is lost on any machine."""
+    if _libc.libc() is None:
+        pytest.skip("no C library here that keeps the GIL")
+    journal = make_journal(place)
+    journal.append(Kind.LOG, b"opens the segment")
+
+    with Spinner() as spinner:
+        assert turns_within(2000, journal, spinner) == 0
+
+
+def test_an_append_through_os_does_let_go_of_it(place: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the test above would see: the same with the lock let go of."""
+    monkeypatch.setattr(_libc, "_looked", True)
+    monkeypatch.setattr(_libc, "_libc", None)
+    journal = make_journal(place)
+    journal.append(Kind.LOG, b"opens the segment")
+
+    with Spinner() as spinner:
+        assert turns_within(2000, journal, spinner) > 0
 
 
 @posix

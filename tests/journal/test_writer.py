@@ -98,12 +98,12 @@ def test_every_thread_finds_its_records_again(place: Home, loss: LossLedger) -> 
     keeper.join()
     journal.close("exited", "")
     found = contents(place)
+    assert (found.torn, found.damaged, loss.totals()) == (0, 0, {})
     assert sorted(found.logs()) == sorted(
         b"%d/%d " % (thread, number) + bytes(400) for thread in range(12) for number in range(300)
     )
     assert len(found.readings) >= 4  # while one thread opens a segment, the others go on in the old one
     assert len(found.notes("sealed")) == len(found.readings)
-    assert (found.torn, found.damaged, loss.totals()) == (0, 0, {})
 
 
 def test_a_seal_is_the_last_record_of_its_segment(place: Home) -> None:

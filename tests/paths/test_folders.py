@@ -7,6 +7,8 @@ import pytest
 from clientobs.errors import UnsafeHomeError
 from clientobs.paths.folders import Refusal, choose_home, home_candidates
 
+SHM = "/dev/shm/clientobs-7"
+
 
 @pytest.mark.parametrize(
     ("environ", "platform", "places"),
@@ -14,20 +16,20 @@ from clientobs.paths.folders import Refusal, choose_home, home_candidates
         (
             {"HOME": "/home/kim", "TMPDIR": "/scratch"},
             "linux",
-            ["/home/kim/.local/state/clientobs", "/var/tmp/clientobs-7", "/scratch/clientobs-7"],
+            ["/home/kim/.local/state/clientobs", "/var/tmp/clientobs-7", "/scratch/clientobs-7", SHM],
         ),
         (
             {"HOME": "/home/kim", "XDG_STATE_HOME": "/state"},
             "linux",
-            ["/state/clientobs", "/var/tmp/clientobs-7", "/tmp/clientobs-7"],
+            ["/state/clientobs", "/var/tmp/clientobs-7", "/tmp/clientobs-7", SHM],
         ),
         (
             {"HOME": "/home/kim", "XDG_STATE_HOME": "relative", "TMPDIR": "relative"},
             "linux",
-            ["/home/kim/.local/state/clientobs", "/var/tmp/clientobs-7", "/tmp/clientobs-7"],
+            ["/home/kim/.local/state/clientobs", "/var/tmp/clientobs-7", "/tmp/clientobs-7", SHM],
         ),
-        ({}, "linux", ["/var/tmp/clientobs-7", "/tmp/clientobs-7"]),
-        ({"TMPDIR": "/var/tmp"}, "linux", ["/var/tmp/clientobs-7"]),
+        ({}, "linux", ["/var/tmp/clientobs-7", "/tmp/clientobs-7", SHM]),
+        ({"TMPDIR": "/var/tmp"}, "linux", ["/var/tmp/clientobs-7", SHM]),
         (
             {"HOME": "/Users/kim", "TMPDIR": "/var/folders/x"},
             "darwin",
@@ -53,7 +55,11 @@ def test_the_places_of_each_system_in_order(
 
 def test_what_is_configured_comes_first_and_once() -> None:
     assert home_candidates({}, "linux", 7, "/x")[0] == "/x"
-    assert home_candidates({}, "linux", 7, "/tmp/clientobs-7") == ["/tmp/clientobs-7", "/var/tmp/clientobs-7"]
+    assert home_candidates({}, "linux", 7, "/tmp/clientobs-7") == [
+        "/tmp/clientobs-7",
+        "/var/tmp/clientobs-7",
+        SHM,
+    ]
 
 
 def test_a_network_place_is_refused_untouched_and_each_reason_is_kept() -> None:

@@ -22,18 +22,16 @@ def test_deltas_of_each_kind_are_written_at_the_end(runtime: Runtime, home: Path
     clientobs.histogram("load.time", "s").record(12.5)
     clientobs.gauge("queue").set(3)
     clientobs.shutdown()
-    (record,) = seen(home).metrics
-    rows = {row[1]: row for row in record.metrics}
-    (point,) = rows["frames"][6]
-    assert (rows["frames"][4], rows["frames"][5], point[0], point[1]) == (
-        "sum",
-        True,
-        {"renderer": "karma"},
-        25,
-    )
-    assert rows["load.time"][6][0][1][:2] == (1, 12.5)
+    records = seen(home)
+    rows = {row[1]: row for record in records.metrics for row in record.metrics}
+    assert (rows["frames"][4], rows["frames"][5]) == ("sum", True)
+    frames = records.points("frames")
+    assert [point[0] for point in frames] == [{"renderer": "karma"}] * len(frames)
+    assert sum(point[1] for point in frames) == 25
+    ((_, load, *_),) = records.points("load.time")
+    assert load[:2] == (1, 12.5)
     assert rows["queue"][4] == "gauge"
-    assert rows["queue"][6][0][1] == 3
+    assert records.points("queue")[-1][1] == 3
 
 
 def test_an_instrument_may_be_made_before_init(home: Path) -> None:
@@ -44,8 +42,7 @@ def test_an_instrument_may_be_made_before_init(home: Path) -> None:
         early.add(2)
     finally:
         clientobs.shutdown()
-    (record,) = seen(home).metrics
-    assert [row[6][0][1] for row in record.metrics if row[1] == "early"] == [2]
+    assert [point[1] for point in seen(home).points("early")] == [2]
 
 
 def test_an_exemplar_names_the_span_it_was_recorded_in(runtime: Runtime, home: Path) -> None:
@@ -53,7 +50,7 @@ def test_an_exemplar_names_the_span_it_was_recorded_in(runtime: Runtime, home: P
         clientobs.counter("frames").add(1)
     clientobs.shutdown()
     records = seen(home)
-    ((exemplar,),) = [point[4] for row in records.metrics[0].metrics for point in row[6]]
+    ((exemplar,),) = [point[4] for point in records.points("frames")]
     assert exemplar[3] == records.span("render").span_id
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import gc
 import inspect
 import threading
@@ -106,6 +107,25 @@ def test_traced_adds_one_frame_and_keeps_the_signature(runtime: Runtime) -> None
         publish("a")
     frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
     assert frames[1:] == ["around_call", "publish"]
+
+
+def test_traced_leaves_a_cached_function_its_cache(runtime: Runtime, home: Path) -> None:
+    @clientobs.traced
+    @functools.lru_cache(maxsize=2)
+    def frames(layer: str) -> int:
+        return len(layer)
+
+    class Shot:
+        count = frames
+
+    assert (frames("bg"), frames("bg"), frames("matte")) == (2, 2, 5)
+    assert frames.cache_info() == (1, 2, 2, 2)
+    frames.cache_clear()
+    assert frames.cache_info().currsize == 0
+    assert frames.cache_parameters()["maxsize"] == 2
+    with pytest.raises(TypeError, match="Shot"):
+        Shot().count()  # a method as lru_cache's own
+    assert len(seen(home).spans) == 4
 
 
 def test_traced_takes_names_attributes_and_methods(runtime: Runtime, home: Path) -> None:

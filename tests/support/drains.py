@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clientobs._loss import LossLedger
 from clientobs.config.model import Config, DeliveryConfig, EndpointConfig, JournalConfig
+from clientobs.drain.metrics.turn import MachineTurn
 from clientobs.drain.otlp.poison import PoisonShelf
 from clientobs.drain.otlp.senders import open_senders
 from clientobs.drain.service.service import Service
@@ -39,6 +40,11 @@ def config_for(
     )
 
 
+def own_turn(home: str) -> MachineTurn:
+    """Return the turn at measuring a machine of the test's own: real drains may be at work on this one."""
+    return MachineTurn(os.path.join(home, "drain", "machine.lock"))
+
+
 def make_service(home: Path, config: Config, destination: str = DESTINATION, **options: Any) -> Service:
     """Return a drain for this home; the caller closes it."""
     loss = LossLedger()
@@ -50,7 +56,7 @@ def make_service(home: Path, config: Config, destination: str = DESTINATION, **o
         destination=destination,
         senders=open_senders(config.delivery, shelf=shelf, loss=loss, proxies={}),
         loss=loss,
-        **options,
+        **{"turn": own_turn(prepared.path), **options},
     )
 
 

@@ -68,6 +68,12 @@ class Seen:
     def metrics(self) -> list[MetricsRecord]:
         return [one.record for one in self.of(Kind.METRICS)]
 
+    def points(self, name: str) -> list[tuple[Any, ...]]:
+        """Return the points of a metric, of all its deltas: the keeper collects whenever it is its turn."""
+        return [
+            point for record in self.metrics for row in record.metrics if row[1] == name for point in row[6]
+        ]
+
     def notes(self, sort: str) -> list[dict[str, Any]]:
         return [one.record.values for one in self.of(Kind.NOTE) if one.record.type == sort]
 

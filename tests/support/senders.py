@@ -12,15 +12,17 @@ from clientobs.drain.otlp.deliver import Sender
 from clientobs.drain.otlp.poison import PoisonShelf
 from clientobs.drain.otlp.retry import Backoff
 from clientobs.drain.otlp.senders import open_senders
+from support.items import spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from clientobs.config.model import Signal
+    from clientobs.drain.batch import Outcome
     from clientobs.drain.otlp.deliver import Transport
 
-__all__ = ["Address", "Delivery", "deliver_through", "deliver_to"]
+__all__ = ["Address", "Delivery", "deliver_through", "deliver_to", "send_one"]
 
 
 class Address:
@@ -90,3 +92,9 @@ def deliver_through(transport: Transport, folder: Path, **options: Any) -> Deliv
         **options,
     )
     return Delivery({"traces": sender}, shelf, loss)
+
+
+def send_one(receiver: Any, folder: Path, **options: Any) -> Outcome:
+    """Send a batch of one span, and return what became of it."""
+    with deliver_to(receiver, folder, **options) as delivery:
+        return delivery.traces.send(spans(1))

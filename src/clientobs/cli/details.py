@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs.cli.screen import wrapped
 from clientobs.cli.text import cell_width, duration, number, shorten, value, visible
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ _FRAME: Final = re.compile(r'File "([^"\n]+)", line (\d+), in (\S+)')
 _LIBRARY: Final = re.compile(
     r"[/\\](lib(64)?[/\\]python\d|lib[/\\][^/\\]+\.py$|(site|dist)-packages[/\\])|^<", re.IGNORECASE
 )
+_OF_A_WRAPPER: Final = re.compile(r"[/\\]clientobs[/\\](guard|hosts|instruments|record)[/\\]")
+"""Frames of ours in other people's tracebacks, wherever clientobs lies: they say nothing of what went wrong."""
 _BODY_LINES: Final = 3
+_LEAST_OF_PATH: Final = 16
+_BROKEN: Final = frozenset({"failed", "error"})
 
 
 def state_words(span: Span) -> Line:
@@ -99,6 +104,13 @@ def attribute_pieces(attributes: Mapping[str, Any], room: int) -> Line:
     for key, item in attributes.items():
         name, text = visible(key), value(item, 60)
         need = 2 + cell_width(name) + 1 + cell_width(text)
+        left = room - 3 - cell_width(name)
+        if need > room and key.endswith(".path") and left >= _LEAST_OF_PATH:
+            # Its end says which file it is: better cut than left out.
+            text = value(item, 4096)[-left + 1 :]
+            while cell_width(text) >= left:
+                text = text[1:]
+            text, need = f"…{text}", room
         if need > room:
             continue
         pieces += [("  ", ""), (f"{name}=", "key"), (text, "value")]
@@ -106,8 +118,11 @@ def attribute_pieces(attributes: Mapping[str, Any], room: int) -> Line:
     return pieces
 
 
-def log_lines(log: Log, start_ns: int, *, everything: bool) -> Iterator[Line]:
-    """Yield a log record or event: moment, level or event name, text; an exception with its last frame."""
+def log_lines(log: Log, start_ns: int, cells: int, *, everything: bool) -> Iterator[Line]:
+    """Yield a log record or event: moment, level or event name, text; an exception with its last frame.
+
+    What went wrong is broken at blanks to fit `cells` rather than cut off in the middle of its reason.
+    """
     record = log.record
     attributes = record.attributes
     level, style = _level(record.severity)
@@ -115,11 +130,15 @@ def log_lines(log: Log, start_ns: int, *, everything: bool) -> Iterator[Line]:
     body = _body(record.body)
     error = attributes.get(semconv.EXCEPTION_TYPE)
     if error is not None:
-        told = f"{error}: {attributes.get(semconv.EXCEPTION_MESSAGE, '')}".rstrip(": ")
-        body = told if not body or body in told else f"{body}  {told}"
+        message = str(attributes.get(semconv.EXCEPTION_MESSAGE, ""))
+        body = "" if body in f"{error}: {message}" else f"{body}  "
+        body += f"{error if everything else str(error).rpartition('.')[2]}: {message}".rstrip(": ")
     lines = body.splitlines() or [""]
-    shown = lines if everything else lines[:_BODY_LINES]
     offset = f"{_offset(log.time_ns - start_ns)}  "
+    if style in _BROKEN and not everything:
+        room = max(cells - cell_width(offset) - max(cell_width(label), 5) - 2, 20)
+        lines = [part for line in lines[:_BODY_LINES] for part in wrapped(line, room)]
+    shown = lines if everything else lines[:_BODY_LINES]
     indent = " " * cell_width(offset)
     yield [
         (offset, "dim"),
@@ -200,7 +219,7 @@ def _stack(stack: Any, *, everything: bool) -> list[str]:
         return []
     if everything:
         return [visible(line) for line in stack.rstrip().splitlines()]
-    frames = _FRAME.findall(stack)
+    frames = [frame for frame in _FRAME.findall(stack) if not _OF_A_WRAPPER.search(frame[0])]
     if not frames:
         return []
     # The tool's own line says more than the library's that raised; where they differ, both are told.

@@ -22,7 +22,7 @@ from clientobs.drain.life import Reason
 from clientobs.drain.lock import file_of, look
 from clientobs.drain.service.state import DrainState, read_state, state_path
 from clientobs.paths.mounts import MountTable
-from clientobs.runtime.home import home_of
+from clientobs.runtime.home import place_of
 
 if TYPE_CHECKING:
     from clientobs.cli.main import Invocation
@@ -67,7 +67,8 @@ def run(invocation: Invocation) -> int:
             file=invocation.stderr,
         )
         return USAGE
-    home = home_of(config, invocation.environ, MountTable.of_this_machine())
+    place = place_of(config, invocation.environ, MountTable.of_this_machine())
+    config, home = place.config, place.home
     key = destination_key(config.delivery, home.secret)
     life = life_of(config, home, key, idle_seconds=math.inf, steward="ops")
     if options.once:

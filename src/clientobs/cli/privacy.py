@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from clientobs.cli.main import DONE
 from clientobs.cli.screen import Line, open_screen, pad, wrapped
-from clientobs.cli.text import description, shorten, visible
+from clientobs.cli.text import cell_width, description, shorten, visible
 from clientobs.config.resolve import resolve
 from clientobs.errors import JournalError
 from clientobs.privacy.inventory import find
@@ -103,7 +103,7 @@ def _recorded_lines(recorded: Recorded, held: Mapping[str, Sequence[str]], width
             yield [
                 (" " * (_NAME + 2), ""),
                 (lead, "dim"),
-                (shorten(shown, max(width - _NAME - 12, 20)), "context"),
+                (shorten(shown, max(width - _NAME - 2 - cell_width(lead), 12)), "context"),
             ]
 
 

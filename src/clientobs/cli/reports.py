@@ -65,7 +65,7 @@ def report_lines(report: FoundReport, width: int, *, everything: bool) -> Iterat
     if report.errors:
         yield [("   errors of the session before it", "dim")]
         for error in report.errors:
-            for line in log_lines(error, log.time_ns, everything=everything):
+            for line in log_lines(error, log.time_ns, max(width - 5, 30), everything=everything):
                 yield [("     ", ""), *line]
     else:
         yield from _listed("errors before it", report.value(semconv.PROBLEM_ERRORS))

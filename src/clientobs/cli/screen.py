@@ -11,7 +11,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from clientobs.cli.text import cell_width
+from clientobs.cli.text import cell_width, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +25,7 @@ __all__ = [
     "Line",
     "Piece",
     "Screen",
+    "cut",
     "line_width",
     "open_screen",
     "pad",
@@ -168,6 +169,18 @@ def wrapped(text: str, width: int) -> list[str]:
         else:
             lines.append(word)
     return lines
+
+
+def cut(line: Line, cells: int) -> Line:
+    """Cut a line to `cells`, keeping its styles."""
+    kept: Line = []
+    for text, style in line:
+        piece = shorten(text, cells)
+        kept.append((piece, style))
+        cells -= line_width([(piece, style)])
+        if cells <= 0:
+            break
+    return kept
 
 
 def pad(line: Line, width: int) -> Line:

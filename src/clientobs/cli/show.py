@@ -11,7 +11,7 @@ from clientobs.cli.follow import follow
 from clientobs.cli.heading import footer, heading, summary_line
 from clientobs.cli.main import DONE, WRONG
 from clientobs.cli.reports import bundle_lines, report_document, report_lines
-from clientobs.cli.screen import Screen, open_screen
+from clientobs.cli.screen import Screen, cut, open_screen
 from clientobs.cli.text import description, number
 from clientobs.cli.tree import View, tree_lines
 from clientobs.config.resolve import resolve
@@ -171,7 +171,8 @@ def _show(traces: Sequence[Trace], screen: Screen, now_ns: int, *, everything: b
 
 def _list(traces: Sequence[Trace], screen: Screen, now_ns: int) -> None:
     view = view_of(screen, now_ns)
-    screen.lines(summary_line(trace, view) for trace in traces)
+    lines = (summary_line(trace, view) for trace in traces)
+    screen.lines(cut(line, view.width) if view.bars else line for line in lines)
 
 
 def _remarks(recordings: Recordings, screen: Screen, more: int) -> None:

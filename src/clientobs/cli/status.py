@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs.cli.details import run_words
 from clientobs.cli.documents import iso_time, run_document
 from clientobs.cli.main import DONE, WRONG
-from clientobs.cli.screen import Line, open_screen, pad
+from clientobs.cli.screen import Line, line_width, open_screen, pad
 from clientobs.cli.text import age, date_time, description, duration, number, shorten, size, visible
 from clientobs.config.resolve import resolve
 from clientobs.viewer.homes import existing_home
@@ -59,11 +59,13 @@ def run(invocation: Invocation) -> int:
         screen.json(_document(found))
     else:
         shown = found.runs if options.all else found.runs[-_RUNS:]
-        screen.lines(_lines(found, shown, time.time_ns(), config=resolved.config))
+        screen.lines(_lines(found, shown, time.time_ns(), config=resolved.config, width=screen.width))
     return WRONG if any(view.needs_a_person for view in found.drains) else DONE
 
 
-def _lines(found: Overview, shown: tuple[RunView, ...], now_ns: int, *, config: Config) -> Iterator[Line]:
+def _lines(
+    found: Overview, shown: tuple[RunView, ...], now_ns: int, *, config: Config, width: int
+) -> Iterator[Line]:
     yield from _journal_lines(found)
     yield []
     for view in found.drains:
@@ -76,7 +78,7 @@ def _lines(found: Overview, shown: tuple[RunView, ...], now_ns: int, *, config: 
         yield []
     yield from _loss_lines(found)
     yield []
-    yield from _run_lines(found, shown, now_ns)
+    yield from _run_lines(found, shown, now_ns, width)
 
 
 def _journal_lines(found: Overview) -> Iterator[Line]:
@@ -145,7 +147,7 @@ def _loss_lines(found: Overview) -> Iterator[Line]:
         yield [*lead, (f"{visible(reason):<{width}}", ""), (meaning.gone if meaning else "", "dim")]
 
 
-def _run_lines(found: Overview, shown: tuple[RunView, ...], now_ns: int) -> Iterator[Line]:
+def _run_lines(found: Overview, shown: tuple[RunView, ...], now_ns: int, width: int) -> Iterator[Line]:
     names = max((len(run_words(view.run)) for view in shown), default=0)
     for index, view in enumerate(shown):
         mark, style = _STATES[view.state]
@@ -153,11 +155,16 @@ def _run_lines(found: Overview, shown: tuple[RunView, ...], now_ns: int) -> Iter
         line: Line = [*_label("Runs" if index == 0 else ""), (f"{mark} ", style)]
         line = pad([*line, (run_words(view.run), "strong")], _LABEL + 4 + min(names, 30))
         line += [
-            (f"  pid {view.run.pid:<8}", "dim"),
+            (f"  pid {view.run.pid:<7}", "dim"),
             (f"{date_time(view.run.started_ns)}  ", "dim"),
-            (f"{duration(max(end - view.run.started_ns, 0)):>9}  {size(view.size):>10}  ", ""),
-            (view.run.session[:12], "dim"),
+            (f"{duration(max(end - view.run.started_ns, 0)):>8}  {size(view.size):>9}  ", ""),
         ]
+        session = (view.run.session[:12], "dim")
+        line = [*line, session] if line_width([*line, session]) <= width else line
+        if view.moved is not None:
+            read, written = view.moved
+            moved = (f"  read {size(read)}, wrote {size(written)}", "")
+            line = [*line, moved] if line_width([*line, moved]) <= width else line
         yield line
     hidden = len(found.runs) - len(shown)
     if hidden:
@@ -181,6 +188,8 @@ def _document(found: Overview) -> dict[str, Any]:
                 **run_document(view.run),
                 "state": view.state,
                 "bytes": view.size,
+                "process_read": view.moved[0] if view.moved else None,
+                "process_written": view.moved[1] if view.moved else None,
                 "segments": view.segments,
                 "started": iso_time(view.run.started_ns),
                 "written": iso_time(view.written_ns),

@@ -27,7 +27,7 @@ from clientobs.cli.details import (
     state_words,
 )
 from clientobs.cli.folding import Fold, Item, below, fold_logs, fold_spans, inside
-from clientobs.cli.screen import PIPE_WIDTH, Line, line_width, pad
+from clientobs.cli.screen import PIPE_WIDTH, Line, cut, line_width, pad
 from clientobs.cli.text import duration, shorten, value, visible
 from clientobs.journal.records import SpanEvent
 from clientobs.viewer.model import Log, Span
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["View", "tree_lines"]
 
 _MARKS: Final = {"ok": "", "failed": "✗ ", "open": "▶ ", "interrupted": "■ "}
+_PIPED: Final = 400
+"""Cells of a line that no terminal cuts: what follows can be read by eye or by grep."""
 _LINE_BUDGET: Final = 300
 _DEEPEST: Final = 24
 _DURATION_CELLS: Final = 10
@@ -78,7 +80,7 @@ def tree_lines(trace: Trace, view: View) -> Iterator[Line]:
         bar_cells = view.width - column - _DURATION_CELLS - 2
     for row in rows:
         if row.span is None:
-            yield _cut(row.left, view.width) if view.bars else row.left
+            yield cut(row.left, view.width) if view.bars else row.left
             continue
         yield _span_line(row.left, row.span, view, column, (start_ns, total_ns, bar_cells))
 
@@ -88,7 +90,7 @@ def _span_line(left: Line, span: Span, view: View, column: int, scale: tuple[int
     length = span.duration_ns(view.now_ns)
     text = ("≥ " if span.state == "interrupted" else "") + duration(length)
     slow = length >= total_ns * _SLOW_SHARE
-    line = pad(_cut(left, column) if view.bars else left, column)
+    line = pad(cut(left, column) if view.bars else left, column)
     line = [*line, (f"{text:>{_DURATION_CELLS}}", "duration.slow" if slow else "duration")]
     if bar_cells:
         line += [("  ", ""), *_bar(span, view.now_ns, start_ns, total_ns, bar_cells)]
@@ -128,7 +130,8 @@ def _rows(trace: Trace, view: View, start_ns: int, room: int) -> Iterator[_Row]:
             return
         if not isinstance(item, Span):
             yield from (
-                _Row([(trunk + branch, "tree"), *line]) for line in _item_lines(item, view, start_ns, room)
+                _Row([(trunk + branch, "tree"), *line])
+                for line in _item_lines(item, view, start_ns, room, view.width - len(trunk + branch))
             )
             continue
         yield _Row(_label(item, above, trunk + branch, view, room), item)
@@ -197,22 +200,10 @@ def _beneath(span: Span, under: str, view: View) -> Iterator[_Row]:
             yield _Row([lead, (f"{visible(key)} ", "key"), (value(item, 2_000), "value")])
 
 
-def _item_lines(item: Item, view: View, start_ns: int, room: int) -> Iterator[Line]:
+def _item_lines(item: Item, view: View, start_ns: int, room: int, cells: int) -> Iterator[Line]:
     if isinstance(item, Log):
-        yield from log_lines(item, start_ns, everything=view.everything)
+        yield from log_lines(item, start_ns, cells if view.bars else _PIPED, everything=view.everything)
     elif isinstance(item, SpanEvent):
         yield event_line(item, start_ns, room)
     elif isinstance(item, Fold):
         yield fold_line(item)
-
-
-def _cut(line: Line, cells: int) -> Line:
-    """Cut a line to `cells`, keeping its styles."""
-    kept: Line = []
-    for text, style in line:
-        piece = shorten(text, cells)
-        kept.append((piece, style))
-        cells -= line_width([(piece, style)])
-        if cells <= 0:
-            break
-    return kept

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
+from clientobs._dataclass import dataclass
 from clientobs.config import values
 from clientobs.config.log_presets import PRESETS
 from clientobs.config.problems import Unacceptable, did_you_mean

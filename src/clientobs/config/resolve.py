@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs._dataclass import dataclass
 from clientobs.config import arguments as arguments_layer
 from clientobs.config import environment, toml_file
 from clientobs.config.model import (
     Config,
     DrainConfig,
+    ExceptionsConfig,
     FilesConfig,
     JournalConfig,
     LimitsConfig,
+    LogsConfig,
+    OutcomesConfig,
     PrivacyConfig,
     ProcessesConfig,
     ServiceConfig,
@@ -42,6 +45,9 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "limits": LimitsConfig,
     "files": FilesConfig,
     "processes": ProcessesConfig,
+    "logs": LogsConfig,
+    "exceptions": ExceptionsConfig,
+    "outcomes": OutcomesConfig,
     "traces": TracesConfig,
 }
 _TOP_LEVEL: Final = {

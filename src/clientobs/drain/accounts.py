@@ -91,11 +91,13 @@ class Books:
     accounts: list[Any] = field(default_factory=list)
     series: list[Any] = field(default_factory=list)
     marks: list[Any] = field(default_factory=list)
+    processes: dict[str, Any] = field(default_factory=dict)
+    """What of the processes' own counters is in the series, by run."""
 
 
 def write_books(path: str, books: Books) -> None:
     """Replace the books as a whole. A full disk leaves the old ones, and the fault is counted."""
-    body = encode_payload([books.accounts, books.series, books.marks])
+    body = encode_payload([books.accounts, books.series, books.marks, books.processes])
     with quiet("drain.books"):
         replace_file(path, _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body)
 
@@ -108,8 +110,9 @@ def read_books(path: str) -> Books:
         head, body = data[: len(_MAGIC) + 4], data[len(_MAGIC) + 4 :]
         if head != _MAGIC + zlib.crc32(body).to_bytes(4, "little"):
             return Books()
-        accounts, series, marks = marshal.loads(body)  # noqa: S302  # own file, own user, checksum held
-        return Books(accounts=accounts, series=series, marks=marks)
+        fields = marshal.loads(body)  # noqa: S302  # own file, own user, checksum held
+        # Fields are only ever appended: an older drain's books have fewer, a newer one's more.
+        return Books(**dict(zip(("accounts", "series", "marks", "processes"), fields, strict=False)))
     except (OSError, ValueError, TypeError, EOFError):
         return Books()
 

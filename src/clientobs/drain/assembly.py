@@ -12,6 +12,7 @@ from clientobs._loss import LossLedger
 from clientobs.config import environment
 from clientobs.drain.life import Life, Place
 from clientobs.drain.lock import drain_folder
+from clientobs.drain.metrics.turn import MachineTurn
 from clientobs.drain.otlp.poison import PoisonShelf
 from clientobs.drain.otlp.senders import open_senders
 from clientobs.drain.runs.registry import Registry
@@ -57,6 +58,7 @@ def life_of(
             loss=loss,
             # Recorded before any endpoint was configured: they belong to whoever delivers first.
             adopt=("",) if destination else (),
+            turn=MachineTurn(),
             log_files=_log_files(config, home, destination),
         )
 

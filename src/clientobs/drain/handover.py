@@ -14,11 +14,12 @@ import os
 import re
 from typing import Final
 
+from clientobs._patterns import pattern
 from clientobs.drain.lock import file_of
 
 __all__ = ["ask_to_leave", "asked_to_leave", "is_newer", "withdraw"]
 
-_VERSION: Final = re.compile(
+_VERSION: Final = pattern(
     r"v?(\d+(?:\.\d+)*)(?:[-_.]?(dev|a|alpha|b|beta|c|rc|pre|post|rev|r)[-_.]?(\d*))?", re.ASCII
 )
 _STAGES: Final = {"dev": -4, "a": -3, "alpha": -3, "b": -2, "beta": -2, "c": -1, "rc": -1, "pre": -1}

@@ -23,10 +23,11 @@ import struct
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from typing import Final
 
+from clientobs._dataclass import dataclass
 from clientobs._fork import in_child
+from clientobs._libc import move_high
 from clientobs.errors import JournalError
 
 if sys.platform == "win32":
@@ -45,7 +46,6 @@ _FLAGS: Final = (
     | getattr(os, "O_NOINHERIT", 0)
 )
 _KEY: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_HIGH: Final = 900
 _TEXT_BYTES: Final = 512
 _FAR_BYTE: Final = 1 << 30
 """The byte that Windows locks: a range lock is mandatory there, and the text must stay readable."""
@@ -124,7 +124,7 @@ class DrainLock:
         with _table:
             if _own(path):
                 return None
-            fd = _high(os.open(path, _FLAGS, 0o600))
+            fd = move_high(os.open(path, _FLAGS, 0o600))  # in thread mode a host's, which may close low ones
             if not _lock(fd):
                 os.close(fd)
                 return None
@@ -223,9 +223,6 @@ def _read(fd: int) -> Holder | None:
 
 if sys.platform == "win32":
 
-    def _high(fd: int) -> int:
-        return fd
-
     def _lock(fd: int) -> bool:
         os.lseek(fd, _FAR_BYTE, os.SEEK_SET)
         try:
@@ -238,15 +235,6 @@ if sys.platform == "win32":
         return not _lock(fd)
 
 else:
-
-    def _high(fd: int) -> int:
-        # In thread mode this is a host, and hosts close low numbers that they don't own.
-        try:
-            high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH)
-        except OSError:
-            return fd
-        os.close(fd)
-        return high
 
     def _lock(fd: int) -> bool:
         try:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from clientobs.journal.format import HEADER_SEED, Lane, encode_entry, segment_name
+from clientobs.journal.ledgers import add_to_ledger, read_ledger, replace_ledger
 from clientobs.journal.reader import scan
 
 __all__ = ["ACKS_FILE", "ALL", "Entry", "Marks", "Place", "append_acks", "read_acks"]
@@ -35,20 +36,11 @@ Marks: TypeAlias = dict[Place, dict[str, int]]
 Entry: TypeAlias = tuple[Lane, int, str, int]
 """Lane, number, rank, offset."""
 
-_COMPACT_BYTES: Final = 64 << 10  # a live run gains an entry four times a second, for days
-_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-
 
 def read_acks(folder: str) -> Marks:
     """Return the marks of the run in `folder`; nothing where there are none. Damage is passed over."""
-    try:
-        fd = os.open(os.path.join(folder, ACKS_FILE), os.O_RDONLY | _NOFOLLOW)
-    except OSError:
-        return {}
-    with os.fdopen(fd, "rb") as file:
-        data = file.read(16 * _COMPACT_BYTES)
     marks: Marks = {}
-    for frame in scan(data, _seed(folder)).frames:
+    for frame in scan(read_ledger(os.path.join(folder, ACKS_FILE)), _seed(folder)).frames:
         for lane, number, rank, offset in _entries(frame.payload):
             place = marks.setdefault((lane, number), {})
             place[rank] = max(offset, place.get(rank, 0))
@@ -58,18 +50,12 @@ def read_acks(folder: str) -> Marks:
 def append_acks(folder: str, entries: Iterable[Entry]) -> None:
     """Write down what has arrived; on OSError the entries may be lost, and their records are sent again."""
     path = os.path.join(folder, ACKS_FILE)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NOFOLLOW, 0o600)
-    try:
-        os.write(fd, _frame(folder, entries))
-        size = os.fstat(fd).st_size
-    finally:
-        os.close(fd)
-    if size > _COMPACT_BYTES:
+    if add_to_ledger(path, _frame(folder, entries)):
         _compact(folder, path)
 
 
 def _compact(folder: str, path: str) -> None:
-    """Replace the file by one with the newest marks; a crash at any step leaves the old or the new one."""
+    """Replace the file by one with the newest marks."""
     marks = read_acks(folder)
     entries = [
         (*place, rank, offset)
@@ -77,13 +63,7 @@ def _compact(folder: str, path: str) -> None:
         if place[1] == 0 or os.path.lexists(os.path.join(folder, segment_name(*place)))
         for rank, offset in ranks.items()
     ]
-    fresh = f"{path}.new"
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NOFOLLOW, 0o600)
-    try:
-        os.write(fd, _frame(folder, entries))
-    finally:
-        os.close(fd)
-    os.replace(fresh, path)
+    replace_ledger(path, _frame(folder, entries))
 
 
 def _frame(folder: str, entries: Iterable[Entry]) -> bytes:

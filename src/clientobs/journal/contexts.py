@@ -29,12 +29,14 @@ class ContextTable:
     1
     """
 
-    __slots__ = ("_keys", "_next", "_numbers", "_payloads", "_pinned", "on_eviction")
+    __slots__ = ("_fading", "_keys", "_next", "_numbers", "_payloads", "_pinned", "on_eviction")
 
     def __init__(self, pinned: Callable[[], set[int]]) -> None:
         self._numbers: dict[bytes, int] = {}
         self._keys: dict[int, bytes] = {}
         self._payloads: dict[int, bytes] = {}
+        self._fading: dict[int, bytes] = {}
+        """What was forgotten last: another thread may have asked for its number, and be about to append."""
         self._next = itertools.count(1)
         self._pinned = pinned
         self.on_eviction: Callable[[], object] | None = None
@@ -58,13 +60,14 @@ class ContextTable:
         return number
 
     def payload(self, number: int) -> bytes | None:
-        """Return the payload of a CONTEXT record, None where the number is unknown or was evicted."""
-        return self._payloads.get(number)
+        """Return the payload of a CONTEXT record, None where the number is unknown or was evicted long ago."""
+        return self._payloads.get(number) or self._fading.get(number)
 
     def _evict(self) -> None:
         """Forget the oldest contents, but none that an open span or an open segment refers to."""
         pinned = self._pinned()
         old = [number for number in list(self._payloads) if number not in pinned][:_EVICTED_AT_ONCE]
+        self._fading = {number: self._payloads[number] for number in old if number in self._payloads}
         for number in old:
             key = self._keys.get(number)
             if key is not None:

@@ -10,9 +10,10 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs._dataclass import dataclass
 from clientobs.errors import JournalError, UnsafeHomeError
 from clientobs.journal.home import Home, make_private, prepare
 from clientobs.journal.lock import RunLock

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import Final
 
+from clientobs._dataclass import dataclass
 from clientobs.errors import JournalError, UnsafeHomeError
 from clientobs.journal.format import FORMAT_MAJOR
 

@@ -56,7 +56,9 @@ class Lanes:
         """What a segment may grow to while the keeper, which replaces it at half of that, is busy."""
         self._shares: dict[Lane, Share] = {}
         self._segment_bytes = config.segment_bytes
-        self.grant({lane: first_share(config, lane) for lane in LANES})
+        first = {lane: first_share(config, lane) for lane in LANES}
+        self._advances = {lane: share.size for lane, share in first.items()}
+        self.grant(first)
         self._age_ns = int(config.segment_seconds * 1e9)
         self._loss = loss
         self._mono = mono
@@ -163,6 +165,12 @@ class Lanes:
             self.hard_bytes[lane] = min(_HARD_LIMIT * self._segment_bytes, fitting)
             self._shares[lane] = share
         self.starved = False
+
+    def advance(self, lane: Lane) -> None:
+        """Let the lane go on while a round decides on its share: by another first share, once in a run."""
+        share = self._shares[lane]
+        if share.reason == "quota":
+            self._shares[lane] = replace(share, size=share.size + self._advances.pop(lane, 0))
 
     def abandon(self) -> None:
         """Drop the parent's segments in a forked child, without a byte."""

@@ -16,15 +16,14 @@ import zlib
 from typing import Any, Final
 
 from clientobs.journal.format import HEADER_SEED, encode_entry
+from clientobs.journal.ledgers import add_to_ledger, read_ledger, replace_ledger
 from clientobs.journal.reader import scan
 from clientobs.journal.records import NoteRecord, decode
 
 __all__ = ["LOSSES_FILE", "add_loss", "read_losses"]
 
 LOSSES_FILE: Final = "losses"
-_COMPACT_BYTES: Final = 64 << 10
 _SEED: Final = zlib.crc32(b"losses", HEADER_SEED)
-_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_losses(runs: str) -> dict[str, int]:
@@ -38,13 +37,7 @@ def read_losses(runs: str) -> dict[str, int]:
 def add_loss(runs: str, place: str, reason: str, count: int) -> None:
     """Write down that `count` records of the segment `place` (run/name) go undelivered. Raises OSError."""
     path = os.path.join(runs, LOSSES_FILE)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NOFOLLOW, 0o600)
-    try:
-        os.write(fd, _frame("evicted", {"place": place, "reason": reason, "count": count}))
-        size = os.fstat(fd).st_size
-    finally:
-        os.close(fd)
-    if size > _COMPACT_BYTES:
+    if add_to_ledger(path, _frame("evicted", {"place": place, "reason": reason, "count": count})):
         _compact(runs, path)
 
 
@@ -57,26 +50,14 @@ def _compact(runs: str, path: str) -> None:
             frames.append(_frame("evicted", {"place": place, "reason": reason, "count": count}))
         else:
             sums[reason] = sums.get(reason, 0) + count
-    fresh = f"{path}.new"
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NOFOLLOW, 0o600)
-    try:
-        os.write(fd, b"".join([_frame("loss", sums), *frames]))
-    finally:
-        os.close(fd)
-    os.replace(fresh, path)
+    replace_ledger(path, b"".join([_frame("loss", sums), *frames]))
 
 
 def _read(runs: str) -> tuple[dict[str, int], dict[str, tuple[str, int]]]:
     """Return sums by reason and the (reason, count) of each evicted segment."""
-    try:
-        fd = os.open(os.path.join(runs, LOSSES_FILE), os.O_RDONLY | _NOFOLLOW)
-    except OSError:
-        return {}, {}
-    with os.fdopen(fd, "rb") as file:
-        data = file.read(16 * _COMPACT_BYTES)
     sums: dict[str, int] = {}
     evicted: dict[str, tuple[str, int]] = {}
-    for frame in scan(data, _SEED).frames:
+    for frame in scan(read_ledger(os.path.join(runs, LOSSES_FILE)), _SEED).frames:
         record = decode(frame.kind, frame.payload)
         if not isinstance(record, NoteRecord):
             continue

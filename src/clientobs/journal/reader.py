@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from clientobs._dataclass import dataclass
 from clientobs.errors import JournalError
 from clientobs.journal.format import (
     FILE_MAGIC,

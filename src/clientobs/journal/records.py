@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
+from clientobs._dataclass import dataclass
 from clientobs.journal.format import Kind
 
 __all__ = [

@@ -21,9 +21,9 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from clientobs._dataclass import dataclass
 from clientobs.errors import JournalError
 from clientobs.journal.lock import RunLock
 from clientobs.journal.losses import add_loss

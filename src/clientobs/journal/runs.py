@@ -10,9 +10,9 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from clientobs._dataclass import dataclass
 from clientobs.errors import JournalError
 from clientobs.journal.format import Lane, split_segment_name
 from clientobs.journal.lock import lock_state

@@ -6,8 +6,9 @@ journal: a host loads it when its first round is due, not at init().
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from clientobs.config.model import JournalConfig
@@ -18,7 +19,9 @@ __all__ = ["LEAST_SEGMENT", "Share", "first_share", "quota_of"]
 LEAST_SEGMENT: Final = 32 << 10
 """Bytes: a segment is never smaller by plan; below, it would hold little but its header."""
 
-_FIRST_SHARES: Final = 128  # so many writers may start at once before the first round and stay within quota
+_FIRST_SHARES: Final = 128
+"""So many writers may start at once before the first round and stay within quota; half as many, if that round takes
+all of them longer than the first share lasts (`Lanes.advance`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

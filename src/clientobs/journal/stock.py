@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clientobs._dataclass import dataclass
 from clientobs.errors import JournalError
 from clientobs.journal.acks import ALL, Marks, read_acks
 from clientobs.journal.format import DELIVERABLE

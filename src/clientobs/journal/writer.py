@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._fork import Loading
+from clientobs._fork import Loading, settle
 from clientobs._guarded import faults, guarded
 from clientobs._libc import libc
 from clientobs.errors import JournalError
 from clientobs.journal.contexts import ContextTable
 from clientobs.journal.directory import RunDirectory, RunIdentity
 from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, NO_CONTEXT, Kind, Lane, encode_payload
+from clientobs.journal.in_child import InChild, end_with_multiprocessing
 from clientobs.journal.lanes import LANES, Lanes
 from clientobs.journal.segment import Segment
 from clientobs.journal.shares import first_share
@@ -43,22 +43,7 @@ _SPAN_ENDED: Final = int(Kind.SPAN_ENDED)
 _MAX_OPEN_SPANS: Final = 4096
 _QUOTA_NS: Final = 30_000_000_000
 _QUOTA_OVERDUE_NS: Final = 1_000_000_000
-_LAST: Final = -1000  # finalizers with a priority below 0 run after the workers of a worker have ended
 _NO_CONTEXTS: Final[tuple[int, ...]] = ()
-
-
-@dataclass(slots=True)
-class InChild:
-    """What else a forked child needs, from whoever composes the parts; each is called at most once there.
-
-    describe    returns the resource attributes of the child's run, from its id and its parent's attributes
-    begin       the child has begun to record
-    end         the child is about to end; it is told how
-    """
-
-    describe: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = lambda _run, resource: resource
-    begin: Callable[[], object] = lambda: None
-    end: Callable[[str], object] = lambda _how: None
 
 
 class Journal:
@@ -102,6 +87,7 @@ class Journal:
         self._told_losses: dict[str, int] = {}
         self._synced_mono = self._mono()
         self._quota_mono = 0
+        self._in_round = False
         directory = RunDirectory(
             self.home,
             self.identity,
@@ -223,12 +209,15 @@ class Journal:
             from clientobs.journal import retention  # noqa: PLC0415  # the reading half: not before it is needed
 
         self._quota_mono = self._mono()
+        self._in_round = True
         try:
             shares = retention.enforce(self.home, self._config).shares
         except (JournalError, OSError):
             # The home is gone or unreadable: what comes goes by the first share again, and the next append
             # that needs a segment finds out what can be done.
             shares = {lane: first_share(self._config, lane) for lane in LANES}
+        finally:
+            self._in_round = False
         self._lanes.grant(shares)
 
     # The end -------------------------------------------------------------------------------------
@@ -262,7 +251,7 @@ class Journal:
         resource = self.in_child.describe(run, self.identity.resource)
         self.identity = replace(self.identity, run=run, role="child", resource=resource)
         self._begin()
-        _end_with_multiprocessing(self)
+        end_with_multiprocessing(self)
 
     def stats(self) -> dict[str, Any]:
         """Return how this journal stands, for `doctor`."""
@@ -288,10 +277,10 @@ class Journal:
             failed = None
         if self._closed:
             return "closed"
+        settle()  # a segment that is opened after a fork sees no fork behind it
         for _ in range(2):  # the second time after a segment that failed at once
             segment = self._lanes.usable(lane, failed)
-            if isinstance(segment, str) and self._is_quota_overdue():
-                self.enforce_quota()
+            if isinstance(segment, str) and self._sees_to_share(lane):
                 segment = self._lanes.usable(lane, failed)
             if isinstance(segment, str):
                 return segment
@@ -302,9 +291,18 @@ class Journal:
         is_full = failed is not None and failed.failure == "full"
         return self._lanes.pause(lane, "disk-full" if is_full else "io")
 
-    def _is_quota_overdue(self) -> bool:
-        """Say whether a starved lane must see to its share itself: a forked child may have no keeper."""
-        return self._lanes.starved and self._mono() - self._quota_mono > _QUOTA_OVERDUE_NS
+    def _sees_to_share(self, lane: Lane) -> bool:
+        """Do for a starved lane what the keeper hasn't done yet; say whether to look for a segment again."""
+        if not self._lanes.starved:
+            return False
+        if self._in_round:
+            # Beside busy threads of the host a round takes the keeper seconds, which nobody here can wait.
+            self._lanes.advance(lane)
+            return True
+        if self._mono() - self._quota_mono > _QUOTA_OVERDUE_NS:
+            self.enforce_quota()  # a forked child may have no keeper
+            return True
+        return False
 
     def _write_contexts(self, segment: Segment, contexts: tuple[int, ...]) -> None:
         for number in contexts:
@@ -366,23 +364,3 @@ class Journal:
         except RecursionError:
             self._too_deep += 1  # at the recursion limit even counting fails: no call here
         return False
-
-
-def _end_with_multiprocessing(journal: Journal) -> None:
-    """Let a multiprocessing child write its clean close: it leaves by os._exit and runs no atexit.
-
-    Its finalizers are the way, and they are emptied after the fork: so this is asked for in two steps.
-    """
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.register_after_fork(journal, _finalize_in_worker)
-
-
-def _finalize_in_worker(journal: Journal) -> None:
-    util = sys.modules["multiprocessing.util"]
-    util.Finalize(None, _end_in_worker, args=(journal,), exitpriority=_LAST)
-
-
-def _end_in_worker(journal: Journal) -> None:
-    journal.in_child.end("multiprocessing")
-    journal.close("exited", "multiprocessing")

@@ -1,7 +1,8 @@
 """Where the journal may live, in which order, and why a place was refused.
 
 Judged by the mount table before anything is touched: an NFS home is normal in studios, and costs nothing but
-the first candidate.
+the first candidate. Where no disk takes the journal (read-only, full, another's), memory does: the last resort,
+which survives the death of a process and no reboot.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import ntpath
 import posixpath
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
+from clientobs._dataclass import dataclass
 from clientobs.errors import ClientobsError
 
 if TYPE_CHECKING:
@@ -51,9 +52,14 @@ def home_candidates(
     may lie on the network.
 
     >>> home_candidates({"HOME": "/home/kim"}, "linux", 1000)
-    ['/home/kim/.local/state/clientobs', '/var/tmp/clientobs-1000', '/tmp/clientobs-1000']
+    ['/home/kim/.local/state/clientobs', '/var/tmp/clientobs-1000', '/tmp/clientobs-1000', '/dev/shm/clientobs-1000']
     """
-    places = [configured, *_of_user(environ, platform), *_of_machine(environ, platform, uid)]
+    places = [
+        configured,
+        *_of_user(environ, platform),
+        *_of_machine(environ, platform, uid),
+        *_in_memory(platform, uid),
+    ]
     return list(dict.fromkeys(place for place in places if place))
 
 
@@ -72,8 +78,13 @@ def choose_home(
         try:
             return HomeChoice(prepare(path), tuple(refused))
         except (OSError, ClientobsError) as error:
-            refused.append(Refusal(path, getattr(error, "strerror", None) or str(error)))
+            refused.append(Refusal(path, _reason(error)))
     return HomeChoice(None, tuple(refused))
+
+
+def _reason(error: Exception) -> str:
+    """Return the system's own word where there is one: the place and the remedy stand beside it."""
+    return getattr(error.__cause__, "strerror", None) or getattr(error, "strerror", None) or str(error)
 
 
 def _of_user(environ: Mapping[str, str], platform: str) -> list[str]:
@@ -93,7 +104,7 @@ def _of_user(environ: Mapping[str, str], platform: str) -> list[str]:
 
 
 def _of_machine(environ: Mapping[str, str], platform: str, uid: int | str | None) -> list[str]:
-    owner = _NAME if uid is None else f"{_NAME}-{uid}"
+    owner = _owned(uid)
     if platform == "win32":
         temporary = environ.get("TEMP") or environ.get("TMP") or ""
         return [ntpath.join(temporary, owner)] if ntpath.isabs(temporary) else []
@@ -101,6 +112,16 @@ def _of_machine(environ: Mapping[str, str], platform: str, uid: int | str | None
     if not posixpath.isabs(temporary):
         temporary = "/tmp"  # noqa: S108  # `prepare` refuses foreign owners and symlinks
     return [posixpath.join("/var/tmp", owner), posixpath.join(temporary, owner)]  # noqa: S108
+
+
+def _in_memory(platform: str, uid: int | str | None) -> list[str]:
+    # Where POSIX shared memory lies on every Linux, in containers without a writable disk too. Not the folder of
+    # XDG_RUNTIME_DIR: it goes when the user logs out. The other systems have no such place.
+    return [f"/dev/shm/{_owned(uid)}"] if platform == "linux" else []  # noqa: S108  # see `prepare`
+
+
+def _owned(uid: int | str | None) -> str:
+    return _NAME if uid is None else f"{_NAME}-{uid}"
 
 
 def _below(folder: str | None, *names: str) -> str:

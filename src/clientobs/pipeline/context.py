@@ -8,10 +8,10 @@ combination.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,12 +17,13 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.sdk.trace import Span
+from opentelemetry.sdk.trace import Event, Span
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import DEFAULT_TRACE_STATE, SpanContext, TraceFlags, TraceState
 
 from clientobs._guarded import quiet
 from clientobs._ids import ids
+from clientobs.pipeline.older_sdks import SPANS_TAKE_ANY_VALUE, AnyAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +50,7 @@ _SINCE_1_41: Final = frozenset({"_record_end_metrics"})
 _ATTRIBUTES: Final = frozenset(["_dict", "maxlen", "dropped", "max_value_len", "_lock", "_immutable"])
 _ATTRIBUTES_UNTIL_1_44: Final = frozenset({"_extended_attributes"})
 _SIMPLE: Final = frozenset({str, int, float, bool})
+_Attributes: Final = BoundedAttributes if SPANS_TAKE_ANY_VALUE else AnyAttributes
 
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 # Our ids are random in all bits; releases before W3C trace context level 2 have no flag for that.
@@ -132,6 +134,13 @@ class LeanSpan(Span):
         with quiet("spans.add_event"):
             if attributes and not _all_simple(attributes):
                 attributes = {key: self.plain(key, value) for key, value in attributes.items()}
+                if not SPANS_TAKE_ANY_VALUE:
+                    limits = self._limits
+                    bounded = AnyAttributes(
+                        limits.max_event_attributes, attributes, max_value_len=limits.max_attribute_length
+                    )
+                    self._add_event(Event(name, bounded, timestamp))
+                    return
             super().add_event(name, attributes, timestamp)
 
     def end_with(self, attributes: dict[str, Any], end_time: int) -> None:
@@ -250,7 +259,7 @@ class LeanFactory:
         return span
 
     def _bounded(self, attributes: Mapping[str, Any] | None) -> BoundedAttributes:
-        bounded: BoundedAttributes = _new(BoundedAttributes)
+        bounded: BoundedAttributes = _new(_Attributes)
         fields = bounded.__dict__
         fields.update(self._attribute_fields)
         fields["_lock"] = _new_lock()

@@ -1,8 +1,6 @@
 """Load the OpenTelemetry SDK into a host without the parts that a host must not pay for.
 
-- `opentelemetry.sdk.resources` imports psutil for a detector that we don't use: 32 of the SDK's 70 ms, and a
-  native module in the host. It takes an ImportError for an answer, so that import is refused while the SDK
-  loads, for this thread alone, and the module gets a stand-in that loads psutil when somebody does use it.
+- `opentelemetry.sdk.resources` imports psutil, subprocess and socket for detectors that we don't use: see detectors.py.
 - Older releases look up their context class, propagators and detectors by entry points at import, which
   reads the metadata of every distribution on every search path (200 folders on the NAS are normal). They go
   through `opentelemetry.util._importlib_metadata`: while the SDK loads, that name answers for the API's own
@@ -23,15 +21,14 @@ import sys
 import threading
 import warnings
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.errors import ClientobsError
+from clientobs.pipeline.detectors import without_their_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from importlib.machinery import ModuleSpec
 
 __all__ = ["OtelUnusable", "load"]
 
@@ -50,7 +47,7 @@ def load(invalid_variables: Sequence[str] = ()) -> None:
     """
     _keep_quiet()
     try:
-        with _without_psutil(), _without_metadata_scan(), _quiet_warnings(), _unseen(invalid_variables):
+        with without_their_modules(), _without_metadata_scan(), _quiet_warnings(), _unseen(invalid_variables):
             importlib.import_module("opentelemetry.sdk.trace")
             importlib.import_module("opentelemetry.sdk._logs")
         _require_recent()
@@ -95,44 +92,6 @@ def _unseen(names: Sequence[str]) -> Iterator[None]:
     finally:
         for name, value in hidden.items():
             data.setdefault(name, value)
-
-
-class _RefusePsutil(MetaPathFinder):
-    """Answers ImportError for psutil on one thread; all others import as ever."""
-
-    def __init__(self) -> None:
-        self._thread = threading.get_ident()
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        del path, target
-        if fullname == "psutil" and threading.get_ident() == self._thread:
-            raise ImportError("psutil is loaded when it is used")
-        return None
-
-
-class _LazyPsutil:
-    """Stands for psutil in `opentelemetry.sdk.resources` until one of its names is asked for."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module("psutil"), name)
-
-
-@contextmanager
-def _without_psutil() -> Iterator[None]:
-    if "psutil" in sys.modules or "opentelemetry.sdk.resources" in sys.modules:
-        yield
-        return
-    finder = _RefusePsutil()
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-    resources = sys.modules.get("opentelemetry.sdk.resources")
-    if resources is not None and getattr(resources, "psutil", "absent") is None:
-        resources.psutil = _LazyPsutil()  # type: ignore[attr-defined]  # the optional import of that module
 
 
 class _KnownEntryPoint:

@@ -15,11 +15,11 @@ Three cases, for each signal apart:
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.util._once import Once
 
+from clientobs._dataclass import dataclass
 from clientobs._guarded import quiet
 
 if TYPE_CHECKING:

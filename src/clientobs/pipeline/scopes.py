@@ -25,12 +25,13 @@ class ScopeNumbers:
         """Return the number of a scope, 0 for none. Keyed by identity: hashing one costs a microsecond."""
         if scope is None:
             return 0
-        known = self._known.get(id(scope))
-        if known is not None and known[0] is scope:  # the reference keeps the id from being used again
-            return known[1]
+        known = self._known  # once: what another thread forgets meanwhile must not come back into the new one
+        found = known.get(id(scope))
+        if found is not None and found[0] is scope:  # the reference keeps the id from being used again
+            return found[1]
         number = self._number_of("scope", _values(scope))
-        if len(self._known) < _MAX_KNOWN:  # a library that makes a scope per call must not leak here
-            self._known[id(scope)] = (scope, number)
+        if len(known) < _MAX_KNOWN:  # a library that makes a scope per call must not leak here
+            known[id(scope)] = (scope, number)
         return number
 
     def forget(self) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
@@ -20,6 +19,7 @@ from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from clientobs import semconv
+from clientobs._dataclass import dataclass
 from clientobs.pipeline.forks import QuietTracerProvider
 from clientobs.pipeline.lean import LeanFactory
 from clientobs.pipeline.sampling import StormSampler

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from clientobs import semconv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from clientobs.config.model import PrivacyConfig
     from clientobs.privacy.redaction import Redactor
@@ -53,6 +53,8 @@ REFUSED: Final = ("SGTK_CONTEXT", "TANK_CONTEXT", "*HEADERS*", "BAGGAGE", "*_MON
 """Globs of names that are refused even where a studio allows them; so is every name that `keys.py` calls secret."""
 
 _MAX_VARIABLES: Final = 256
+_SIGNS: Final = frozenset("*?[")
+"""What makes a name a glob."""
 _PREFIX: Final = semconv.PROCESS_ENVIRONMENT_VARIABLE.removesuffix("*")
 
 
@@ -69,8 +71,8 @@ def recorded_variables(
     >>> recorded_variables(environ, PrivacyConfig(), redactor)
     {'OCIO': '/c.ocio'}
     """
-    allowed = _matcher((*ALLOWED, *policy.environment)).match
-    refused = _matcher(REFUSED).match
+    allowed = _matcher((*ALLOWED, *policy.environment))
+    refused = _matcher(REFUSED)
     names = sorted(name for name in environ if allowed(name) and not refused(name))
     kept = [name for name in names if not redactor.is_secret(name)][:_MAX_VARIABLES]
     return {name: str(redactor.value(name, environ[name])) for name in kept}
@@ -81,6 +83,12 @@ def environment_attributes(variables: Mapping[str, str]) -> dict[str, str]:
     return {_PREFIX + name: value for name, value in variables.items()}
 
 
-def _matcher(globs: Iterable[str]) -> re.Pattern[str]:
+def _matcher(globs: Iterable[str]) -> Callable[[str], bool]:
+    """Return a function that says whether a name matches any glob."""
     # Windows has no case in names, and a studio's list is one for all systems.
-    return re.compile("|".join(fnmatch.translate(glob) for glob in globs), re.IGNORECASE)
+    # Plain names by a set: as one expression the list takes 4 ms to compile, in each process that records.
+    lowered = {glob.lower() for glob in globs}
+    with_signs = {glob for glob in lowered if _SIGNS.intersection(glob)}
+    plain = lowered - with_signs
+    match = re.compile("|".join(map(fnmatch.translate, sorted(with_signs))) or r"(?!)").match
+    return lambda name: (lower := name.lower()) in plain or match(lower) is not None

@@ -6,11 +6,11 @@ Made from semconv.py alone. `clientobs privacy show` and docs/reference/attribut
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from clientobs import semconv
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

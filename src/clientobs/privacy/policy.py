@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from clientobs import semconv
+from clientobs._dataclass import dataclass
 from clientobs.privacy.environment import ALLOWED, REFUSED
 from clientobs.privacy.inventory import Entry, personal_first
 

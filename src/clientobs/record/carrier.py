@@ -8,10 +8,11 @@ server that an instrumented client talks to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
+from clientobs._dataclass import dataclass
 from clientobs._guarded import guarded
 from clientobs._patterns import pattern
 from clientobs.pipeline.context import OVERLAY_KEY
@@ -160,7 +161,8 @@ def read_incoming(environ: Mapping[str, str], propagators: tuple[str, ...]) -> I
     """
     trace, span, flags, state = 0, 0, 0, ""
     if "tracecontext" in propagators:
-        match = _TRACEPARENT.match(environ.get("TRACEPARENT", "").strip())
+        parent = environ.get("TRACEPARENT", "").strip()
+        match = _TRACEPARENT.match(parent) if parent else None
         if match and match[1] != "ff" and not (match[1] == "00" and match[5]):
             trace, span, flags = int(match[2], 16), int(match[3], 16), int(match[4], 16)
         if trace and span:

@@ -117,12 +117,12 @@ def add_distribution(
     unit: str,
     description: str,
     bounds: Sequence[float],
-    points: Sequence[tuple[dict[str, Any], Sequence[int]]],
+    points: Sequence[tuple[dict[str, Any], Sequence[int], float | None]],
 ) -> None:
-    """Add values that the caller counted by bucket, one `(attributes, counts)` for each series.
+    """Add values that the caller counted by bucket, one `(attributes, counts, sum)` for each series.
 
     For what happens too often for an instrument: a value costs an OpenTelemetry histogram microseconds. There is
-    one count more than there are bounds; sums are told from the middle of the buckets.
+    one count more than there are bounds; a sum that is None is told from the middle of the buckets.
     """
     recorder = _recorder.active()
     if recorder is not None and recorder.add_distribution is not None and points:

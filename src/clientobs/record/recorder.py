@@ -6,12 +6,16 @@ no-op that imports nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from clientobs._dataclass import dataclass
+from clientobs.record.outcomes import DEFAULT_RULES, OutcomeRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from clientobs.config.model import PathPolicy
     from clientobs.pipeline.assembly import Voice
     from clientobs.pipeline.context import ContextNumbers
     from clientobs.pipeline.recent import Recent
@@ -20,6 +24,10 @@ if TYPE_CHECKING:
     from clientobs.record.tools import Tools
 
 __all__ = ["Recorder", "active", "install"]
+
+
+def _never(_text: str) -> bool:
+    return False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +44,8 @@ class Recorder:
     redactor: Redacts
     origin: Origin
     session: Mapping[str, Any] = field(default_factory=dict)
+    paths: PathPolicy = "keep"
+    """How much of a path may be recorded."""
     add_distribution: Callable[..., None] | None = None
     """Writes counts by bucket as a histogram, see metrics.add_distribution."""
     recent: Recent | None = None
@@ -44,6 +54,14 @@ class Recorder:
     """Keeps bytes as a file of that name in the run's folder, later; returns its path, "" where it is refused."""
     has_had_task: bool = False
     """Whether a task of a farm was begun: what the environment says is of the first one (tasks.py)."""
+    outcomes: OutcomeRules = DEFAULT_RULES
+    """Which exceptions are no failures."""
+    keep_locals: bool = False
+    """Whether local variables go with an exception."""
+    may_read: Callable[[str], bool] = _never
+    """Says whether a source file may be read for a traceback: not where that could wait for a server."""
+    count_loss: Callable[..., object] = _never
+    """Counts a record that was left out, by reason."""
 
 
 _active: Recorder | None = None

@@ -60,8 +60,17 @@ def decorate(function: F, name: str | None, attributes: dict[str, Any]) -> F:
         made._tool = module  # noqa: SLF001  # the decorated function's tool, not this module's
         return made
 
-    wrapper = _wrapper_for(function, new_span)
-    return functools.wraps(function)(wrapper)  # type: ignore[return-value]
+    wrapper = functools.wraps(function)(_wrapper_for(function, new_span))
+    if not inspect.isfunction(function):
+        _lend_methods(function, wrapper)
+    return wrapper  # type: ignore[return-value]
+
+
+def _lend_methods(target: object, wrapper: Callable[..., Any]) -> None:
+    """Give `wrapper` the methods of a callable that is no function: cache_clear() of an lru_cache."""
+    for name in dir(type(target)):
+        if not name.startswith("__") and callable(getattr(type(target), name)) and not hasattr(wrapper, name):
+            setattr(wrapper, name, getattr(target, name))
 
 
 def _kind_of(target: object) -> str:

@@ -6,6 +6,7 @@ import threading
 from typing import Any, Final
 
 from clientobs._guarded import faults
+from clientobs._search_path import each_folder_once
 from clientobs.errors import ConfigError
 from clientobs.record.tools import calling_package
 from clientobs.runtime.runtime import Runtime
@@ -66,10 +67,11 @@ def init(
 
 
 def _start(arguments: dict[str, Any], package: str) -> Runtime:
-    from clientobs.runtime.start import start  # noqa: PLC0415  # the parts load when something is started
-
     try:
-        return start(arguments, package)
+        with each_folder_once():
+            from clientobs.runtime.start import start  # noqa: PLC0415  # the parts load when something is started
+
+            return start(arguments, package)
     except ConfigError:
         raise
     except Exception as error:  # noqa: BLE001  # the wall: a host starts whatever is wrong with us

@@ -18,8 +18,8 @@ import json
 import os
 import re
 import sys
+import threading
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import _unwatched, semconv
@@ -41,6 +41,8 @@ __all__ = ["SessionEnvironment"]
 _AGAIN: Final = 7 * 24 * 3600.0
 _MOST_REMEMBERED: Final = 256
 _LOOKS: Final = 2
+_PATIENCE: Final = 0.03
+"""Seconds that the end of a session waits for a look that is under way."""
 _MOST_UNREAD: Final = 32
 _OF_ONE_TASK: Final = re.compile(
     r"TRACEPARENT|CUE_FRAME(_ID)?|DEADLINE_(SESSION|SESSIONACTION|TASK)_ID|TR_ENV_[JT]ID|OPENJD_SESSION_WORKING_DIR",
@@ -49,70 +51,95 @@ _OF_ONE_TASK: Final = re.compile(
 _OF_REZ: Final = re.compile(r"REZ_\w+_VERSION")
 
 
-@dataclass(slots=True, kw_only=True)
 class SessionEnvironment:
     """What the keeper tells of a session's surroundings. `folder` holds the contents seen."""
 
-    environ: Mapping[str, str]
-    policy: PrivacyConfig
-    redactor: Redactor
-    events: SessionEvents
-    folder: str
-    is_network: Callable[[str], bool]
-    now: Callable[[], float] = time.time
-    looks: int = field(default=0, init=False)
-    told: tuple[str, str] = field(default=("", ""), init=False)
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str],
+        policy: PrivacyConfig,
+        redactor: Redactor,
+        events: SessionEvents,
+        folder: str,
+        is_network: Callable[[str], bool],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._environ = environ
+        self._policy = policy
+        self._redactor = redactor
+        self._events = events
+        self._folder = folder
+        self._is_network = is_network
+        self._now = now
+        self._turn = threading.Lock()
+        self._looks = 0
+        self._told = ("", "")
 
-    def tell(self) -> None:
-        """Emit session.environment, and session.packages where they are new here; the second time, changes only."""
-        if self.looks >= _LOOKS:
-            return
-        self.looks += 1
-        variables = recorded_variables(self.environ, self.policy, self.redactor)
+    def look(self) -> None:
+        """Tell the environment the first time, and what has changed the second; a third look is none."""
+        with self._turn:
+            if self._looks < _LOOKS:
+                self._look()
+
+    def finish(self) -> None:
+        """Tell it where nobody has yet: a tool that fails at once is one that somebody compares."""
+        if self._turn.acquire(timeout=_PATIENCE):  # the keeper may be at it, or wait for a disk
+            try:
+                if not self._looks:
+                    self._look()
+            finally:
+                self._looks = _LOOKS
+                self._turn.release()
+
+    def _look(self) -> None:
+        """Emit session.environment, and session.packages where they are new here."""
+        self._looks += 1
+        variables = recorded_variables(self._environ, self._policy, self._redactor)
         once = {name: value for name, value in variables.items() if _OF_ONE_TASK.fullmatch(name)}
-        packages = find_packages(sys.path, sys.modules, self.is_network, self.environ)
+        packages = find_packages(sys.path, sys.modules, self._is_network, self._environ)
         if (
             packages.versions
         ):  # what rez resolved is among them: its variable for each would be half of the event
             variables = {name: value for name, value in variables.items() if not _OF_REZ.fullmatch(name)}
         lasting = {name: value for name, value in variables.items() if name not in once}
         ids = content_id(lasting), content_id(packages.versions)
-        if ids == self.told:
+        if ids == self._told:
             return
-        self.told = ids
+        self._told = ids
         self._tell_packages(ids[1], packages)
         attributes: dict[str, Any] = {
             semconv.SESSION_ENVIRONMENT_ID: ids[0],
             semconv.SESSION_PACKAGES_ID: ids[1],
             semconv.SESSION_PACKAGES_COUNT: len(packages.versions),
             **({semconv.SESSION_PACKAGES_UNREAD: packages.unread[:_MOST_UNREAD]} if packages.unread else {}),
-            **workplace(self.environ),
+            **workplace(self._environ),
             **environment_attributes(once),
         }
         new = not self._sent_lately(ids[0])
         if new:
             attributes.update(environment_attributes(lasting))
-        self.events.environment(attributes, variables=len(variables), new=new)
+        self._events.environment(attributes, variables=len(variables), new=new)
         if new:
             self._remember(ids[0], {"variables": lasting})
 
     def _tell_packages(self, number: str, packages: Packages) -> None:
         if self._sent_lately(number):
             return
-        self.events.packages(number, packages.versions)
+        self._events.packages(number, packages.versions)
         self._remember(number, {"packages": packages.versions})
 
     def _sent_lately(self, number: str) -> bool:
         try:
-            found = _unwatched.stat(os.path.join(self.folder, number))
+            found = _unwatched.stat(os.path.join(self._folder, number))
         except OSError:
             return False
-        return bool(found.st_size > 0 and abs(self.now() - found.st_mtime) < _AGAIN)
+        return bool(found.st_size > 0 and abs(self._now() - found.st_mtime) < _AGAIN)
 
     def _remember(self, number: str, content: Mapping[str, Any]) -> None:
-        _unwatched.make_folder(self.folder)
+        _unwatched.make_folder(self._folder)
         self._make_room()
-        part = os.path.join(self.folder, f".{number}.{os.getpid()}")
+        part = os.path.join(self._folder, f".{number}.{os.getpid()}")
         flags = (
             os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
         )
@@ -121,10 +148,10 @@ class SessionEnvironment:
             os.write(fd, json.dumps(content).encode("ascii"))
         finally:
             os.close(fd)
-        _unwatched.replace(part, os.path.join(self.folder, number))
+        _unwatched.replace(part, os.path.join(self._folder, number))
 
     def _make_room(self) -> None:
-        with _unwatched.scandir(self.folder) as entries:
+        with _unwatched.scandir(self._folder) as entries:
             known = sorted(entries, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime)
         for entry in known[: max(0, len(known) - _MOST_REMEMBERED + 1)]:
             _unwatched.unlink(entry.path)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from clientobs._dataclass import dataclass
 from clientobs._fork import later
 from clientobs._guarded import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["Chore", "Keeper"]
 
@@ -41,8 +41,8 @@ class Chore:
 class Keeper:
     """Runs chores in a daemon thread until `stop`."""
 
-    def __init__(self, chores: list[Chore], mono: Callable[[], float] = time.monotonic) -> None:
-        self._chores = chores
+    def __init__(self, chores: Iterable[Chore] = (), mono: Callable[[], float] = time.monotonic) -> None:
+        self._chores = tuple(chores)
         self._mono = mono
         self._begin()
 
@@ -51,6 +51,7 @@ class Keeper:
         self._pauses = 0
         self._ended = False
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self.at_rest = True
         """Whether the last `pause` saw the thread end. A child of that fork may find locks that nobody opens."""
@@ -69,10 +70,20 @@ class Keeper:
             thread.start()
             self._thread = thread
 
+    def now(self) -> float:
+        """Return the time by which chores are due, in seconds."""
+        return self._mono()
+
+    def take_on(self, chores: Iterable[Chore]) -> None:
+        """Do these as well, from now on."""
+        self._chores = (*self._chores, *chores)
+        self._wake.set()
+
     def stop(self) -> None:
         """Ask the thread to end; doesn't wait for it."""
         self._ended = True
         self._stop.set()
+        self._wake.set()
 
     def join(self, patience: float) -> None:
         """Wait until the thread has ended and let go of all it used, at most `patience` seconds."""
@@ -91,6 +102,7 @@ class Keeper:
             thread = self._thread
             if thread is not None and thread is not threading.current_thread():
                 self._stop.set()
+                self._wake.set()
                 thread.join(_FORK_PATIENCE)
                 self.at_rest = not thread.is_alive()
                 self._thread = None
@@ -117,7 +129,9 @@ class Keeper:
         stop = self._stop
         while True:
             self._tick(stop)
-            if stop.wait(_TICK):
+            self._wake.wait(_TICK)
+            self._wake.clear()
+            if stop.is_set():
                 return
 
     def _tick(self, stop: threading.Event) -> None:

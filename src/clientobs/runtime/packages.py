@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import _unwatched
@@ -35,12 +34,12 @@ _SEPARATORS: Final = re.compile(r"[-_.]+")
 _REZ: Final = re.compile(r"(?P<name>[A-Za-z0-9][\w.]*)-(?P<version>\S+)\Z")
 
 
-@dataclass(slots=True, kw_only=True)
 class Packages:
     """Name -> version, the first on the path counts; `unread` are places that were not looked into."""
 
-    versions: dict[str, str] = field(default_factory=dict)
-    unread: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.versions: dict[str, str] = {}
+        self.unread: list[str] = []
 
     def add(self, name: str, version: str) -> None:
         """Add a package that no earlier folder has."""

@@ -5,10 +5,10 @@ session.end of a run that died is the drain's to write (drain/runs/recover.py): 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clientobs import semconv
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,6 +96,16 @@ class SessionEvents:
             _WARN,
             f"The last {deaths} starts died within two minutes: this one runs without instruments",
             {semconv.CRASH_LOOP_DEATHS: deaths},
+        )
+
+    def in_memory(self, folder: str, refused: str) -> None:
+        """Tell that no disk takes the journal, so that it is kept in memory."""
+        self._emit(
+            semconv.JOURNAL_IN_MEMORY,
+            _WARN,
+            f"The journal is in memory ({folder}): what is not delivered is lost at a reboot. "
+            f"No folder on disk can be used ({refused})",
+            {},
         )
 
     def repeated(self, service: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import _fork, semconv
@@ -30,33 +29,28 @@ from clientobs.privacy.pseudonym import installation_id, maker, user_attributes
 from clientobs.privacy.redaction import Redactor
 from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import read_incoming
+from clientobs.record.outcomes import OutcomeRules
 from clientobs.record.tools import Tools
 from clientobs.runtime import origin
 from clientobs.runtime.attachments import Attachments
+from clientobs.runtime.chores import chores_of, drain_chore
 from clientobs.runtime.delivery import Delivery
+from clientobs.runtime.environment import SessionEnvironment
 from clientobs.runtime.failures import Failures
-from clientobs.runtime.home import home_of
-from clientobs.runtime.keeper import Chore, Keeper
+from clientobs.runtime.home import place_of, told
+from clientobs.runtime.keeper import Keeper
 from clientobs.runtime.runtime import Parts, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clientobs.journal.home import Home
-    from clientobs.runtime.environment import SessionEnvironment
+    from clientobs.runtime.home import Place
 
 __all__ = ["start"]
 
-_METRICS_EVERY: Final = 2.0
-"""Seconds; with the keeper's tick and the drain's own waits, a measurement is at the endpoint within 5."""
-_DRAIN_EVERY: Final = 5.0
-_FAILURES_EVERY: Final = 5.0
-_SURROUNDINGS_EVERY: Final = 60.0
-"""Seconds to the second look at the environment, when a host has loaded its plug-ins; there is no third."""
-
-
-_LAST_LOOK: Final = 0.03
-"""Seconds that the end of a session waits for a first look that is under way."""
+_ENDING: Final = 0.02
+"""Seconds that our own thread gets to end with the interpreter; idle, it needs less than one thousandth of one.
+Where a thread is left in a subinterpreter (a sitecustomize runs in each), Python aborts the process."""
 
 
 def start(arguments: Mapping[str, Any], package: str) -> Runtime:
@@ -72,10 +66,15 @@ def start(arguments: Mapping[str, Any], package: str) -> Runtime:
         return _idle(resolved, str(error))
     mounts = MountTable.of_this_machine()
     try:
-        home = home_of(resolved.config, environ, mounts)
+        place = place_of(resolved.config, environ, mounts)
     except JournalError as error:
         return _idle(resolved, str(error))
-    return _Builder(resolved, home, environ, mounts).build(package)
+    builder = _Builder(resolved, place, environ, mounts)
+    try:
+        return builder.build(package)
+    except BaseException:
+        builder.abandon()
+        raise
 
 
 def _idle(resolved: Resolved, reason: str) -> Runtime:
@@ -86,34 +85,42 @@ class _Builder:
     """Holds what the steps of the building hand on to each other."""
 
     def __init__(
-        self, resolved: Resolved, home: Home, environ: Mapping[str, str], mounts: MountTable
+        self, resolved: Resolved, place: Place, environ: Mapping[str, str], mounts: MountTable
     ) -> None:
         self.resolved = resolved
         self.mounts = mounts
-        self.config = resolved.config
-        self.home = home
+        self.place = place
+        self.config = place.config
+        self.home = place.home
         self.environ = environ
         self.loss = LossLedger()
         self.clock = Clock()
         self.run = ids.hex_id()
         self.session = ids.hex_id()
         self.redactor = Redactor(
-            self.config.privacy, self.config.limits, self.loss, pseudonym=maker(home.secret)
+            self.config.privacy, self.config.limits, self.loss, pseudonym=maker(self.home.secret)
         )
         self.tool = Tool(self.config.service.name, self.config.service.version)
         self.tools = Tools(self.tool)
-        self.surroundings: SessionEnvironment | None = None
-        self.look = threading.Lock()
-        self.is_over = False
+        destination = destination_key(self.config.delivery, self.home.secret)
+        self.delivery = Delivery(
+            config=self.config,
+            home=self.home,
+            destination=destination,
+            environ=environ,
+            exit_flush=surroundings.exit_flush(self.config.drain, surroundings.find_container(environ)),
+            is_network=mounts.is_network,
+        )
+        self.keeper = Keeper()
 
     def build(self, package: str) -> Runtime:
         """Build, install and start all parts."""
         from clientobs.pipeline.assembly import Pipeline  # noqa: PLC0415  # needs the loaded SDK
 
+        self._see_to_a_drain()
         self.tools.register(package, self.tool)
-        destination = destination_key(self.config.delivery, self.home.secret)
         resource = self._resource()
-        journal = self._journal(resource, destination)
+        journal = self._journal(resource)
         incoming = read_incoming(self.environ, self.config.traces.propagators)
         host = presence.host_of_this_process()
         kind, _ = surroundings.session_kind(
@@ -139,19 +146,39 @@ class _Builder:
         )
         origin.place(pipeline.origin, incoming, descent)
         pipeline.contexts.set_base(self._base(origin.production_of(incoming, descent), farm))
-        parts = self._parts(pipeline, journal, destination, kind)
+        parts = self._parts(pipeline, journal, kind)
         runtime = self._runtime(parts)
         self._install(runtime, parts, pipeline)
         with quiet("session.start"):
-            # Older SDKs read a limit from the environment for each log record, and raise where it isn't valid:
-            # logs are lost then, as they are to every other user of such an SDK, but not spans and metrics.
             parts.events.started(self.config.service.name, self.config.service.version, _host(host))
             parts.events.problems(self.resolved.problems)
+            if self.place.in_memory:
+                parts.events.in_memory(self.home.path, told(self.place.refused))
             if parts.failures.tripped:
                 parts.events.crash_loop(parts.failures.deaths)
         parts.failures.watch(parts.journal)
-        parts.keeper.start()
+        environment, attachments = self._environment(parts), self.attachments
+
+        def finish() -> None:
+            attachments.write()
+            environment.finish()
+
+        parts.finish = finish
+        parts.keeper.take_on(chores_of(parts, self.clock, self.config.journal, environment, attachments))
         return runtime
+
+    def abandon(self) -> None:
+        """Take back what was begun, where the building has failed."""
+        self.keeper.stop()
+        for callback in (self.keeper.pause, self.keeper.resume):
+            _fork.forget(callback)
+
+    def _see_to_a_drain(self) -> None:
+        """Begin with what takes longest and needs nothing else: a short program would wait for it at its end."""
+        self.delivery.load()
+        _fork.around(self.keeper.pause, self.keeper.resume)
+        self.keeper.take_on([drain_chore(self.delivery)])
+        self.keeper.start()
 
     def _resource(self) -> dict[str, Any]:
         from opentelemetry.sdk.version import __version__ as sdk_version  # noqa: PLC0415
@@ -167,11 +194,11 @@ class _Builder:
             )
         )
 
-    def _journal(self, resource: dict[str, Any], destination: str) -> Journal:
+    def _journal(self, resource: dict[str, Any]) -> Journal:
         identity = RunIdentity(
             run=self.run,
             session=self.session,
-            destination=destination,
+            destination=self.delivery.destination,
             version=__version__,
             resource=resource,
         )
@@ -188,90 +215,53 @@ class _Builder:
         user = user_attributes(self.config.privacy.user, self.home.secret, self.environ)
         return {semconv.SESSION_ID: self.session, **user, **self.redactor.attributes(production), **farm}
 
-    def _parts(self, pipeline: Any, journal: Journal, destination: str, kind: str) -> Parts:
+    def _parts(self, pipeline: Any, journal: Journal, kind: str) -> Parts:
         from clientobs.runtime.session import SessionEvents  # noqa: PLC0415
 
-        container = surroundings.find_container(self.environ)
         self.attachments = Attachments(lambda: journal.path)
         parts = Parts()
         parts.journal = journal
         parts.mono = self.clock.mono
-        parts.delivery = Delivery(
-            config=self.config,
-            home=self.home,
-            destination=destination,
-            environ=self.environ,
-            exit_flush=surroundings.exit_flush(self.config.drain, container),
-            is_network=self.mounts.is_network,
-        )
+        parts.delivery = self.delivery
         parts.recorder = _recorder.Recorder(
             voice=pipeline.voice,
             contexts=pipeline.contexts,
             tools=self.tools,
             redactor=self.redactor,
             origin=pipeline.origin,
+            paths=self.config.files.paths,
             add_distribution=pipeline.add_distribution,
+            outcomes=OutcomeRules(
+                cancelled=frozenset(self.config.outcomes.cancelled),
+                rejected=frozenset(self.config.outcomes.rejected),
+            ),
+            keep_locals=self.config.exceptions.locals,
+            may_read=lambda path: not self.mounts.is_network(path),
+            count_loss=self.loss.add,
             recent=pipeline.recent,
             attach=self.attachments.put,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
         parts.failures = Failures(self.home, self.config.service.name, sys.executable or "")
-        parts.finish = lambda: self._finish(parts)
-        parts.collect_metrics = lambda: self._collect(pipeline)
-        parts.keeper = Keeper(self._chores(pipeline, journal, parts))
+
+        def collect() -> None:
+            registry.tick()
+            pipeline.collect_metrics()
+
+        parts.collect_metrics = collect
+        parts.finish = self.attachments.write  # until there is an environment to tell
+        parts.keeper = self.keeper
         return parts
 
-    def _chores(self, pipeline: Any, journal: Journal, parts: Parts) -> list[Chore]:
-        return [
-            Chore("drain", _DRAIN_EVERY, parts.delivery.ensure, anyway=True),
-            Chore("environment", _SURROUNDINGS_EVERY, lambda: self._tell_environment(parts)),
-            Chore("attachments", 0.0, self.attachments.write),
-            Chore("clock", 1.0, lambda: self._renew_clock(journal)),
-            Chore("journal", min(2.0, self.config.journal.sync_seconds), journal.tend),
-            Chore("failures", _FAILURES_EVERY, parts.failures.tend),
-            Chore("metrics", _METRICS_EVERY, lambda: self._collect(pipeline)),
-        ]
-
-    def _collect(self, pipeline: Any) -> None:
-        registry.tick()
-        pipeline.collect_metrics()
-
-    def _finish(self, parts: Parts) -> None:
-        """Do what the keeper had no time for: a tool that fails at once is one that somebody compares."""
-        self.attachments.write()
-        if self.look.acquire(timeout=_LAST_LOOK):  # the keeper may be at it, or wait for a disk
-            try:
-                if self.surroundings is None:
-                    self._look_around(parts)
-            finally:
-                self.is_over = True
-                self.look.release()
-
-    def _tell_environment(self, parts: Parts) -> None:
-        if parts.journal.identity.role != "main":
-            return  # a forked child has its parent's session
-        with self.look:
-            if not self.is_over:
-                self._look_around(parts)
-
-    def _look_around(self, parts: Parts) -> None:
-        if self.surroundings is None:
-            from clientobs.runtime.environment import SessionEnvironment  # noqa: PLC0415  # not init()'s to load
-
-            self.surroundings = SessionEnvironment(
-                environ=self.environ,
-                policy=self.config.privacy,
-                redactor=self.redactor,
-                events=parts.events,
-                folder=os.path.join(self.home.path, "environments"),
-                is_network=self.mounts.is_network,
-            )
-        self.surroundings.tell()
-
-    def _renew_clock(self, journal: Journal) -> None:
-        if self.clock.renew():
-            mono = self.clock.mono()
-            journal.note("anchor", {"wall_ns": self.clock.wall_at(mono), "mono_ns": mono})
+    def _environment(self, parts: Parts) -> SessionEnvironment:
+        return SessionEnvironment(
+            environ=self.environ,
+            policy=self.config.privacy,
+            redactor=self.redactor,
+            events=parts.events,
+            folder=os.path.join(self.home.path, "environments"),
+            is_network=self.mounts.is_network,
+        )
 
     def _runtime(self, parts: Parts) -> Runtime:
         return Runtime(
@@ -286,9 +276,11 @@ class _Builder:
         )
 
     def _install(self, runtime: Runtime, parts: Parts, pipeline: Any) -> None:
+        from clientobs.record import exceptions  # noqa: PLC0415
         from clientobs.record import span as record_span  # noqa: PLC0415
 
         record_span.bind()
+        exceptions.forget()
         pipeline.place()
         patches = self.config.profile != "minimal" and not parts.failures.begin(self.run)
         parts.exits = ExitWatch(lambda kind, detail: runtime.leave(f"{kind} {detail}"), runtime.stayed)
@@ -298,7 +290,6 @@ class _Builder:
         atexit.register(at_exit)
         in_child = _InChild(self, parts, pipeline)
         _fork.in_child(in_child)
-        _fork.around(parts.keeper.pause, parts.keeper.resume)
         parts.journal.in_child.describe = _describe_child
         parts.journal.in_child.begin = parts.keeper.start_anew
         parts.journal.in_child.end = runtime.leave
@@ -327,6 +318,7 @@ class _Builder:
                 mounts=self.mounts,
                 pseudonym=maker(self.home.secret),
                 now=self.clock.now,
+                count_loss=self.loss.add,
             )
         )
         wanted = self.config.instruments
@@ -343,7 +335,7 @@ class _AtExit:
 
     def __call__(self) -> None:
         with quiet("atexit"):
-            self._runtime.stop("atexit")
+            self._runtime.stop("atexit", patience=_ENDING)
 
 
 class _InChild:

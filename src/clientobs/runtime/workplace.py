@@ -6,6 +6,7 @@ asks it. Files of the kernel, the registry and the environment have to do; what 
 
 from __future__ import annotations
 
+import _locale
 import os
 import re
 import sys
@@ -52,7 +53,7 @@ def workplace(environ: Mapping[str, str], root: str = "/") -> dict[str, Any]:
         semconv.PROCESS_RUNTIME_DESCRIPTION: " ".join(sys.version.split()),
         semconv.PROCESS_EXECUTABLE_PATH: sys.executable,
     }
-    for name, ask in (("locale", _locale), ("timezone", _timezone)):
+    for name, ask in (("locale", _text_locale), ("timezone", _timezone)):
         with quiet(f"workplace.{name}"):
             found.update(ask())
     with quiet("workplace.system"):
@@ -86,10 +87,8 @@ def package_manager_of(environ: Mapping[str, str]) -> str:
     return next((name for name, variable in _PACKAGE_MANAGERS if environ.get(variable)), "")
 
 
-def _locale() -> dict[str, Any]:
-    import locale  # noqa: PLC0415  # loaded by most programs; off the main thread here
-
-    return {semconv.SESSION_LOCALE: locale.setlocale(locale.LC_CTYPE)}  # asks, changes nothing
+def _text_locale() -> dict[str, Any]:
+    return {semconv.SESSION_LOCALE: _locale.setlocale(_locale.LC_CTYPE)}  # asks, changes nothing
 
 
 def _timezone() -> dict[str, Any]:

@@ -33,13 +33,18 @@ _NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """One run on disk. `written_ns` is when its files last changed."""
+    """One run on disk. `written_ns` is when its files last changed.
+
+    `moved` is what its process has read and written in all, C and C++ included, as its drain saw it last:
+    (read, written) in bytes, None where no drain has seen it or the system doesn't tell.
+    """
 
     run: Run
     state: str
     size: int
     segments: int
     written_ns: int
+    moved: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +85,16 @@ class Overview:
 def overview(home: str) -> Overview:
     """Look at a home without changing it. Raises JournalError where it can't be listed."""
     folders = list_runs(runs_folder(home))
-    views = [view for folder in folders if (view := _run_view(folder)) is not None]
+    states = read_states(home)
+    moved = {run: found for state in states for run, found in state.processes.items()}
+    views = [view for folder in folders if (view := _run_view(folder, moved.get(folder.run))) is not None]
     views.sort(key=lambda view: view.run.started_ns)
     lanes: dict[str, tuple[int, int]] = {"vital": (0, 0), "bulk": (0, 0)}
     for folder in folders:
         for segment in folder.segments:
             count, size = lanes[segment.lane]
             lanes[segment.lane] = (count + 1, size + segment.size)
-    drains = tuple(_drain_view(home, state) for state in read_states(home))
+    drains = tuple(_drain_view(home, state) for state in states)
     return Overview(
         home=home,
         runs=tuple(views),
@@ -98,7 +105,7 @@ def overview(home: str) -> Overview:
     )
 
 
-def _run_view(folder: RunFolder) -> RunView | None:
+def _run_view(folder: RunFolder, moved: Mapping[str, int | None] | None) -> RunView | None:
     # The run began with the earlier of its two lanes; where that header is damaged any other will do.
     firsts = (_first_header(folder.lane("vital")), _first_header(folder.lane("bulk")))
     header = min((one for one in firsts if one is not None), key=lambda one: one.wall_ns, default=None)
@@ -122,7 +129,13 @@ def _run_view(folder: RunFolder) -> RunView | None:
         size=folder.size,
         segments=len(folder.segments),
         written_ns=written,
+        moved=_moved(moved or {}),
     )
+
+
+def _moved(counters: Mapping[str, int | None]) -> tuple[int, int] | None:
+    read, written = counters.get("read"), counters.get("written")
+    return (read, written) if isinstance(read, int) and isinstance(written, int) else None
 
 
 def _first_header(segments: tuple[SegmentFile, ...]) -> Header | None:

@@ -15,7 +15,7 @@ from support.otlp_receiver import OtlpReceiver, Received
 from support.senders import Delivery, deliver_through, deliver_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from clientobs.drain.batch import Batch
@@ -58,12 +58,6 @@ def span_names(body: bytes) -> list[str]:
 
 def poisoned_by(*poison: str, otherwise: Answer = ACCEPTED) -> Callable[[list[str]], Answer]:
     return lambda names: REFUSED if set(poison) & set(names) else otherwise
-
-
-@pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as running:
-        yield running
 
 
 def refuse_poison(got: Received) -> Response | None:

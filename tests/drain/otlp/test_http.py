@@ -6,7 +6,7 @@ import gzip
 import re
 import sys
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,24 +21,10 @@ from support.items import batch, log, metrics, spans
 from support.otlp_messages import decode_request
 from support.otlp_receiver import OtlpReceiver
 from support.proxy import Proxy
-from support.senders import Address, deliver_to
+from support.senders import Address, deliver_to, send_one
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from clientobs.drain.batch import Outcome
-
-
-@pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as running:
-        yield running
-
-
-def send_one(receiver: Any, folder: Path, **options: Any) -> Outcome:
-    with deliver_to(receiver, folder, **options) as delivery:
-        return delivery.traces.send(spans(1))
 
 
 def test_each_signal_reaches_its_path_in_protobuf(receiver: OtlpReceiver, tmp_path: Path) -> None:

@@ -8,31 +8,18 @@ import select
 import socket
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from clientobs.drain.otlp.http import MAX_RESPONSE_BYTES
 from support.items import batch, span, spans
 from support.otlp_receiver import OtlpReceiver
-from support.senders import Address, deliver_to
+from support.senders import Address, deliver_to, send_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from clientobs.drain.batch import Outcome
-
-
-@pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as running:
-        yield running
-
-
-def send_one(receiver: Any, folder: Path, **options: Any) -> Outcome:
-    with deliver_to(receiver, folder, **options) as delivery:
-        return delivery.traces.send(spans(1))
 
 
 @contextmanager

@@ -174,7 +174,12 @@ def test_the_mount_point_itself_is_on_its_mount_and_its_neighbour_is_not() -> No
         ("P:/sq010/a.exr", "smb"),
         (r"\\nas\proj\a.exr", "smb"),
         (r"\\?\UNC\nas\proj\a.exr", "smb"),
+        (r"\\?\P:\sq010\a.exr", "smb"),
+        ("P:a.exr", "smb"),
+        (r"p:sq010\a.exr", "smb"),
+        (r"C:a.exr", "local"),
         (r"C:\temp\a.exr", "local"),
+        (r"\\?\C:\temp\a.exr", "local"),
     ],
 )
 def test_windows_paths_are_judged_by_windows_rules_anywhere(path: str, kind: str) -> None:

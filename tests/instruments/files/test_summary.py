@@ -61,7 +61,7 @@ def test_what_happens_outside_every_span_is_in_the_metrics_alone(studio: Studio)
     sizes = [
         point for point in points_of(found, "file.operation.size") if point[0]["file.operation"] == "write"
     ]
-    assert sizes[0][1][0] == 1
+    assert sizes[0][1][:2] == (1, 100), "one file, and its very bytes"
     assert all("a" not in str(point[0].values()).split(os.sep)[-1:] for point in durations)
 
 
@@ -128,6 +128,18 @@ def test_reads_and_writes_on_a_nas_have_their_bytes_and_times(studio: Studio) ->
     assert {"open", "read", "write", "close"} <= operations
 
 
+def test_each_file_of_a_folder_on_a_nas_is_counted_with_its_bytes(studio: Studio) -> None:
+    for number in range(5):
+        (studio.nas / f"{number}.cache").write_bytes(b"x" * 1000)
+    with clientobs.span("load"):
+        for number in range(5):
+            with open(str(studio.nas / f"{number}.cache"), "rb") as file:
+                file.read()
+    summary = studio.summary("load")
+    assert (summary["file.io.opened"], summary["file.io.read"]) == (5, 5000)
+    assert summary["file.io.operations"] >= 15, "an open, a read and a close each"
+
+
 def test_descriptors_on_a_nas_are_followed_and_no_others(studio: Studio) -> None:
     before = os.read
     local = os.open(studio.disk / "a", os.O_CREAT | os.O_RDWR)
@@ -181,15 +193,19 @@ def test_the_budget_of_a_trace_bounds_its_spans_and_says_so(start: Callable[...,
             opener.join()
     pause.set()
     found = studio.recorded()
-    assert len([span for span in found.spans if span.name == "file open"]) <= 4
-    assert found.span("many").attributes["file.io.spans_dropped"] >= 2
+    many = found.span("many")
+    # The other ends of the pipes are opened outside of it, and on a busy machine as slowly.
+    assert len([span for span in found.spans if span.trace_id == many.trace_id and span is not many]) <= 4
+    assert many.attributes["file.io.spans_dropped"] >= 2
 
 
 def test_an_application_with_windows_is_told_of_long_operations_on_its_main_thread(
     start: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widgets = types.ModuleType("PySide6.QtWidgets")
-    widgets.QApplication = types.SimpleNamespace(instance=object)  # type: ignore[attr-defined]
+    application = type("QApplication", (), {"platformName": lambda self: "xcb"})
+    application.instance = staticmethod(application)  # type: ignore[attr-defined]
+    widgets.QApplication = application  # type: ignore[attr-defined]
     slow_down(monkeypatch, 0.03)
     studio = start()
     for name in ("a-nas", "b-nas"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import clientobs
+from clientobs import semconv
 from support.readback import Seen, seen
 from support.web import WebServer
 
@@ -39,10 +40,13 @@ class Wire:
         return seen(self.home)
 
     def requests(self) -> list[SpanRecord]:
-        """Return the spans of requests, in the order in which they began."""
-        return sorted(
-            (span for span in self.recorded().spans if span.kind == CLIENT), key=lambda span: span.start_ns
-        )
+        """Return the spans of requests, in the order in which they began; children are clients too."""
+        requests = [
+            span
+            for span in self.recorded().spans
+            if span.kind == CLIENT and semconv.PROCESS_EXECUTABLE_NAME not in span.attributes
+        ]
+        return sorted(requests, key=lambda span: span.start_ns)
 
     def request(self) -> SpanRecord:
         found = self.requests()

@@ -11,9 +11,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from clientobs._dataclass import dataclass
 from clientobs._guarded import faults
 from clientobs._version import __version__
 from clientobs.drain.handover import ask_to_leave, is_newer
@@ -38,6 +38,7 @@ __all__ = [
     "Started",
     "Throttled",
     "ensure_drain",
+    "load",
     "start_detached",
 ]
 
@@ -95,6 +96,14 @@ Launcher: TypeAlias = Callable[[str, list[str], list[tuple[str, str]], str], int
 """(program, arguments, environment, folder) -> pid, or 0."""
 
 _HANDFUL_OF_SECONDS = 1.0
+
+
+def load() -> None:
+    """Import this system's way of starting a program, which is not loaded with this module."""
+    if sys.platform == "win32":
+        from clientobs.drain.launch import windows  # noqa: F401, PLC0415  # see `start_detached`
+    else:
+        from clientobs.drain.launch import linux, posix  # noqa: F401, PLC0415
 
 
 def start_detached(path: str, argv: list[str], environ: list[tuple[str, str]], folder: str) -> int:

@@ -19,8 +19,10 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from clientobs._dataclass import dataclass
+from clientobs._patterns import pattern
 
 __all__ = [
     "MEMORY",
@@ -33,8 +35,8 @@ __all__ = [
     "remember",
 ]
 
-_PYTHON: Final = re.compile(r"pythonw?(\d+(\.\d+)?)?t?(\.exe)?", re.IGNORECASE)
-_HOSTS: Final = re.compile(
+_PYTHON: Final = pattern(r"pythonw?(\d+(\.\d+)?)?t?(\.exe)?", re.IGNORECASE)
+_HOSTS: Final = pattern(
     r"(hython|mayapy|maya|nuke|houdini|hbatch|blender|3dsmax|unreal|katana|clarisse|motionbuilder|mobu|gaffer)",
     re.IGNORECASE,
 )
@@ -93,20 +95,17 @@ def find_candidates(
     for path in _places(configured, surroundings):
         if path in refused or path in accepted:
             continue
-        reason = judge(path, configured=path == configured, platform=surroundings.platform)
+        target = os.path.realpath(path)  # once: it asks the disk for each part of the path
+        reason = _judge(path, target, configured=path == configured, platform=surroundings.platform)
         if reason:
             refused[path] = reason
         else:
-            accepted[path] = _same_file(path)
+            accepted[path] = os.path.normcase(target)
     order = sorted(accepted, key=lambda path: (path != configured, path != first, is_network(path)))
     # A venv's python is a link to the one that it was made from, but another interpreter: its folder counts.
     unique = {(accepted[path], os.path.dirname(path)): path for path in reversed(order)}
     chosen = [path for path in order if path in unique.values()]
     return Candidates(accepted=tuple(chosen[:_MAX_CANDIDATES]), refused=tuple(refused.items()))
-
-
-def _same_file(path: str) -> str:
-    return os.path.normcase(os.path.realpath(path))
 
 
 def _places(configured: str | None, surroundings: Surroundings) -> Iterator[str]:
@@ -148,7 +147,10 @@ def judge(path: str, *, configured: bool = False, platform: str = sys.platform) 
     >>> judge("/opt/hfs20.5/bin/hython")
     'hython belongs to a host application: it would open it or take a licence'
     """
-    target = os.path.realpath(path)
+    return _judge(path, os.path.realpath(path), configured=configured, platform=platform)
+
+
+def _judge(path: str, target: str, *, configured: bool, platform: str) -> str | None:
     for name in (os.path.basename(path), os.path.basename(target)):
         if _HOSTS.match(name):
             return f"{name} belongs to a host application: it would open it or take a licence"

@@ -63,7 +63,7 @@ def available() -> bool:
 
 def _shadow_stack() -> bool:
     # A context switched to by hand needs a shadow stack of its own; glibc would have to map it in the child.
-    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
         return any(line.startswith("x86_Thread_features:") and "shstk" in line for line in status)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import Final
 
+from clientobs._search_path import folders_for
+
 __all__ = ["PACKAGES", "find_folders", "folders_with", "own_folder"]
 
 PACKAGES: Final = (
@@ -65,7 +67,7 @@ def _is_in(folder: str, package: str) -> bool:
 
 def _search(package: str, path: Sequence[str] | None) -> list[str]:
     top, _, rest = package.partition(".")
-    spec: ModuleSpec | None = PathFinder.find_spec(top, path)
+    spec: ModuleSpec | None = PathFinder.find_spec(top, folders_for(top, path))
     if spec is None:
         return []
     if spec.submodule_search_locations is None:  # a module of one file

@@ -8,8 +8,9 @@ credentials, and whatever a `headers_command` wants to read.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from clientobs._dataclass import dataclass
 
 __all__ = [
     "CANDIDATES",

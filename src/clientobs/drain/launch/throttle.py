@@ -11,9 +11,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import dataclass
 from typing import Final
 
+from clientobs._dataclass import dataclass
 from clientobs.drain.lock import file_of
 
 __all__ = ["STEADY_SECONDS", "Launches", "forgive", "note_launch", "read_launches"]

@@ -19,6 +19,7 @@ from clientobs._version import __version__
 from clientobs.drain.accounts import Accounts, Books, read_books, write_books
 from clientobs.drain.batch import Batch, Item
 from clientobs.drain.metrics.aggregate import SERIES_LIMIT, Aggregator, Export, Scope, machine_resource
+from clientobs.drain.metrics.processes import Processes
 from clientobs.drain.metrics.vitals import MACHINE, Vitals
 from clientobs.journal.records import Attributes, ContextRecord, Header, MetricsRecord
 
@@ -54,13 +55,15 @@ class _Flight:
     mark: int
     held: list[_Held]
     totals: list[Any]
+    processes: dict[str, Any]
 
 
 class MachineMetrics:
     """Takes measurements in, gives batches of totals out."""
 
-    def __init__(self, *, folder: str, destination: str, loss: LossLedger) -> None:
+    def __init__(self, *, folder: str, destination: str, boot_id: str, loss: LossLedger) -> None:
         self.accounts = Accounts()
+        self.processes = Processes(boot_id)
         self._books_path = os.path.join(folder, f"{destination or 'none'}.books")
         self._destination = destination
         self._aggregator = Aggregator(loss=loss, destination=destination, limit=SERIES_LIMIT - _FOR_OWN)
@@ -75,17 +78,21 @@ class MachineMetrics:
         self.told = True
         """Whether all that the books count has gone into a batch."""
         self._saved = Books()
-        self._arrived, self._marks = self._load()
+        self._arrived: list[Any] = []
+        self._marks: list[Any] = []
+        self._arrived_processes: dict[str, Any] = {}
+        self._load()
 
-    def _load(self) -> tuple[list[Any], list[Any]]:
+    def _load(self) -> None:
         books = read_books(self._books_path)
         try:
             if books.accounts:
                 self.accounts.load(books.accounts)
             self._aggregator.load(books.series)
-        except (TypeError, ValueError, KeyError, IndexError):
-            return [], []  # of another version: start anew, as after any loss of this file
-        return books.series, books.marks
+            self.processes.load(books.processes)
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+            return  # of another version: start anew, as after any loss of this file
+        self._arrived, self._marks, self._arrived_processes = books.series, books.marks, books.processes
 
     @property
     def marks(self) -> list[Any]:
@@ -98,14 +105,27 @@ class MachineMetrics:
         The totals in them are those that arrived last. Newer ones hold deltas that nobody has acknowledged:
         the next drain would add these twice.
         """
-        books = Books(accounts=self.accounts.dump(), series=self._arrived, marks=self._marks)
+        books = Books(
+            accounts=self.accounts.dump(),
+            series=self._arrived,
+            marks=self._marks,
+            processes=self._arrived_processes,
+        )
         if books != self._saved:
             self._saved = books
             write_books(self._books_path, books)
 
     def measure_machine(self, folder: str) -> None:
         """Read the machine's vitals from now on."""
-        self._vitals = Vitals(folder=folder)
+        if self._vitals is None:
+            self._vitals = Vitals(folder=folder)
+
+    def leave_machine(self) -> None:
+        """Read no more vitals, and say no longer how things stood: another drain does."""
+        if self._vitals is not None:
+            self._vitals = None
+            self.forget(MACHINE)
+            self.changed = True
 
     def meet(self, header: Header) -> None:
         """Learn from a run what machine this is."""
@@ -147,13 +167,25 @@ class MachineMetrics:
             self._aggregator.add(MACHINE, self._resource, metrics, {1: scope})
             self.changed = True
 
+    def read_processes(self, runs: Iterable[RunTail], time_ns: int) -> None:
+        """Add what the processes of these runs have read and written since the last reading."""
+        for run in runs:
+            moved = self.processes.take(run.run)
+            if moved:
+                metrics = tuple(
+                    (1, name, "By", "", "sum", True, (({attribute: direction}, size, 0, time_ns, ()),))
+                    for name, attribute, direction, size in moved
+                )
+                self._aggregator.add(run.run, run.header.resource, metrics, self._scope(_SCOPE))
+                self.changed = True
+
     def batch(self, time_ns: int, *, full: bool) -> Batch | None:
         """Return a batch of the totals that changed (`full`: of all), None where there is nothing to send."""
         exports, mark = self._aggregator.collect(time_ns, full=full)
         if self._resource and (full or not self.told):
             exports += self._own(time_ns)
         self.changed, self.told = False, True
-        self._flight = _Flight(mark, self._held, self._aggregator.dump())
+        self._flight = _Flight(mark, self._held, self._aggregator.dump(), self.processes.dump())
         self._held = []
         if not exports:
             self.arrived()
@@ -227,7 +259,7 @@ class MachineMetrics:
 
     def let_go(self) -> list[RunTail]:
         """Settle what was taken in and goes nowhere, because there is no endpoint for metrics."""
-        flight = _Flight(0, self._held, [])
+        flight = _Flight(0, self._held, [], {})
         self._held = []
         self.changed, self.told = False, True
         return self._settle(flight)
@@ -236,7 +268,7 @@ class MachineMetrics:
         for held in flight.held:
             held.tail.settle("metric", held.count)
         runs = {held.run.run: held.run for held in flight.held}
-        self._arrived = flight.totals
+        self._arrived, self._arrived_processes = flight.totals, flight.processes
         self._marks = [mark for run in runs.values() for mark in run.new_marks()]
         self.save()
         return list(runs.values())

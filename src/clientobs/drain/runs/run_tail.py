@@ -73,6 +73,14 @@ class RunTail:
             tail.skip(segment.size)
         return tail
 
+    def read_vital(self) -> bool:
+        """Index what was added to the vital lane; say if anything was new."""
+        found = False
+        for tail in self.in_order():
+            if isinstance(tail, SegmentTail) and tail.lane == "vital":
+                found |= self._scan(tail)
+        return found
+
     def read_on(self, *, boot_id: str, has_time: Callable[[], bool]) -> bool:
         """Index what was added, the vital lane first, then the end of a dead run; say if anything was new.
 

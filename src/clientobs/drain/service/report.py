@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from clientobs._version import __version__
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clientobs.drain.accounts import Accounts
+    from clientobs.drain.metrics.processes import Processes
     from clientobs.drain.runs.ages import Ages
     from clientobs.drain.runs.registry import Registry
     from clientobs.drain.runs.run_tail import RunTail
@@ -25,6 +27,8 @@ _ANYWAY: Final = 60.0
 """Seconds after which the state is written even if nothing in it has changed."""
 
 _LOOK_ELSEWHERE: Final = 30.0
+_TELL_PROCESSES: Final = 5.0
+"""They change all the time, and the state is a file."""
 
 
 class Reporter:
@@ -34,6 +38,7 @@ class Reporter:
         self._path = state_path(home, destination)
         self._ages = ages
         self._anyway, self._elsewhere = Every(_ANYWAY), Every(_LOOK_ELSEWHERE)
+        self._processes = Every(_TELL_PROCESSES)
         self._written = ""
         self._state = DrainState(
             pid=os.getpid(), version=__version__, destination=destination, started_ns=time.time_ns()
@@ -45,6 +50,7 @@ class Reporter:
         lines: Iterable[Line],
         accounts: Accounts,
         *,
+        processes: Processes,
         measuring: bool,
         phase: str = "running",
     ) -> None:
@@ -56,6 +62,8 @@ class Reporter:
             line.state.delivered = accounts.delivered.get(line.signal, 0)
             state.signals[line.signal] = line.state
         state.lost = dict(accounts.lost)
+        if self._processes.due() or last:
+            state.processes = {run: asdict(counters) for run, counters in processes.latest.items()}
         if self._elsewhere.due() or last:
             state.elsewhere = registry.elsewhere()
         self._write(last=last)

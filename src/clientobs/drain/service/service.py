@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from clientobs._guarded import quiet
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from clientobs._loss import LossLedger
     from clientobs.config.model import Config, Signal
+    from clientobs.drain.metrics.turn import MachineTurn
     from clientobs.drain.runs.run_tail import RunTail
     from clientobs.drain.service.courier import Sends
     from clientobs.journal.acks import Entry
@@ -84,9 +86,9 @@ class Service:
     """One drain of one home for one destination.
 
     `senders` are keyed by signal; a signal without one has no endpoint. `adopt` are further destinations
-    whose runs are delivered too ("" for runs from before any endpoint was configured). `measure` allows it
-    to read the machine's vitals, if no other drain of this home does. `log_files` reads those of tools.
-    Raises DeliveryError without any sender: a drain would let go of everything.
+    whose runs are delivered too ("" for runs from before any endpoint was configured). `turn` decides
+    among the drains of the machine which one reads its vitals; None: it doesn't. `log_files` reads those of
+    tools. Raises DeliveryError without any sender: a drain would let go of everything.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class Service:
         senders: Mapping[Signal, Sends],
         loss: LossLedger,
         adopt: Collection[str] = (),
-        measure: bool = True,
+        turn: MachineTurn | None = None,
         ages: Ages | None = None,
         log_files: Follows | None = None,
     ) -> None:
@@ -108,17 +110,20 @@ class Service:
         self._home = home
         self._config = config
         self._loss = loss
-        self._measure = measure
+        self._turn = turn
         self._boot_id = ages.boot_id
         self._wake = threading.Event()
         self._registry = Registry(home, destination, loss, adopt=adopt)
-        self._machine = MachineMetrics(folder=drain_folder(home.path), destination=destination, loss=loss)
+        self._machine = MachineMetrics(
+            folder=drain_folder(home.path), destination=destination, boot_id=ages.boot_id, loss=loss
+        )
         self._logs, self._traces, self._metrics = self._lines = open_lines(
             senders, config, self._machine, ages=ages, loss=loss, wake=self._wake.set
         )
         self._reporter = Reporter(home.path, destination, ages)
         self._source = f"drain-{os.getpid()}-{time.time_ns()}"
-        self._vitals_lock: RunLock | None = None
+        self._home_lock: RunLock | None = None
+        self._measures = False
         self._flushing: dict[str, float] = {}
         self._first_look = True
         self._look, self._keep_room = Every(_LOOK), Every(_KEEP_ROOM)
@@ -197,9 +202,11 @@ class Service:
         self._machine.save()
         self._tell_state(phase)
         self._registry.close()
-        if self._vitals_lock is not None:
-            self._vitals_lock.release(closed=True)
-            self._vitals_lock = None
+        if self._turn is not None:
+            self._turn.close()
+        if self._home_lock is not None:
+            self._home_lock.release(closed=True)
+            self._home_lock = None
 
     @property
     def idle(self) -> bool:
@@ -280,13 +287,22 @@ class Service:
                 # Runs may have died while no drain was there to see it.
                 self._machine.forget_all_but(run.run for run in self._registry.runs.values() if run.alive)
                 self._first_look = False
-        self._acknowledge(list(self._registry.runs.values()))
+        runs = list(self._registry.runs.values())
+        if self._turn is not None:
+            self._machine.processes.look(runs)
+            # The last word of those that have ended; those that live have theirs with the vitals.
+            self._machine.read_processes((run for run in runs if not run.alive), time.time_ns())
+            self._machine.processes.keep(self._registry.names())
+        self._acknowledge(runs)
         self._book_losses()
         self._registry.release_done()
 
     def _read_on(self) -> bool:
-        deadline = time.monotonic() + _READING
         found = False
+        for run in self._registry.runs.values():
+            # Of all runs before the backlog of the first, which may take seconds: what is urgent goes out first.
+            found |= run.read_vital()
+        deadline = time.monotonic() + _READING
         for run in self._registry.runs.values():
             found |= run.read_on(boot_id=self._boot_id, has_time=lambda: time.monotonic() < deadline)
         self._metrics.take_in(self._registry.runs.values())
@@ -297,23 +313,40 @@ class Service:
             self._machine.meet(run.header)
             self._machine.add_losses(run.run, run.losses)
         self._machine.add_losses(self._source, self._loss.totals())
-        if self._vitals_lock is not None:
+        if self._home_lock is not None:
             # What retention took is counted for the whole home: one drain tells it.
             self._machine.add_losses(_EVICTED, read_losses(self._home.runs))
         self._machine.accounts.keep({*self._registry.names(), self._source, _EVICTED})
 
     def _measure_machine(self) -> None:
-        if not self._measure or not self._registry.any_alive:
+        if self._turn is not None and self._registry.any_alive:
+            self._machine.read_processes(self._registry.runs.values(), time.time_ns())
+        self._measures = self._is_to_measure()
+        if not self._measures:
+            self._machine.leave_machine()
             return
-        if self._vitals_lock is None:
-            try:
-                self._vitals_lock = RunLock.acquire(
-                    os.path.join(drain_folder(self._home.path), "vitals.lock")
-                )
-            except (JournalError, OSError):
-                return  # another drain measures; it is asked again at the next reading
-            self._machine.measure_machine(self._home.path)
+        self._machine.measure_machine(self._home.path)
         self._machine.read_vitals(time.time_ns())
+
+    def _is_to_measure(self) -> bool:
+        """Ask at each reading; a drain without a live run leaves the turn to another user's."""
+        speaks_for_home = self._takes_home()
+        if self._turn is None:
+            return False
+        if not self._registry.any_alive:
+            self._turn.give_back()
+            return False
+        try:
+            return self._turn.take()
+        except OSError:
+            return speaks_for_home  # no place where all users meet: one a home, at least
+
+    def _takes_home(self) -> bool:
+        """Take the lock by which one of a home's drains tells what concerns all of it."""
+        if self._home_lock is None and self._registry.any_alive:
+            with suppress(JournalError, OSError):  # another drain's; it is asked again at the next reading
+                self._home_lock = RunLock.acquire(os.path.join(drain_folder(self._home.path), "home.lock"))
+        return self._home_lock is not None
 
     # Flush ---------------------------------------------------------------------------------------
 
@@ -335,7 +368,11 @@ class Service:
             del self._flushing[name]
 
     def _tell_state(self, phase: str = "running") -> None:
-        measuring = self._vitals_lock is not None
         self._reporter.tell(
-            self._registry, self._lines, self._machine.accounts, measuring=measuring, phase=phase
+            self._registry,
+            self._lines,
+            self._machine.accounts,
+            processes=self._machine.processes,
+            measuring=self._measures,
+            phase=phase,
         )

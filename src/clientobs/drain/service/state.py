@@ -59,6 +59,8 @@ class DrainState:
     queue_bytes, queue_records   what has not arrived; oldest_seconds is the age of the oldest of it
     lost                         records by reason, of all runs and drains of this destination
     elsewhere                    runs that are not this drain's, by destination: {runs, alive, bytes}
+    processes                    what the processes of runs have moved, by run: {read, written, disk_read,
+                                 disk_written}, in bytes since they began
     """
 
     schema: int = SCHEMA
@@ -77,6 +79,7 @@ class DrainState:
     signals: dict[Signal, SignalState] = field(default_factory=dict)
     lost: dict[str, int] = field(default_factory=dict)
     elsewhere: dict[str, dict[str, Any]] = field(default_factory=dict)
+    processes: dict[str, dict[str, int | None]] = field(default_factory=dict)
 
 
 def state_path(home: str, destination: str) -> str:

@@ -81,12 +81,12 @@ class Account:
         self.opened += 1
         return self.opened
 
-    def add_size(self, direction: str, size: int) -> None:
-        """Count the bytes of one file, "read" or "write"."""
+    def add_size(self, direction: str, size: int, weight: int = 1) -> None:
+        """Count the bytes of one file, "read" or "write"; of a sampled one for all that it stands for."""
         sizes = self.sizes.get(direction)
         if sizes is None:
             sizes = self.sizes[direction] = [0] * BUCKETS
-        sizes[min(size.bit_length(), BUCKETS - 1)] += 1
+        sizes[min(size.bit_length(), BUCKETS - 1)] += weight
 
 
 class Part:

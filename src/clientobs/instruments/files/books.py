@@ -6,10 +6,11 @@ worth a word: failures, empty files, files put in place by a rename. Everything 
 
 from __future__ import annotations
 
+import os
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs._dataclass import dataclass
 from clientobs.instruments.files.accounts import Part
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ _MOST_BOOKS: Final = 4096
 _MOST_FAILURES: Final = 64
 _MOST_NOTED: Final = 16
 _MOST_MOUNTS: Final = 16
+_MOST_MOVES: Final = 64
+_OF_FILES: Final = ("empty", "short", "outside", "left")
+"""What is said of a file that is there: it goes with the file when that is moved, and away with it."""
 
 
 @dataclass(slots=True)
@@ -82,6 +86,8 @@ class Book:
         """Size at close of files written, by path: what a rename then puts in place."""
         self.noted: dict[str, dict[str, None]] = {}
         """Paths by what is to be said of them ("empty", "short" ...); insertion order, no doubles."""
+        self.moves: dict[str, tuple[str | None, bool]] = {}
+        """Files that were moved here and written elsewhere, in the span around this one as a rule."""
         self.atomic = 0
         self.wanted = 0
 
@@ -94,6 +100,28 @@ class Book:
     def unnote(self, what: str, path: str) -> None:
         """Take back what was noted of a path: it has been removed or replaced."""
         self.noted.get(what, {}).pop(path, None)
+
+    def follow(self, old: str, new: str | None, *, outside: bool = False) -> None:
+        """Follow a file to its new name, or to its end (None). `old` with a separator behind is a folder.
+
+        `outside` says whether the new name is outside every storage root.
+        """
+        size = self.written.pop(old, None)
+        if size is not None and new is not None:
+            self.atomic += 1
+            self.remember_written(new, size)
+        for what in _OF_FILES if self.noted else ():
+            noted = self.noted.get(what, {})
+            for path in tuple(noted):  # at once: another thread may note something meanwhile
+                if path != old and not (old.endswith(os.sep) and path.startswith(old)):
+                    continue
+                noted.pop(path, None)
+                if new is not None and (what != "outside" or outside):
+                    self.note(what, new)
+        if size is None:
+            self.moves[old] = (new, outside)
+            if len(self.moves) > _MOST_MOVES:
+                self.moves.pop(next(iter(self.moves)))
 
     def fail(self, code: str, operation: str, path: str) -> Failure:
         """Count one failure; return what it folds into."""
@@ -145,7 +173,7 @@ class Book:
 
     def take_child(self, child: Book) -> None:
         """Add what a child span summed up."""
-        for total in child.totals.values():
+        for total in tuple(child.totals.values()):
             self._total(total.point, total.kind, network=total.network).take(total)
         self.quick += child.quick
         self.quick_spent += child.quick_spent
@@ -155,17 +183,19 @@ class Book:
         self.wanted += child.wanted
         self.sampled = self.sampled or child.sampled
         self.worst = max(self.worst, child.worst, key=lambda worst: worst[0])
-        for key, failure in child.failures.items():
+        for key, failure in tuple(child.failures.items()):
             known = self.failures.get(key)
             if known is not None:
                 known.count += failure.count
                 known.told = known.told or failure.told
             elif len(self.failures) < _MOST_FAILURES:
                 self.failures[key] = failure
-        for path, size in child.written.items():
+        for old, (new, outside) in tuple(child.moves.items()):
+            self.follow(old, new, outside=outside)
+        for path, size in tuple(child.written.items()):
             self.remember_written(path, size)
-        for what, paths in child.noted.items():
-            for path in paths:
+        for what, paths in tuple(child.noted.items()):
+            for path in tuple(paths):
                 self.note(what, path)
 
     def remember_written(self, path: str, size: int) -> None:
@@ -219,6 +249,10 @@ class Books:
                 self._by_span.pop(next(iter(self._by_span)))
             self._by_span[own.span_id] = book
         return book
+
+    def of_span(self, span_id: int) -> Book | None:
+        """Return the book of an open span, if it has one."""
+        return self._by_span.get(span_id)
 
     def leave(self, book: Book) -> None:
         """Forget the book of a span that ended."""

@@ -7,6 +7,7 @@ thread: the files that we touch ourselves (a journal segment that rotates) are n
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from clientobs.instruments.files.accounts import SAMPLE, Part
 from clientobs.instruments.files.pathtext import text_of
 from clientobs.instruments.files.places import folder_of
 from clientobs.instruments.files.summary import summary_of
-from clientobs.instruments.files.telling import PROBING, code_of
+from clientobs.instruments.files.telling import PROBING, Failing, code_of
 from clientobs.record.endings import before_end
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from clientobs.instruments.files.accounts import Account
     from clientobs.instruments.files.books import Book, Books
+    from clientobs.instruments.files.descriptors import Descriptors
     from clientobs.instruments.files.measures import Measures
     from clientobs.instruments.files.pathtext import PathText
     from clientobs.instruments.files.places import Places
@@ -45,6 +47,8 @@ class Here(threading.local):
     def __init__(self, nobody: Part) -> None:
         self.part = nobody
         self.busy = False
+        self.unseen = 0
+        """Bytes of the file written last that came past Python (sendfile)."""
         self.tree: Any = None
         """The operation on a tree of files that is under way, if any."""
 
@@ -68,10 +72,12 @@ class Desk:
         self.places = places
         self.text = text
         self.teller = teller
+        self.unremarkable = teller.shortest
         self.measures = measures
         self.get_current = get_current
         self.books: Books
         self.here: Here
+        self.descriptors: Descriptors
 
     def begin(self, books: Books) -> None:
         """Take the books, which need this desk to be told of the ends of spans."""
@@ -121,7 +127,7 @@ class Desk:
             self.here.busy = False
             self.meter.spend(began)
 
-    def failed(self, operation: str, path: Any, error: OSError, spent: int, **more: Any) -> None:
+    def failed(self, operation: str, path: Any, error: Failing, spent: int, **more: Any) -> None:
         """Take an operation that failed; probing is counted, all else has a span of its own."""
         if not self.switch.on or self.here.busy:
             return
@@ -139,7 +145,7 @@ class Desk:
             self.meter.spend(began)
 
     def _take_failure(
-        self, operation: str, text: str, path: Any, error: OSError, spent: int, more: dict[str, Any]
+        self, operation: str, text: str, path: Any, error: Failing, spent: int, more: dict[str, Any]
     ) -> None:
         _, account = self.account_of(text)
         place, book = account.place, account.book
@@ -149,7 +155,7 @@ class Desk:
         failure = book.fail(code_of(error), operation, text)
         if isinstance(path, bytes):
             failure.path = path
-        if error.errno in PROBING:
+        if error.errno in PROBING if isinstance(error, OSError) else operation in _LOOKING:
             if operation == "open" and isinstance(error, FileNotFoundError):
                 book.note("missing", text)
             if self.teller.is_slow(place, spent):
@@ -170,14 +176,15 @@ class Desk:
         account = self.live(account)
         account.read += size * weight
         account.sampled = account.sampled or weight == SAMPLE
-        account.add_size("read", size)
+        account.add_size("read", size, weight)
 
     def written_and_closed(
-        self, account: Account, path: str, size: int, position: int, created: bool
+        self, account: Account, path: str, size: int, position: int, *, created: bool, whole: bool
     ) -> None:
-        """Take what a file that was written is at its close."""
+        """Take what a file that was written is at its close; not `whole`, if one of its writes failed."""
         if account.place.ignored:
             return
+        self.here.unseen = max(0, size - position)
         book = account.book
         account.add_size("write", size)
         book.remember_written(path, size)
@@ -187,6 +194,10 @@ class Desk:
             book.unnote("empty", path)
         if position > size:
             book.note("short", path)
+        if whole:
+            book.unnote("left", path)
+        else:
+            book.note("left", path)
         if self.text.outside_roots(path):
             book.note("outside", path)
 
@@ -195,27 +206,16 @@ class Desk:
         if not self.switch.on or self.here.busy:
             return
         try:
-            book, old, new = self.part().book, text_of(source), text_of(target)
-            if old not in book.written:
-                return
-            size = book.written.pop(old)
-            book.atomic += 1
-            book.remember_written(new, size)
-            for what in ("empty", "short", "outside"):
-                if old in book.noted.get(what, ()):
-                    book.unnote(what, old)
-                    if what != "outside" or self.text.outside_roots(new):
-                        book.note(what, new)
+            new = text_of(target)
+            self.part().book.follow(text_of(source), new, outside=self.text.outside_roots(new))
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.renamed", error)
 
-    def removed(self, path: Any) -> None:
-        """Take back what was noted of a file that is gone."""
+    def removed(self, path: Any, *, folder: bool = False) -> None:
+        """Take back what was noted of a file that is gone, or of all in a folder."""
         try:
-            book, text = self.part().book, text_of(path)
-            if book.written.pop(text, None) is not None:
-                for what in ("empty", "short", "outside"):
-                    book.unnote(what, text)
+            text = text_of(path)
+            self.part().book.follow(text.rstrip(os.sep) + os.sep if folder else text, None)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.removed", error)
 
@@ -232,13 +232,30 @@ class Desk:
             faults.record("files.moved", error)
 
     def take_copied(self, source: str, target: str) -> int:
-        """Return the size of a file that was copied, and count it as read where sendfile read it."""
+        """Return the size of a file that was copied, and count what of it came past Python."""
+        unseen, self.here.unseen = self.here.unseen, 0
         part, account = self.account_of(source)
-        size = part.book.written.get(target, 0)
-        account.read += size
-        _, receiving = self.account_of(target)
-        receiving.written += size
-        return size
+        if unseen:
+            account.read += unseen
+            account.add_size("read", unseen)
+            _, receiving = self.account_of(target)
+            receiving.written += unseen
+        return part.book.written.get(target, 0)
+
+    def copy_failed(self, source: Any, target: Any, error: OSError, spent: int) -> None:
+        """Take a copy that failed on its way past Python: no write was seen, and what it wrote is left behind."""
+        if error.filename2 is None or not self.switch.on or self.here.busy:
+            return  # an open of its own: told already
+        text = text_of(target)
+        book = self.part().book
+        size = book.written.get(text, 0)
+        book.note("left", text)
+        more = {
+            semconv.FILE_SOURCE: self.text.full(source),
+            semconv.FILE_WRITTEN: size,
+            semconv.FILE_SIZE: size,
+        }
+        self.failed("copyfile", target, error, spent, **more)
 
     def is_slow(self, path: str, spent: int) -> bool:
         """Say whether an operation on a path deserves a span of its own."""
@@ -290,13 +307,21 @@ class Desk:
             self.meter.spend(began)
 
     def _hand_on(self, span: Any, book: Book) -> None:
-        """Give the sums to the parent, where it is the current span again, as it is after `with`."""
+        """Give the sums to the parent: the sums of a span are those of all that happened under it.
+
+        The parent is the current span again, as after `with`; or it has a book already, where spans overlap
+        or end on another thread. One that has ended, or is another process's, gets nothing more.
+        """
         parent = getattr(span, "parent", None)
         if parent is None:
             return
         outer = self.books.book_in(self.get_current())
-        if outer.span_id == parent.span_id:
-            outer.take_child(book)
+        if outer.span_id != parent.span_id:
+            known = self.books.of_span(parent.span_id)
+            if known is None:
+                return
+            outer = known
+        outer.take_child(book)
 
     def _tell_what_left(self, span: Any, book: Book) -> None:
         """Write the span of a failure that ends the program's own span: probing it was not."""
@@ -314,7 +339,8 @@ class Desk:
 
     def _tell_cause(self, span: Any, book: Book, error: OSError) -> None:
         text, code = text_of(error.filename), code_of(error)
-        same = [one for one in book.failures.values() if one.code == code and text_of(one.path) == text]
+        names = {text, text_of(error.filename2)}
+        same = [one for one in book.failures.values() if one.code == code and text_of(one.path) in names]
         if any(one.told for one in same):
             return
         failure = same[0] if same else book.fail(code, "open" if not same else same[0].operation, text)

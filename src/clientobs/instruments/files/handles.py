@@ -83,7 +83,9 @@ def watch_reading(desk: Desk, raw: FileIO, account: Account, weight: int) -> Non
 class Writing(weakref.ref[FileIO]):
     """Hears of the writes, the close, and on network storage the reads, of one file."""
 
-    __slots__ = ("account", "address", "base", "created", "desk", "moved", "path", "read_bytes", "writes")
+    __slots__ = (
+        *("account", "address", "base", "broken", "created", "desk", "moved", "path", "read_bytes", "writes"),
+    )
 
     account: Account | None
     desk: Desk
@@ -93,6 +95,8 @@ class Writing(weakref.ref[FileIO]):
     """Whether the file was opened to be written."""
     created: bool
     """Whether it began empty."""
+    broken: bool
+    """Whether one of the writes, or the close, failed."""
     base: int
     moved: int
     """Bytes written."""
@@ -109,7 +113,7 @@ class Writing(weakref.ref[FileIO]):
         except OSError as error:
             self._failed("write", error, perf_counter_ns() - began)
             raise
-        self._count("write", perf_counter_ns() - began)
+        self._add(self.account, "write", perf_counter_ns() - began)
         if done:
             self.moved += done
         return done
@@ -136,7 +140,7 @@ class Writing(weakref.ref[FileIO]):
         except OSError as error:
             self._failed("read", error, perf_counter_ns() - began)
             raise
-        self._count("read", perf_counter_ns() - began)
+        self._add(self.account, "read", perf_counter_ns() - began)
         if done:
             self.read_bytes += done if type(done) is int else len(done)
         return done
@@ -165,32 +169,47 @@ class Writing(weakref.ref[FileIO]):
         except (OSError, ValueError):
             return None
 
-    def _count(self, operation: str, spent: int) -> None:
-        account = self.account
-        if account is not None:
-            if account.place.network or spent > _NOTABLE:
-                self.desk.done(operation, self.path, spent)
-            else:
-                account.spent += spent
+    def _add(self, account: Account | None, operation: str, spent: int) -> None:
+        if account is None:  # closed meanwhile, by another thread
+            return
+        if not account.place.network and spent <= _NOTABLE:
+            account.spent += spent
+            return
+        # After each wait for a server our code is cold: the less of it, the better. The account of the open
+        # serves as long as the same span is current.
+        desk = self.desk
+        part = desk.here.part
+        if spent < desk.unremarkable and part.book is account.book and part.context is desk.get_current():
+            account.add(operation, spent, self.path)
+        else:
+            desk.done(operation, self.path, spent)
 
     def _failed(self, operation: str, error: OSError, spent: int, account: Account | None = None) -> None:
         if (account or self.account) is not None:
             from clientobs import semconv  # noqa: PLC0415  # nothing is wrong as a rule
+            from clientobs.instruments.files.telling import FULL, PROBING  # noqa: PLC0415
 
-            self.desk.failed(operation, self.path, error, spent, **{semconv.FILE_WRITTEN: self.moved})
+            more = {semconv.FILE_WRITTEN: self.moved}
+            raw = self()
+            if error.errno in FULL and raw is not None and (state := self._state(raw)) is not None:
+                more[semconv.FILE_SIZE] = state[0]  # what is there now, and will be left there
+            self.broken = self.broken or (operation != "read" and error.errno not in PROBING)
+            self.desk.failed(operation, self.path, error, spent, **more)
 
     def _take(self, account: Account, state: tuple[int, int] | None, spent: int) -> None:
         try:
-            if account.place.network or spent > _NOTABLE:
-                self.desk.done("close", self.path, spent)
-            account = self.desk.live(account)
+            self._add(account, "close", spent)
+            if account.book.ended:
+                account = self.desk.live(account)
             account.written += self.moved
             account.read += self.read_bytes
             if self.read_bytes:
                 account.add_size("read", self.read_bytes)
             if state is not None:
                 size, position = state
-                self.desk.written_and_closed(account, self.path, size, position, self.created)
+                self.desk.written_and_closed(
+                    account, self.path, size, position, created=self.created, whole=not self.broken
+                )
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.close", error)
 
@@ -200,6 +219,7 @@ def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: st
     writing = Writing(raw)
     writing.account, writing.desk, writing.path, writing.address = account, desk, path, id(raw)
     writing.moved = writing.read_bytes = 0
+    writing.broken = False
     writing.created = "w" in mode or "x" in mode
     writing.writes = writing.created or "a" in mode or "+" in mode
     # Positions add up where a file grows from its start or its end alone; "r+" writes over what is there.

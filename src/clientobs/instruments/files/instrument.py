@@ -14,6 +14,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.instruments.files import metadata
+from clientobs.instruments.files.apart import LOOKS, wrap_apart
 from clientobs.instruments.files.books import Books
 from clientobs.instruments.files.descriptors import Descriptors
 from clientobs.instruments.files.desk import Desk
@@ -78,6 +79,7 @@ class FilesInstrument:
         self._patch_opens(desk)
         self._patch_names(desk)
         self._patch_trees(desk)
+        self._patch_looks(desk)
 
     def uninstrument(self) -> None:
         """Put back exactly what was there; wrappers that others have taken become pass-throughs."""
@@ -183,6 +185,12 @@ class FilesInstrument:
             self._patches.replace(shutil, name, original, dressed(wrap_tree(original, name, desk), original))
         copyfile = shutil.copyfile
         self._patches.replace(shutil, "copyfile", copyfile, dressed(wrap_copyfile(copyfile, desk), copyfile))
+
+    def _patch_looks(self, desk: Desk) -> None:
+        linecache = loaded("linecache")
+        for name in LOOKS if linecache is not None else ():
+            original = getattr(linecache, name)
+            self._patches.replace(linecache, name, original, dressed(wrap_apart(original, desk), original))
 
 
 def _apply(wrap: Callable[..., Any], name: str, desk: Desk, original: Any) -> Any:

@@ -12,11 +12,13 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.instruments.files.accounts import QUICK
+from clientobs.instruments.files.pathtext import asked_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clientobs.instruments.files.desk import Desk
+    from clientobs.instruments.files.telling import Failing
 
 __all__ = ["CALLS", "REMOVALS", "RENAMES", "wrap_call", "wrap_removal", "wrap_rename"]
 
@@ -37,7 +39,7 @@ def wrap_call(original: Callable[..., Any], operation: str, desk: Desk) -> Calla
         began = clock()
         try:
             result = original(*args, **kwargs)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             _failed(desk, operation, args, kwargs, error, clock() - began)
             raise
         spent = clock() - began
@@ -60,7 +62,7 @@ def wrap_rename(original: Callable[..., Any], operation: str, desk: Desk) -> Cal
         began = clock()
         try:
             result = original(*args, **kwargs)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             _failed(desk, operation, args, kwargs, error, clock() - began)
             raise
         _done(desk, operation, args, kwargs, clock() - began)
@@ -79,7 +81,7 @@ def wrap_removal(original: Callable[..., Any], operation: str, desk: Desk) -> Ca
         began = clock()
         try:
             result = original(*args, **kwargs)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             _failed(desk, operation, args, kwargs, error, clock() - began)
             raise
         _done(desk, operation, args, kwargs, clock() - began)
@@ -108,6 +110,8 @@ def _done(desk: Desk, operation: str, args: tuple[Any, ...], kwargs: dict[str, A
 
 
 def _failed(
-    desk: Desk, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any], error: OSError, spent: int
+    desk: Desk, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any], error: Failing, spent: int
 ) -> None:
-    desk.failed(operation, _path_of(args, kwargs) or "", error, spent)
+    desk.failed(
+        operation, asked_for(_path_of(args, kwargs) or "", getattr(error, "filename", None)), error, spent
+    )

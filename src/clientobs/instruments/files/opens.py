@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs._guarded import faults
 from clientobs.instruments.files.accounts import EXACT, SAMPLE
 from clientobs.instruments.files.handles import raw_of, watch_reading, watch_writing
-from clientobs.instruments.files.pathtext import text_of
+from clientobs.instruments.files.pathtext import asked_for, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clientobs.instruments.files.desk import Desk
+    from clientobs.instruments.files.telling import Failing
 
 __all__ = ["wrap_open"]
 
 _NOT_GIVEN: Final = object()
 _NEEDS_LOOK: Final = 1_000_000
 """Nanoseconds: a local open that took longer may deserve a span."""
+_SEPARATOR: Final = os.sep
 _BETWEEN: Final = SAMPLE - 1
 _LINE_BUFFERING: Final = (
     "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used"
@@ -62,7 +64,7 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
         began = clock()
         try:
             handle = original(file, mode, buffering, encoding, errors, newline, closefd, opener)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             opened.failed(file, error, clock() - began)
             raise
         spent = clock() - began
@@ -102,19 +104,25 @@ class _Opened:
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.open", error)
 
-    def failed(self, file: Any, error: OSError, spent: int) -> None:
+    def failed(self, file: Any, error: Failing, spent: int) -> None:
         """Take an open that failed; by a descriptor it is no file of ours."""
         if type(file) is not int:
-            self._desk.failed("open", file, error, spent)
+            self._desk.failed("open", asked_for(file, getattr(error, "filename", None)), error, spent)
 
     def otherwise(self, handle: Any, file: Any, mode: Any, spent: int) -> None:
         """Take an opened file: the first of its folder, one to write, one on network storage, a slow one."""
         desk = self._desk
-        if type(file) is int or not desk.switch.on or desk.here.busy or not isinstance(mode, str):
+        if not desk.switch.on or desk.here.busy or not isinstance(mode, str):
+            return
+        if type(file) is int:
+            self._by_descriptor(handle, file, mode)
+            return
+        if self._again_on_network(handle, file, mode, spent):
             return
         desk.here.busy = True
         began = desk.meter.now()
         try:
+            file = asked_for(file, getattr(handle, "name", None))
             text = text_of(file)
             part, account = desk.account_of(text)
             count = account.add_open(spent, text)
@@ -135,6 +143,39 @@ class _Opened:
         finally:
             desk.here.busy = False
             desk.meter.spend(began)
+
+    def _by_descriptor(self, handle: Any, descriptor: int, mode: str) -> None:
+        """Take a file object that was made of a descriptor: os.open has counted the opening."""
+        desk = self._desk
+        try:
+            raw = raw_of(handle) if desk.has_network else None
+            if raw is not None:
+                path = desk.descriptors.take_over(descriptor, closes=raw.closefd)
+                if path:
+                    watch_writing(desk, raw, desk.account_of(path)[1], path, mode)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.open", error)
+
+    def _again_on_network(self, handle: Any, file: Any, mode: str, spent: int) -> bool:
+        """Take a file on network storage whose folder is known under this very span, by a short way.
+
+        After the wait for a server our code is cold, and each function of it costs ten times as much.
+        """
+        desk = self._desk
+        part = desk.here.part
+        if type(file) is not str or spent >= desk.unremarkable or part.context is not desk.get_current():
+            return False
+        account = part.folders.get(file.rpartition(_SEPARATOR)[0])
+        if account is None or not account.place.network:
+            return False
+        try:
+            account.add_open(spent, file)
+            raw = raw_of(handle)
+            if raw is not None:
+                watch_writing(desk, raw, account, file, mode)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.open", error)
+        return True
 
 
 _warns_of_encoding: Final = bool(sys.flags.warn_default_encoding)

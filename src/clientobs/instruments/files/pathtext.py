@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs.record.undecodable import hex_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from clientobs.config.model import PathPolicy
     from clientobs.paths.portable import Roots
 
-__all__ = ["PathText", "text_of"]
+__all__ = ["PathText", "asked_for", "text_of"]
 
 _UNNAMED: Final = "(hidden)"
 
@@ -29,6 +30,14 @@ def text_of(path: Any) -> str:
     if isinstance(path, (bytes, os.PathLike)):
         return os.fsdecode(path)
     return ""
+
+
+def asked_for(path: Any, known: Any) -> Any:
+    """Return the path of an operation; of an object, what the system `known`s it as, if that is told.
+
+    A PathLike of somebody else may do work when it is asked for its path: the operation has asked it already.
+    """
+    return path if known is None or isinstance(path, (str, bytes)) else known
 
 
 class PathText:
@@ -57,9 +66,10 @@ class PathText:
             return found
         found[semconv.FILE_PATH] = self._hidden(text, os.sep)
         if self._policy == "keep" and not text.isprintable():
-            raw = os.fsencode(text) if not isinstance(path, bytes) else path
-            if not _decodes(raw):
-                found[semconv.FILE_PATH_BYTES] = raw.hex()
+            raw = text if not isinstance(path, bytes) else path
+            told = hex_of(raw) if not _decodes(raw) else None
+            if told is not None:
+                found[semconv.FILE_PATH_BYTES] = told
         return found
 
     def short(self, path: Any) -> str:
@@ -96,9 +106,9 @@ class PathText:
         return f"{folder}{slash}{stand_in}{dot}{extension if dot else ''}"
 
 
-def _decodes(raw: bytes) -> bool:
+def _decodes(raw: bytes | str) -> bool:
     try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
+        raw.decode("utf-8") if isinstance(raw, bytes) else raw.encode("utf-8")
+    except UnicodeError:
         return False
     return True

@@ -10,7 +10,6 @@ import fnmatch
 import os
 import re
 import sys
-import sysconfig
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -109,10 +108,15 @@ class Places:
     def of(self, path: str) -> Place:
         """Return the place of a path; a relative one starts at the current directory."""
         if components(path, self._platform) is None:
-            try:
-                path = os.path.join(os.getcwd(), path)
-            except OSError:  # the current directory is gone
-                return NOWHERE
+            if self._platform == "win32" and path[1:2] == ":":
+                path = (
+                    f"{path[:2]}\\{path[2:]}"  # below that drive's own current directory: on the drive it is
+                )
+            else:
+                try:
+                    path = os.path.join(os.getcwd(), path)
+                except OSError:  # the current directory is gone
+                    return NOWHERE
         place = self.of_folder(folder_of(path))
         if place is None or place.split or self._matches(path):
             place = self._judge(path)._replace(split=False)
@@ -153,7 +157,19 @@ def _with_separator(path: str) -> str:
 
 
 def _own_folders() -> list[str]:
-    """Return the folders of the interpreter: its modules, and the sources that linecache reads."""
+    """Return the folders of the interpreter: its modules, and the sources that linecache reads.
+
+    From what `site` has worked out at the interpreter's start: sysconfig loads and fills in all that the
+    interpreter was built with, a millisecond. A host that runs without `site` pays it.
+    """
+    source = getattr(os, "__file__", None)
+    find_packages = getattr(sys.modules.get("site"), "getsitepackages", None)
+    if source and find_packages is not None:
+        # On Windows the prefix itself is among them, which may be the folder of the whole application.
+        packages = [folder for folder in find_packages() if folder.endswith("-packages")]
+        return list(dict.fromkeys([os.path.dirname(source), *packages]))
+    import sysconfig  # noqa: PLC0415  # see above
+
     paths = sysconfig.get_paths()
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     return list(dict.fromkeys(paths[name] for name in names if paths.get(name)))

@@ -20,6 +20,7 @@ _NOTED: Final = {
     "missing": semconv.FILE_IO_MISSING,
     "empty": semconv.FILE_IO_EMPTY,
     "short": semconv.FILE_IO_SHORT,
+    "left": semconv.FILE_IO_LEFT,
 }
 
 
@@ -93,9 +94,9 @@ def _add_facts(summary: dict[str, Any], book: Book, text: PathText, *, publishin
     for what, name in _NOTED.items():
         paths = book.noted.get(what)
         if paths:
-            summary[name] = [text.full(path) for path in paths]
+            summary[name] = [text.full(path) for path in tuple(paths)]
     if book.atomic:
         summary[semconv.FILE_IO_ATOMIC] = book.atomic
     outside = book.noted.get("outside")
     if publishing and outside:
-        summary[semconv.FILE_IO_OUTSIDE] = [text.full(path) for path in outside]
+        summary[semconv.FILE_IO_OUTSIDE] = [text.full(path) for path in tuple(outside)]

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from clientobs import semconv
+from clientobs.instruments.files.pathtext import text_of
+from clientobs.instruments.interface import has_interface
+from clientobs.record.undecodable import undecodable_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,29 +24,32 @@ if TYPE_CHECKING:
     from clientobs.instruments.files.pathtext import PathText
     from clientobs.instruments.files.places import Place
 
-__all__ = ["PROBING", "Teller", "code_of"]
+__all__ = ["FULL", "PROBING", "Failing", "Teller", "code_of"]
+
+Failing: TypeAlias = OSError | UnicodeError
+"""How file operations fail; a UnicodeError is a path that the file system's encoding has no form for."""
 
 PROBING: Final = frozenset(
     getattr(errno, name)
     for name in (
         *("ENOENT", "ENOTDIR", "EEXIST", "ENOTEMPTY", "EISDIR", "EINVAL", "EBADF", "ENOTSUP", "EOPNOTSUPP"),
         *("EAGAIN", "EINTR", "EPIPE", "ESPIPE", "ENXIO", "ENOTTY", "ENOSYS", "ENODATA", "EXDEV"),
+        *("ENAMETOOLONG", "ELOOP"),
     )
     if hasattr(errno, name)
 )
 """How programs find out what is there: counted, and told only where it ends the program's own span."""
 
-_FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _REFUSED: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
 _SURELY_ANSWERS: Final = 1_000_000_000
 """Nanoseconds: who took longer to refuse is not asked again."""
 _ASKING: Final = {"stat", "lstat", "access"}
-_GUI: Final = ("PySide6.QtWidgets", "PySide2.QtWidgets", "PyQt6.QtWidgets", "PyQt5.QtWidgets")
 
 
-def code_of(error: OSError) -> str:
+def code_of(error: Failing) -> str:
     """Return the name of an error number: "ENOENT"; the class's name where there is no number."""
-    number = error.errno
+    number = getattr(error, "errno", None)
     return errno.errorcode.get(number, f"errno {number}") if number is not None else type(error).__name__
 
 
@@ -63,6 +68,9 @@ class Teller:
         self._tracer = tracer
         self._stat = originals["stat"]
         self._main = threading.main_thread().ident
+        shortest = min(settings.slow_network, settings.slow_local, settings.slow_main_thread)
+        self.shortest = int(shortest * 1e9)
+        """Nanoseconds: what took less has no span of its own on any storage or thread."""
 
     def is_slow(self, place: Place, spent: int) -> bool:
         """Say whether an operation of that many nanoseconds deserves a span of its own."""
@@ -71,7 +79,7 @@ class Teller:
         if seconds >= (settings.slow_network if place.network else settings.slow_local):
             return True
         on_main = seconds >= settings.slow_main_thread and threading.get_ident() == self._main
-        return on_main and _has_windows()
+        return on_main and has_interface()
 
     def slow(self, book: Book, place: Place, operation: str, path: Any, spent: int, **more: Any) -> None:
         """Write the span of a slow operation."""
@@ -79,7 +87,7 @@ class Teller:
             self._write(operation, {**self._facts(place, operation, path), **more}, spent, None)
 
     def failed(
-        self, book: Book, place: Place, failure: Failure, error: OSError, spent: int, **more: Any
+        self, book: Book, place: Place, failure: Failure, error: Failing, spent: int, **more: Any
     ) -> None:
         """Write the span of a failure; its equals only count from here on."""
         if failure.told or not self._within_budget(book):
@@ -90,13 +98,17 @@ class Teller:
         facts[semconv.ERROR_CODE] = failure.code
         facts[semconv.FILE_FAILURE_COUNT] = failure.count
         second = getattr(error, "filename2", None)
-        if second:
+        if second and text_of(second) != text_of(failure.path):
             facts[semconv.FILE_TARGET] = self._text.full(second)
-        if error.errno in _FULL:
+        number = getattr(error, "errno", None)
+        if number in FULL:
             facts.update(self._room(place, failure.path))
-        elif error.errno in _REFUSED and spent < _SURELY_ANSWERS:
+        elif number in _REFUSED and spent < _SURELY_ANSWERS:
             facts.update(self._owner(failure.path, asked=failure.operation in _ASKING))
-        self._write(failure.operation, {**facts, **more}, spent, f"{failure.code}: {error.strerror}")
+        if isinstance(error, UnicodeError):
+            facts |= undecodable_facts(error)
+        words = getattr(error, "strerror", None) or str(error)
+        self._write(failure.operation, {**facts, **more}, spent, f"{failure.code}: {words}")
 
     def _within_budget(self, book: Book) -> bool:
         if book.budget[0] > 0:
@@ -158,14 +170,3 @@ class Teller:
         if problem is not None:
             span.set_status(StatusCode.ERROR, problem)
         span.end(end)
-
-
-def _has_windows() -> bool:
-    """Say whether this process is an application with windows, without loading anything."""
-    for name in _GUI:
-        widgets = sys.modules.get(name)
-        application = getattr(widgets, "QApplication", None)
-        if application is not None and application.instance() is not None:
-            return True
-    maya = sys.modules.get("maya.cmds")
-    return maya is not None and "maya.app" in sys.modules and not sys.stdin

@@ -50,6 +50,8 @@ def wrap_tree(original: Callable[..., Any], operation: str, desk: Desk) -> Calla
             raise
         finally:
             here.tree = None
+        if operation == "rmtree" and args:
+            desk.removed(args[0], folder=True)
         _tell(desk, operation, args, kwargs, perf_counter_ns() - began, tree)
         return result
 
@@ -63,8 +65,13 @@ def wrap_copyfile(original: Callable[..., Any], desk: Desk) -> Callable[..., Any
     def copyfile(*args: Any, **kwargs: Any) -> Any:
         if not desk.switch.on or here.busy:
             return original(*args, **kwargs)
+        here.unseen = 0
         began = perf_counter_ns()
-        result = original(*args, **kwargs)
+        try:
+            result = original(*args, **kwargs)
+        except OSError as error:
+            _tell_failed_copy(desk, args, kwargs, error, perf_counter_ns() - began)
+            raise
         _take_copy(desk, args, kwargs, perf_counter_ns() - began)
         return result
 
@@ -86,6 +93,15 @@ def _take_copy(desk: Desk, args: tuple[Any, ...], kwargs: dict[str, Any], spent:
             desk.tell_slow("copyfile", source, spent, **more)
     except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
         faults.record("files.copyfile", error)
+
+
+def _tell_failed_copy(
+    desk: Desk, args: tuple[Any, ...], kwargs: dict[str, Any], error: OSError, spent: int
+) -> None:
+    try:
+        desk.copy_failed(*_two(args, kwargs), error, spent)
+    except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
+        faults.record("files.copyfile", fault)
 
 
 def _two(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:

@@ -75,7 +75,7 @@ class Measures:
         """Hand what has come together to the metrics of now."""
         with self._lock:
             counts, self._counts = self._counts, {}
-        points = [(_attributes(series), tuple(found)) for series, found in counts.items()]
+        points = [(_attributes(series), tuple(found), None) for series, found in counts.items()]
         add_distribution(
             semconv.HTTP_CLIENT_REQUEST_DURATION, "s", "Duration of HTTP client requests.", _BOUNDS, points
         )

@@ -43,9 +43,13 @@ _SAMPLED: Final = 64
 
 
 class Here(threading.local):
-    """What a thread remembers: the child that it is launching, and whether it is at our own work."""
+    """What a thread remembers: the child that it is launching, and whether it is at our own work.
+
+    `worker` is one of multiprocessing's, whose launch may launch other things first.
+    """
 
     launching: Child | None = None
+    worker: Child | None = None
     busy = False
 
 
@@ -185,6 +189,7 @@ class Children:
             child.drop()
         self.open.clear()
         self.by_pid.clear()
+        self.here.worker = None
 
     def _look_at(self, child: Child, now: int) -> None:
         code, found = self._state_of(child)

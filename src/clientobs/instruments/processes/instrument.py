@@ -11,6 +11,7 @@ from clientobs.instruments.processes import child as _child
 from clientobs.instruments.processes.children import Children
 from clientobs.instruments.processes.environment import Inherited
 from clientobs.instruments.processes.functions import patch_functions
+from clientobs.instruments.processes.later import arrivals_of
 from clientobs.instruments.processes.launches import patch_launches
 from clientobs.instruments.processes.measures import Measures
 from clientobs.instruments.processes.rules import RuleBook
@@ -19,6 +20,7 @@ from clientobs.instruments.processes.waits import patch_waits
 from clientobs.paths.mounts import MountTable
 
 if TYPE_CHECKING:
+    from clientobs.instruments.arrivals import Arrivals
     from clientobs.instruments.registry import Surroundings
 
 __all__ = ["ProcessesInstrument"]
@@ -34,6 +36,7 @@ class ProcessesInstrument:
         self._switch = Switch()
         self._measures = Measures()
         self._desk: Children | None = None
+        self._arrivals: Arrivals | None = None
 
     @property
     def patched(self) -> tuple[str, ...]:
@@ -60,11 +63,15 @@ class ProcessesInstrument:
         patch_launches(desk, self._patches)
         _child.install(desk.begin)
         self._switch.on = True
+        self._arrivals = arrivals_of(desk, self._patches)
+        self._arrivals.watch()
 
     def uninstrument(self) -> None:
         """Put back exactly what was there; wrappers that others have taken become pass-throughs."""
         if self._desk is None or not self._switch.on:
             return
+        if self._arrivals is not None:
+            self._arrivals.stop()
         self._patches.undo()
         self.leaving()
         self.tick()
@@ -87,6 +94,8 @@ class ProcessesInstrument:
         if self._desk is not None and self._switch.on:
             self._desk.look()
             self._measures.write()
+            if self._arrivals is not None:
+                self._arrivals.look()
 
     def leaving(self) -> None:
         """End the spans of children that go on without this process."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clientobs.instruments.processes.child import Child
     from clientobs.instruments.processes.children import Children
 
-__all__ = ["patch_launches"]
+__all__ = ["patch_launches", "wrap_fork_exec"]
 
 _ARGUMENTS, _ENTRIES = 0, 5
 """Places in fork_exec's arguments, the same in Python 3.8 to 3.14."""
@@ -37,7 +37,7 @@ def patch_launches(desk: Children, patches: Patches) -> None:
     original = getattr(native, "fork_exec", None)
     if original is None:
         return
-    wrapper = in_place_of(_wrap_fork_exec(original, desk), original, "_posixsubprocess")
+    wrapper = in_place_of(wrap_fork_exec(original, desk), original, "_posixsubprocess")
     if (
         getattr(subprocess, "_fork_exec", None) is original
     ):  # from Python 3.11 on it keeps the function itself
@@ -46,7 +46,8 @@ def patch_launches(desk: Children, patches: Patches) -> None:
         patches.replace(native, "fork_exec", original, wrapper)
 
 
-def _wrap_fork_exec(original: Any, desk: Children) -> Any:
+def wrap_fork_exec(original: Any, desk: Children) -> Any:
+    """Wrap fork_exec: what this thread is launching gets its variables."""
     here = desk.here
 
     def fork_exec(_module: Any, /, *args: Any, **kwargs: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs.record.metrics import add_distribution, counter
@@ -56,7 +56,7 @@ class Measures:
             return
         launches = counter(semconv.PROCESS_LAUNCHES, "{process}", "Launches of child processes.")
         failures = counter(semconv.PROCESS_FAILURES, "{process}", "Child processes that failed.")
-        durations: list[tuple[dict[str, str], Sequence[int]]] = []
+        durations: list[tuple[dict[str, Any], Sequence[int], float | None]] = []
         for (name, outcome), series in counts.items():
             program = {semconv.PROCESS_EXECUTABLE_NAME: name}
             both = {**program, semconv.PROCESS_OUTCOME: outcome}
@@ -64,7 +64,7 @@ class Measures:
             if outcome in ("failed", "not_started"):
                 failures.add(sum(series), **both)
             if outcome != "not_started":
-                durations.append((both, series))
+                durations.append((both, series, None))
         add_distribution(
             semconv.PROCESS_DURATION, "s", "From launch to exit of child processes.", _BOUNDS, durations
         )

@@ -1,0 +1,286 @@
+"""File troubles as they happen to artists, each in a tool that knows nothing of clientobs but init() and a span.
+
+What is asserted is what the endpoint received. The tools are those that studios write: they swallow errors, retry,
+write beside and rename. test_storage.py has slow and full storage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.tools import RUN_SCRIPT, failures, missing_of_always, run_tool, script_of, span
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.otlp_receiver import OtlpReceiver
+    from support.workstation import Workstation
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="permissions and names as Linux has them")
+
+
+LOADER = """
+import os, sys
+import clientobs
+
+clientobs.init("lookdev-loader", version="2.3.1", roots={"proj": {"linux": sys.argv[1]}})
+
+MAPS = ("diffuse", "roughness", "displacement")
+
+
+class Loader:
+    def __init__(self, root):
+        self.root = root
+        self.problems = 0
+
+    def find(self, asset, name):
+        for extension in (".tx", ".exr", ".tif"):
+            path = os.path.join(self.root, "assets", asset, "tex", f"{asset}_{name}{extension}")
+            if os.path.exists(path):
+                return path
+        return os.path.join(self.root, "assets", asset, "tex", f"{asset}_{name}.exr")
+
+    def load(self, asset):
+        for name in MAPS:
+            try:
+                with open(self.find(asset, name), "rb") as file:
+                    file.read(64)
+            except Exception:
+                self.problems += 1
+        return self.problems == 0
+
+
+with clientobs.context(project="mars", shot="sq010_sh020"):
+    with clientobs.span("load asset"):
+        if not Loader(sys.argv[1]).load("hero"):
+            print("failed")
+"""
+
+
+def test_a_missing_texture_is_named_though_the_tool_says_failed_and_no_more(
+    desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    textures = tmp_path / "assets" / "hero" / "tex"
+    textures.mkdir(parents=True)
+    for name in ("diffuse", "displacement"):
+        (textures / f"hero_{name}.exr").write_bytes(b"\0" * 128)
+    run_tool(desk, LOADER, tmp_path)
+    load = span(receiver, "load asset")
+    assert load.attributes["file.io.missing"] == [str(textures / "hero_roughness.exr")]
+    assert load.attributes["file.io.failures"] == ["ENOENT open {proj}/assets/hero/tex/hero_roughness.exr"]
+    assert load.attributes["production.shot"] == "sq010_sh020"
+    assert load.attributes["production.project"] == "mars"
+    assert missing_of_always(load) == set()
+
+
+PUBLISH = """
+import json, os, shutil, sys, tempfile
+import clientobs
+
+# Root is refused nothing, and tests may run as root: this is what it takes to be an ordinary user here.
+import ctypes
+if os.geteuid() == 0:
+    head, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.capget(head, data) == 0
+    for word in (0, 1):
+        data[word] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(head, data) == 0
+
+clientobs.init("publisher", version="5.0")
+
+
+def publish(work, folder):
+    name = os.path.basename(work)
+    draft = os.path.join(folder, "." + name + ".part")
+    try:
+        shutil.copyfile(work, draft)
+        os.replace(draft, os.path.join(folder, name))
+    except OSError as error:
+        print("publish did not work:", type(error).__name__)
+
+
+with clientobs.context(asset="hero", task="rig"), clientobs.span("publish"):
+    publish(*sys.argv[1:])
+"""
+
+
+def test_a_read_only_publish_folder_tells_who_owns_it_and_who_was_refused(
+    desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    folder = tmp_path / "publish"
+    folder.mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder, 4321, 8765)
+    folder.chmod(0o555)
+    work = tmp_path / "hero_rig_v012.ma"
+    work.write_text("//Maya ASCII")
+    run_tool(desk, PUBLISH, work, folder)
+    publish = span(receiver, "publish")
+    refused = span(receiver, "file open")
+    found = os.stat(folder)
+    assert refused.record.parent_span_id == publish.record.span_id
+    assert refused.attributes["error.code"] == "EACCES"
+    assert refused.attributes["file.path"] == str(folder / ".hero_rig_v012.ma.part")
+    assert refused.attributes["file.refused.path"] == str(folder)
+    assert refused.attributes["file.owner"] == found.st_uid
+    assert refused.attributes["file.group"] == found.st_gid
+    assert refused.attributes["file.mode"] == "0555"
+    assert refused.attributes["file.refused.user"] == os.geteuid()
+    assert publish.attributes["production.asset"] == "hero"
+    assert missing_of_always(refused) == set()
+
+
+KOREAN = "레이아웃"
+INGEST = """
+import os, sys
+import clientobs
+
+clientobs.init("ingest", version="3.1")
+sys.stderr = open(os.devnull, "w")
+
+
+def names_of(folder):
+    return [raw.decode("utf-8") for raw in os.listdir(os.fsencode(folder))]
+
+
+with clientobs.context(project="mars"), clientobs.span("ingest"):
+    names_of(sys.argv[1])
+"""
+CATALOGUE = """
+import os, sys
+import clientobs
+
+clientobs.init("catalogue", version="3.1")
+sys.stderr = open(os.devnull, "w")
+
+
+def write_catalogue(folder, path):
+    with open(path, "w", encoding="utf-8") as out:
+        for entry in os.scandir(folder):
+            out.write(entry.path)
+
+
+with clientobs.context(project="mars"), clientobs.span("catalogue"):
+    write_catalogue(*sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "line", "code"),
+    [
+        (INGEST, "UnicodeDecodeError", 9, 'raw.decode("utf-8")'),
+        (CATALOGUE, "UnicodeEncodeError", 11, "out.write(entry.path)"),
+    ],
+    ids=["names taken for UTF-8", "a name written into a UTF-8 file"],
+)
+def test_a_korean_name_that_can_not_be_decoded_is_told_to_the_byte(
+    desk: Workstation, receiver: OtlpReceiver, tmp_path: Path, source: str, kind: str, line: int, code: str
+) -> None:
+    """A name from a workstation of the years of cp949, and tools of today."""
+    folder, name = tmp_path / "plates", KOREAN.encode("cp949") + b"_v001.ma"
+    folder.mkdir()
+    os.close(os.open(os.fsencode(folder) + b"/" + name, os.O_CREAT))
+    arguments = (str(folder), str(tmp_path / "catalogue.txt"))
+    host = desk.start(RUN_SCRIPT, script_of(desk, source), *arguments, environ={"LC_ALL": "C.UTF-8"})
+    assert host.end() == 1
+    receiver.wait_for(lambda: any(one.record.event_name == "exception" for one in receiver.logs()), 30)
+    (told,) = [one for one in receiver.logs() if one.record.event_name == "exception"]
+    whole = os.fsencode(folder) + b"/" + name if source is CATALOGUE else name
+    assert told.attributes["exception.type"] == kind
+    assert bytes.fromhex(told.attributes["text.bytes"]) == whole
+    assert told.attributes["text.position"] == whole.index(name)
+    assert told.attributes["text.encoding"] == "utf-8"
+    assert told.attributes["text.locale"] == "C.UTF-8"
+    assert told.attributes["text.filesystem_encoding"] == "utf-8/surrogateescape"
+    where = told.attributes["exception.stacktrace"]
+    assert f'tool.py", line {line}, in ' in where
+    assert code in where
+    assert told.attributes["production.project"] == "mars"
+    assert missing_of_always(told) == set()
+
+
+STAGE = """
+import os, sys
+import clientobs
+
+clientobs.init("render-submit", version="1.0")
+
+with clientobs.span("stage frames"):
+    frames = sys.argv[1]
+    # A renderer without a licence, as it is: it makes its file, says nothing, and ends well.
+    with open(frames + ".part", "wb"):
+        pass
+    os.rename(frames + ".part", frames)
+"""
+
+
+def test_an_empty_file_and_exit_code_0_are_told_with_the_process_that_wrote_it(
+    desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    run_tool(desk, STAGE, tmp_path / "frame.1001.exr")
+    stage = span(receiver, "stage frames")
+    assert stage.attributes["file.io.empty"] == [str(tmp_path / "frame.1001.exr")]
+    assert isinstance(stage.resource["process.pid"], int)
+    assert missing_of_always(stage) == set()
+
+
+HEALTHY = """
+import glob, importlib, os, shutil, sys, tempfile
+import clientobs
+
+clientobs.init("tidy", version="1.0")
+folder = sys.argv[1]
+
+with clientobs.span("probe"):
+    for extension in (".tx", ".exr", ".tif") * 50:
+        os.path.exists(os.path.join(folder, "no" + extension))
+    for path in ("site.toml", "user.toml"):
+        try:
+            open(os.path.join(folder, path)).close()
+        except FileNotFoundError:
+            pass
+    for module in ("numpy_of_the_studio", "tomli_of_old"):
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            pass
+    os.makedirs(os.path.join(folder, "made", "already"), exist_ok=True)
+    os.makedirs(os.path.join(folder, "made", "already"), exist_ok=True)
+    glob.glob(os.path.join(folder, "**", "*.exr"), recursive=True)
+
+with clientobs.span("save"):
+    with tempfile.TemporaryDirectory() as scratch:
+        draft = os.path.join(scratch, "scene.ma")
+        with open(draft, "w") as out:
+            out.write("// scene")
+        shutil.move(draft, os.path.join(folder, "scene.ma"))
+
+with clientobs.span("many"):
+    path = os.path.join(folder, "scene.ma")
+    for _ in range(20_000):
+        with open(path, "rb") as file:
+            file.read()
+"""
+
+
+def test_healthy_work_is_counted_and_says_nothing_else(
+    desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    run_tool(desk, HEALTHY, tmp_path)
+    probe, many = span(receiver, "probe"), span(receiver, "many")
+    assert failures(receiver) == []
+    assert sorted(one.record.name for one in receiver.spans()) == ["many", "probe", "save"]
+    assert probe.attributes["file.io.failed"] >= 150
+    assert sorted(os.path.basename(path) for path in probe.attributes["file.io.missing"]) == [
+        "site.toml",
+        "user.toml",
+    ]
+    save = span(receiver, "save").attributes
+    assert {key for key in save if key in ("file.io.empty", "file.io.short", "file.io.left_behind")} == set()
+    assert many.attributes["file.io.opened"] == 20_000
+    assert many.attributes["file.io.read"] == pytest.approx(20_000 * len("// scene"), rel=0.01)
