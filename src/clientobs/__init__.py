@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from clientobs.record.events import event
     from clientobs.record.farm import farm_task
     from clientobs.record.metrics import counter, gauge, histogram
+    from clientobs.record.problems import report_problem
     from clientobs.record.production import context, set_context
     from clientobs.record.span import span
     from clientobs.record.traced import traced
@@ -50,6 +51,7 @@ __all__ = [
     "histogram",
     "init",
     "instrument",
+    "report_problem",
     "set_context",
     "shutdown",
     "span",
@@ -73,6 +75,7 @@ _HOMES = {
     "histogram": "record.metrics",
     "init": "runtime.active",
     "instrument": "instruments.registry",
+    "report_problem": "record.problems",
     "set_context": "record.production",
     "shutdown": "runtime.active",
     "span": "record.span",

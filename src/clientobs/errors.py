@@ -4,7 +4,8 @@
     ├── ConfigError        a wrong argument, option, variable or key of the TOML file
     ├── JournalError       a journal folder or segment that cannot be used
     │   ├── UnsafeHomeError    a folder with a foreign owner, a symlink in its way, or on a network share
-    │   └── NoJournalError     nothing has been recorded on this machine yet
+    │   ├── NoJournalError     nothing has been recorded on this machine yet
+    │   └── BundleError        a bundle that is broken, or not made by clientobs
     └── DeliveryError      the drain cannot reach or use its destination
 
 They are for configuration, the command line, tests and the drain. Inside a host none of them is ever
@@ -12,6 +13,7 @@ raised by recording: a wrong argument to `init()` is the one exception, since a 
 """
 
 __all__ = [
+    "BundleError",
     "ClientobsError",
     "ConfigError",
     "DeliveryError",
@@ -39,6 +41,10 @@ class UnsafeHomeError(JournalError):
 
 class NoJournalError(JournalError):
     """Nothing has been recorded on this machine yet; the message says where was looked."""
+
+
+class BundleError(JournalError):
+    """A bundle, or another file that is to be read like a journal, is broken or not to be trusted."""
 
 
 class DeliveryError(ClientobsError):

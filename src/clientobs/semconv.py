@@ -207,9 +207,33 @@ SESSION_ENVIRONMENT_ID: Final = _attribute(
 SESSION_ENVIRONMENT: Final = _event(
     "session.environment",
     OWN,
-    "The allow-listed environment, or the id under which it was sent before.",
+    "The machine, and the allow-listed environment or the id under which it was sent before.",
     INDIRECT,
 )
+SESSION_PACKAGES_ID: Final = _attribute(
+    "session.packages.id", OWN, "Content of the installed packages: the same id, the same versions."
+)
+SESSION_PACKAGES_COUNT: Final = _attribute("session.packages.count", OWN, "How many packages were found.")
+SESSION_PACKAGES_UNREAD: Final = _attribute(
+    "session.packages.unread",
+    OWN,
+    "Places of sys.path that were not looked into: on the network, or beyond the bounds.",
+    INDIRECT,
+)
+SESSION_PACKAGES: Final = _event(
+    "session.packages", OWN, "Packages and versions, one a line in its body; sent once per content."
+)
+SESSION_PACKAGE_MANAGER: Final = _attribute(
+    "session.package_manager", OWN, "What resolved the environment: rez, ayon, conda, venv."
+)
+SESSION_DISPLAY: Final = _attribute("session.display", OWN, "One of x11, wayland, windows, macos, none.")
+SESSION_LOCALE: Final = _attribute("session.locale", OWN, "Locale of characters and texts.")
+SESSION_ENCODING: Final = _attribute("session.encoding", OWN, "Encoding of file names.")
+SESSION_TIMEZONE: Final = _attribute("session.timezone", OWN, "Offset of local time from UTC.")
+MACHINE_CPU_COUNT: Final = _attribute("machine.cpu.count", OWN, "Logical processors.")
+MACHINE_GPU: Final = _attribute("machine.gpu", OWN, "Graphics devices.")
+MACHINE_GPU_DRIVER: Final = _attribute("machine.gpu.driver", OWN, "Graphics drivers with versions.")
+OS_LIBC: Final = _attribute("os.libc", OWN, "The system's C library with its version.")
 SESSION_START: Final = _event("session.start", DEV, "A host started.")
 SESSION_END: Final = _event("session.end", DEV, "A host ended; session.status says how.")
 
@@ -470,6 +494,30 @@ PUBLISH_INSTANCE: Final = _attribute("publish.instance", OWN, "Instance that it 
 PUBLISH_REJECTED_BY: Final = _attribute("publish.rejected_by", OWN, "Validators that said no.")
 PROBLEM_CODE: Final = _attribute("problem.code", OWN, "Short code that an artist reads out to support.")
 PROBLEM_MESSAGE: Final = _attribute("problem.message", OWN, "What the artist wrote, redacted.", INDIRECT)
+PROBLEM_TRACES: Final = _attribute(
+    "problem.traces", OWN, "Trace ids of what was done before the report, the newest first."
+)
+PROBLEM_TRACE_NAMES: Final = _attribute(
+    "problem.traces.name", OWN, "What each of them was, how it ended and how long ago."
+)
+PROBLEM_ERRORS: Final = _attribute(
+    "problem.errors", OWN, "The last errors before a report, the newest last.", INDIRECT
+)
+PROBLEM_SESSION: Final = _attribute(
+    "problem.session.id", OWN, "The session that a report from outside of it is about."
+)
+PROBLEM_SCREENSHOT: Final = _attribute(
+    "problem.screenshot.path", OWN, "Where the picture of a report lies on its machine.", INDIRECT
+)
+PROBLEM_SCREENSHOT_SIZE: Final = _attribute("problem.screenshot.size", OWN, "Its size in bytes.")
+PROBLEM_SCREENSHOT_ERROR: Final = _attribute(
+    "problem.screenshot.error", OWN, "Why there is no picture, where one was asked for.", INDIRECT
+)
+PROBLEM_THREADS: Final = _attribute("problem.threads", OWN, "Threads of the host at a report.")
+PROBLEM_LOAD: Final = _attribute("problem.load", OWN, "Load of the machine at a report: the last minute's.")
+PROCESS_MEMORY_RESIDENT: Final = _attribute(
+    "process.memory.resident", OWN, "Resident memory of the host at a report, in bytes."
+)
 APP_CRASH: Final = _event("app.crash", DEV, "A host died by a crash; positive evidence only.")
 CRASH_MODULE: Final = _attribute(
     "app.crash.module", OWN, "Binary in which it crashed, where the system recorded that.", INDIRECT
@@ -482,7 +530,7 @@ CRASH_LOOP_DEATHS: Final = _attribute(
 )
 OPEN_SPANS: Final = _attribute("session.open_spans", OWN, "Spans that were open at the end, outermost first.")
 LAST_LOG_LINES: Final = _attribute(
-    "session.log_lines", OWN, "The last log lines before a crash, the newest last.", INDIRECT
+    "session.log_lines", OWN, "The last log lines before a crash or a report, the newest last.", INDIRECT
 )
 APP_HANG: Final = _event("app.hang", OWN, "A host's main thread stood still.")
 LAUNCH_DURATION: Final = _attribute(
@@ -650,6 +698,8 @@ PROCESS_UPTIME: Final = _metric("process.uptime", RC, "s", "gauge", "Time since 
 VITAL_EVENTS: Final = frozenset(
     {
         SESSION_START,
+        SESSION_ENVIRONMENT,
+        SESSION_PACKAGES,
         SESSION_END,
         APP_CRASH,
         APP_HANG,

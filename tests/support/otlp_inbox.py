@@ -152,7 +152,8 @@ class Inbox:
 
     def logs_in_order(self) -> list[Telemetry]:
         """Return the log records but session.environment, which the keeper tells when it finds the time."""
-        return [one for one in self.logs() if one.record.event_name != "session.environment"]
+        told_later = ("session.environment", "session.packages")
+        return [one for one in self.logs() if one.record.event_name not in told_later]
 
     def metrics(self) -> list[Telemetry]:
         return self._telemetry("metrics", "resource_metrics", "scope_metrics", "metrics")

@@ -5,7 +5,7 @@ where it isn't found):
 
     0    done
     1    done, and something is not as it should be: a finding of `doctor`, nothing recorded to show,
-         records that `drain --once` could not deliver
+         records that `drain --once` could not deliver, a report not recorded, a difference (`diff-env`)
     2    wrong arguments, or a configuration that cannot be used; the message says which and what is accepted
     130  interrupted from the keyboard
     141  the reader of our output went away (`clientobs show | head`)
@@ -68,6 +68,11 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "show": ("clientobs.cli.show", "traces as trees: the last one, by id, the failed ones, live"),
     "status": ("clientobs.cli.status", "runs, queue, losses, the drain and what the endpoint answered last"),
     "doctor": ("clientobs.cli.doctor", "check this machine; each finding comes with its remedy"),
+    "report": ("clientobs.cli.report", "say what is wrong and get a code for support; bundle the last hour"),
+    "diff-env": (
+        "clientobs.cli.diff_env",
+        "what differs between two sessions: packages, variables, versions",
+    ),
     "config": ("clientobs.cli.config", "`config show`: every setting, and where its value comes from"),
     "privacy": ("clientobs.cli.privacy", "`privacy show`: what is recorded here, and what is known of you"),
     "drain": ("clientobs.cli.drain", "deliver in the foreground; --once delivers what is there and ends"),

@@ -10,13 +10,17 @@ from clientobs.cli.documents import trace_document
 from clientobs.cli.follow import follow
 from clientobs.cli.heading import footer, heading, summary_line
 from clientobs.cli.main import DONE, WRONG
+from clientobs.cli.reports import bundle_lines, report_document, report_lines
 from clientobs.cli.screen import Screen, cut, open_screen
 from clientobs.cli.text import description, number
 from clientobs.cli.tree import View, tree_lines
 from clientobs.config.resolve import resolve
+from clientobs.record.codes import normalized_code
+from clientobs.viewer.bundles.read import open_bundle
 from clientobs.viewer.deaths import tell_deaths
 from clientobs.viewer.homes import existing_home, runs_folder
 from clientobs.viewer.recordings import Recordings
+from clientobs.viewer.reports import find_report
 from clientobs.viewer.selection import by_id, last_traces
 
 if TYPE_CHECKING:
@@ -33,6 +37,8 @@ examples:
   clientobs show --failed          the last trace in which something failed
   clientobs show --list            the last 20 traces, one line each
   clientobs show 4bf92f35          a trace, session or run by its id, or the first digits of it
+  clientobs show K7Q-3FD           a problem report, what was done and what failed before it
+  clientobs show problem.zip       what is in a bundle; with an id or a code after it, that
   clientobs show --follow          traces as they happen; Ctrl-C ends it
 
 exit codes: 0 shown, 1 nothing to show, 2 wrong arguments"""
@@ -41,11 +47,23 @@ _LISTED = 20
 
 def run(invocation: Invocation) -> int:
     """Show what the arguments ask for."""
-    options = _parser().parse_args(invocation.arguments)
+    parser = _parser()
+    options = parser.parse_args(invocation.arguments)
     resolved = resolve({}, environ=invocation.environ, strict=True)
     screen = open_screen(invocation.stdout, invocation.environ)
-    home = options.home or existing_home(resolved.config, invocation.environ)
-    recordings = Recordings(runs_folder(home))
+    bundle, options.id = _split(parser, options.what)
+    recordings: Recordings
+    if bundle:
+        home, recordings = bundle, open_bundle(bundle)
+    else:
+        home = options.home or existing_home(resolved.config, invocation.environ)
+        recordings = Recordings(runs_folder(home))
+    code = normalized_code(options.id) if options.id else None
+    if code:
+        return _show_report(recordings, code, options, screen, invocation)
+    if bundle and not options.json:
+        screen.lines(bundle_lines(recordings, screen.width))
+        options.list = options.list or not options.id
     if options.follow:
         return follow(recordings, screen, everything=options.all, as_json=options.json, failed=options.failed)
     count = options.number or (_LISTED if options.list or options.id else 1)
@@ -55,12 +73,12 @@ def run(invocation: Invocation) -> int:
     if not options.list:
         tell_deaths(recordings.folder, shown)
     if options.json:
-        now = time.time_ns()
+        now = recordings.now_ns
         screen.json({"home": home, "traces": [trace_document(trace, now) for trace in shown]})
     elif options.list:
-        _list(shown, screen)
+        _list(shown, screen, recordings.now_ns)
     else:
-        _show(shown, screen, everything=options.all)
+        _show(shown, screen, recordings.now_ns, everything=options.all)
     if not options.json:
         _remarks(recordings, screen, len(traces) - len(shown))
     return _nothing(invocation, options.id, failed=options.failed) if not shown else DONE
@@ -72,18 +90,49 @@ def _wanted(recordings: Recordings, options: argparse.Namespace, count: int) -> 
     return [trace for trace in by_id(recordings, options.id) if not options.failed or trace.state != "ok"]
 
 
-def show_trace(trace: Trace, screen: Screen, *, everything: bool = False) -> None:
+def _split(parser: argparse.ArgumentParser, what: Sequence[str]) -> tuple[str, str | None]:
+    """Return the bundle that the arguments name, "" for none, and the id."""
+    bundle = what[0] if what and what[0].lower().endswith(".zip") else ""
+    ids = what[1:] if bundle else what
+    if len(ids) > 1:
+        parser.error(f"one id at a time, not {' '.join(ids)}")
+    return bundle, ids[0] if ids else None
+
+
+def _show_report(
+    recordings: Recordings, code: str, options: argparse.Namespace, screen: Screen, invocation: Invocation
+) -> int:
+    found = find_report(recordings, code)
+    if found is None:
+        print(
+            f"clientobs show: no report {code} is recorded here; in Loki, search "
+            f'{{service_name=~".+"}} | problem_code="{code}"',
+            file=invocation.stderr,
+        )
+        return WRONG
+    if options.json:
+        screen.json(report_document(found, recordings.now_ns))
+        return DONE
+    screen.lines(report_lines(found, screen.width, everything=options.all))
+    _show(found.traces, screen, recordings.now_ns, everything=options.all)
+    return DONE
+
+
+def show_trace(trace: Trace, screen: Screen, now_ns: int | None = None, *, everything: bool = False) -> None:
     """Print one trace: heading, tree, counts."""
-    view = view_of(screen, everything=everything)
+    view = view_of(screen, now_ns, everything=everything)
     screen.lines(heading(trace, view))
     screen.lines(tree_lines(trace, view))
     screen.lines([[], footer(trace), []])
 
 
-def view_of(screen: Screen, *, everything: bool = False) -> View:
+def view_of(screen: Screen, now_ns: int | None = None, *, everything: bool = False) -> View:
     """Return the view that suits a screen, as of now."""
     return View(
-        now_ns=time.time_ns(), width=screen.width, bars=screen.console is not None, everything=everything
+        now_ns=time.time_ns() if now_ns is None else now_ns,
+        width=screen.width,
+        bars=screen.console is not None,
+        everything=everything,
     )
 
 
@@ -94,7 +143,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("id", nargs="?", help="trace, session or run id, or the first 4 or more digits of it")
+    parser.add_argument(
+        "what",
+        nargs="*",
+        metavar="ID",
+        help="trace, session or run id, or the first 4 or more digits of it; the code of a problem report; "
+        "a bundle (OUT.zip), and what of it",
+    )
     parser.add_argument("--failed", action="store_true", help="only traces in which a span failed")
     parser.add_argument("--follow", "-f", action="store_true", help="show traces as they happen")
     parser.add_argument("--list", "-l", action="store_true", help="one line a trace")
@@ -112,13 +167,13 @@ def _positive(text: str) -> int:
     return value
 
 
-def _show(traces: Sequence[Trace], screen: Screen, *, everything: bool) -> None:
+def _show(traces: Sequence[Trace], screen: Screen, now_ns: int, *, everything: bool) -> None:
     for trace in traces:
-        show_trace(trace, screen, everything=everything)
+        show_trace(trace, screen, now_ns, everything=everything)
 
 
-def _list(traces: Sequence[Trace], screen: Screen) -> None:
-    view = view_of(screen)
+def _list(traces: Sequence[Trace], screen: Screen, now_ns: int) -> None:
+    view = view_of(screen, now_ns)
     lines = (summary_line(trace, view) for trace in traces)
     screen.lines(cut(line, view.width) if view.bars else line for line in lines)
 

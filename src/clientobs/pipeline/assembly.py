@@ -20,6 +20,7 @@ from clientobs.pipeline.logs import JournalLogProcessor
 from clientobs.pipeline.metrics import LazyMeterProvider, MetricsSink
 from clientobs.pipeline.older_sdks import LOGGERS_TAKE_LIMITS, FixedLimits, LimitedLoggerProvider
 from clientobs.pipeline.providers import SLOTS, GlobalProvider
+from clientobs.pipeline.recent import Recent
 from clientobs.pipeline.sampling import NameBudget, StormSampler, configured_sampler
 from clientobs.pipeline.scopes import ScopeNumbers
 from clientobs.pipeline.spans import JournalSpanProcessor, Redacts
@@ -89,12 +90,13 @@ class Pipeline:
     ) -> None:
         self.contexts = ContextNumbers(journal.context_number, tool)
         self.origin = Origin()
+        self.recent = Recent()
         scopes = ScopeNumbers(journal.context_number)
         journal.watch_contexts(_all_of(self.contexts.forget, scopes.forget))
         described = Resource(resource)
-        self._spans = JournalSpanProcessor(journal, redactor, clock, self.contexts, scopes)
+        self._spans = JournalSpanProcessor(journal, redactor, clock, self.contexts, scopes, self.recent)
         self._logs = JournalLogProcessor(
-            journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length
+            journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length, self.recent
         )
         self._now = clock.now
         self._sink = MetricsSink(journal.append, redactor, clock.now, scopes)

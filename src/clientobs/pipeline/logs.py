@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from clientobs._clock import Clock
     from clientobs.pipeline.context import ContextNumbers
+    from clientobs.pipeline.recent import Recent
     from clientobs.pipeline.scopes import ScopeNumbers
     from clientobs.pipeline.spans import Redacts
 
@@ -42,6 +43,7 @@ class JournalLogProcessor(LogRecordProcessor):
         contexts: ContextNumbers,
         scopes: ScopeNumbers,
         body_length: int,
+        recent: Recent,
     ) -> None:
         self._append = append
         self._redactor = redactor
@@ -49,6 +51,7 @@ class JournalLogProcessor(LogRecordProcessor):
         self._contexts = contexts
         self._scopes = scopes
         self._body_length = body_length
+        self._recent = recent
         self._silent = False
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
@@ -132,7 +135,8 @@ class JournalLogProcessor(LogRecordProcessor):
             )
         )
         lane: Lane = "vital" if name in semconv.VITAL_EVENTS else "bulk"
-        self._append(Kind.LOG, payload, lane, numbers)
+        if self._append(Kind.LOG, payload, lane, numbers):
+            self._recent.log(timestamp or now, severity, severity_text, body, name, attributes, span[0])
 
     def _body(self, body: Any) -> Any:
         if body is None or type(body) is str:

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 
     from clientobs._clock import Clock
     from clientobs.pipeline.context import ContextNumbers
+    from clientobs.pipeline.recent import Recent
     from clientobs.pipeline.scopes import ScopeNumbers
 
 __all__ = ["JournalSpanProcessor", "Redacts", "SpanSink"]
 
+_ERROR: Final = 2  # StatusCode.ERROR
 _OWN_STAMP_NS: Final = 1_000_000
 _ROOM: Final = 300_000
 """Bytes that a span's events may take, and as many its links."""
@@ -77,7 +79,9 @@ class JournalSpanProcessor(SpanProcessor):
         clock: Clock,
         contexts: ContextNumbers,
         scopes: ScopeNumbers,
+        recent: Recent,
     ) -> None:
+        self._done = recent.ended
         self._started: Callable[[int, bytes, tuple[int, ...]], bool] = sink.span_started
         self._ended: Callable[[int, bytes, str, tuple[int, ...]], bool] = sink.span_ended
         self._redact = redactor.attributes
@@ -180,6 +184,10 @@ class JournalSpanProcessor(SpanProcessor):
             MARSHAL_VERSION,
         )
         self._ended(head[1], payload, "bulk", (head[7], head[8]))
+        parent = fields["_parent"]
+        if parent is None or parent[2]:  # is_remote: another process's
+            failed = status.status_code._value_ == _ERROR
+            self._done(head[0], head[3], fields["_end_time"], failed=failed)
 
     # Every other span of the SDK: of the application's own provider, or of an unknown release.
 
@@ -240,6 +248,8 @@ class JournalSpanProcessor(SpanProcessor):
             MARSHAL_VERSION,
         )
         self._ended(head[1], payload, "bulk", (head[7], head[8]))
+        if span.parent is None or span.parent.is_remote:
+            self._done(head[0], head[3], end, failed=status.status_code.value == _ERROR)
 
     def _links(self, links: Iterable[Any]) -> tuple[Any, ...]:
         return tuple(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clientobs.config.model import PathPolicy
     from clientobs.pipeline.assembly import Voice
     from clientobs.pipeline.context import ContextNumbers
+    from clientobs.pipeline.recent import Recent
     from clientobs.pipeline.spans import Redacts
     from clientobs.pipeline.tracer import Origin
     from clientobs.record.tools import Tools
@@ -47,6 +48,10 @@ class Recorder:
     """How much of a path may be recorded."""
     add_distribution: Callable[..., None] | None = None
     """Writes counts by bucket as a histogram, see metrics.add_distribution."""
+    recent: Recent | None = None
+    """The last lines, errors and traces of this process, for a problem report."""
+    attach: Callable[[str, bytes], str] | None = None
+    """Keeps bytes as a file of that name in the run's folder, later; returns its path, "" where it is refused."""
     has_had_task: bool = False
     """Whether a task of a farm was begun: what the environment says is of the first one (tasks.py)."""
     outcomes: OutcomeRules = DEFAULT_RULES

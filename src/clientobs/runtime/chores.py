@@ -6,7 +6,6 @@ the host may be going through `sys.modules`, and fails when another thread adds 
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
 from clientobs.journal import retention  # noqa: F401  # what `Journal.tend` imports
@@ -15,6 +14,7 @@ from clientobs.runtime.keeper import Chore
 if TYPE_CHECKING:
     from clientobs._clock import Clock
     from clientobs.config.model import JournalConfig
+    from clientobs.runtime.attachments import Attachments
     from clientobs.runtime.delivery import Delivery
     from clientobs.runtime.environment import SessionEnvironment
     from clientobs.runtime.runtime import Parts
@@ -26,6 +26,8 @@ _METRICS_EVERY: Final = 2.0
 _DRAIN_EVERY: Final = 5.0
 _FAILURES_EVERY: Final = 1.0
 """Seconds; a host that survived a fault must say so before the drain takes it for one that lies under a dialog."""
+_SURROUNDINGS_EVERY: Final = 60.0
+"""Seconds to the second look, when a host has loaded its plug-ins; there is no third."""
 _LONGEST_UNTENDED: Final = 2.0
 
 
@@ -35,13 +37,17 @@ def drain_chore(delivery: Delivery) -> Chore:
 
 
 def chores_of(
-    parts: Parts, clock: Clock, journal: JournalConfig, environment: SessionEnvironment
+    parts: Parts,
+    clock: Clock,
+    journal: JournalConfig,
+    environment: SessionEnvironment,
+    attachments: Attachments,
 ) -> list[Chore]:
     """Return all other chores."""
 
     def tell_environment() -> None:
         if parts.journal.identity.role == "main":  # a forked child has its parent's session
-            environment.tell()
+            environment.look()
 
     def renew_clock() -> None:
         if clock.renew():
@@ -52,7 +58,8 @@ def chores_of(
     watches = [Chore("hangs", 0.0, parts.hangs.tick)] if parts.hangs is not None else []
     return [
         *watches,
-        Chore("environment", math.inf, tell_environment),
+        Chore("environment", _SURROUNDINGS_EVERY, tell_environment),
+        Chore("attachments", 0.0, attachments.write),
         Chore("clock", 1.0, renew_clock),
         # Not at once: a program that is over in a second needs no round of retention.
         Chore("journal", tending, parts.journal.tend, due=parts.keeper.now() + tending),

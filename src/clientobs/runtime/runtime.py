@@ -38,6 +38,7 @@ class Parts:
         "events",
         "exits",
         "failures",
+        "finish",
         "hangs",
         "journal",
         "keeper",
@@ -53,6 +54,7 @@ class Parts:
     exits: ExitWatch | None
     failures: Failures
     hangs: Hangs | None
+    finish: Callable[[], None]
     delivery: Delivery
     collect_metrics: Callable[[], None]
     release: Callable[[], None]
@@ -254,6 +256,10 @@ class Runtime:
             parts.hangs.close()
         with quiet("end.metrics"):
             parts.collect_metrics()
+        with quiet("end.finish"):
+            # After the last sums: what is read and written in here is none of the host's.
+            if parts.journal.identity.role == "main":
+                parts.finish()
         with quiet("end.session"):
             if parts.journal.identity.role == "main":
                 parts.events.ended(parts.mono(), evidence)

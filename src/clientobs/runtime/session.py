@@ -11,7 +11,7 @@ from clientobs import semconv
 from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from clientobs.config.problems import Problem
     from clientobs.pipeline.assembly import Voice
@@ -31,14 +31,14 @@ class SessionEvents:
     started_mono: int
     kind: str
 
-    def started(self, service: str, version: str | None) -> None:
-        """Tell that the session began."""
+    def started(self, service: str, version: str | None, host: Mapping[str, Any]) -> None:
+        """Tell that the session began; `host` are attributes of the application that it runs in."""
         release = f" {version}" if version else ""
         self._emit(
             semconv.SESSION_START,
             _INFO,
             f"{service}{release} started ({self.kind})",
-            {semconv.SESSION_KIND: self.kind},
+            {semconv.SESSION_KIND: self.kind, **host},
         )
 
     def environment(self, attributes: dict[str, Any], *, variables: int, new: bool) -> None:
@@ -46,6 +46,16 @@ class SessionEvents:
         sent = "recorded here" if new else "the same as before"
         self._emit(
             semconv.SESSION_ENVIRONMENT, _INFO, f"{variables} environment variables, {sent}", attributes
+        )
+
+    def packages(self, number: str, versions: Mapping[str, str]) -> None:
+        """Tell which packages there are, one a line: blank between name and version, no secret looks so."""
+        lines = [f"{name} {version}" for name, version in sorted(versions.items())]
+        self._emit(
+            semconv.SESSION_PACKAGES,
+            _INFO,
+            "\n".join([f"{len(lines)} packages", *lines]),
+            {semconv.SESSION_PACKAGES_ID: number, semconv.SESSION_PACKAGES_COUNT: len(lines)},
         )
 
     def ended(self, now_mono: int, evidence: str) -> None:

@@ -32,6 +32,7 @@ from clientobs.record.carrier import read_incoming
 from clientobs.record.outcomes import OutcomeRules
 from clientobs.record.tools import Tools
 from clientobs.runtime import origin
+from clientobs.runtime.attachments import Attachments
 from clientobs.runtime.chores import chores_of, drain_chore
 from clientobs.runtime.delivery import Delivery
 from clientobs.runtime.environment import SessionEnvironment
@@ -150,14 +151,21 @@ class _Builder:
         runtime = self._runtime(parts)
         self._install(runtime, parts, pipeline)
         with quiet("session.start"):
-            parts.events.started(self.config.service.name, self.config.service.version)
+            parts.events.started(self.config.service.name, self.config.service.version, _host(host))
             parts.events.problems(self.resolved.problems)
             if self.place.in_memory:
                 parts.events.in_memory(self.home.path, told(self.place.refused))
             if parts.failures.tripped:
                 parts.events.crash_loop(parts.failures.deaths)
         parts.failures.watch(parts.journal)
-        parts.keeper.take_on(chores_of(parts, self.clock, self.config.journal, self._environment(parts)))
+        environment, attachments = self._environment(parts), self.attachments
+
+        def finish() -> None:
+            attachments.write()
+            environment.finish()
+
+        parts.finish = finish
+        parts.keeper.take_on(chores_of(parts, self.clock, self.config.journal, environment, attachments))
         return runtime
 
     def abandon(self) -> None:
@@ -211,6 +219,7 @@ class _Builder:
     def _parts(self, pipeline: Any, journal: Journal, kind: str) -> Parts:
         from clientobs.runtime.session import SessionEvents  # noqa: PLC0415
 
+        self.attachments = Attachments(lambda: journal.path)
         parts = Parts()
         parts.journal = journal
         parts.mono = self.clock.mono
@@ -230,6 +239,8 @@ class _Builder:
             keep_locals=self.config.exceptions.locals,
             may_read=lambda path: not self.mounts.is_network(path),
             count_loss=self.loss.add,
+            recent=pipeline.recent,
+            attach=self.attachments.put,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
         parts.failures = Failures(self.home, self.config.service.name, sys.executable or "")
@@ -239,6 +250,7 @@ class _Builder:
             pipeline.collect_metrics()
 
         parts.collect_metrics = collect
+        parts.finish = self.attachments.write  # until there is an environment to tell
         parts.keeper = self.keeper
         parts.hangs = hangs_for(
             self.config,
@@ -257,6 +269,7 @@ class _Builder:
             redactor=self.redactor,
             events=parts.events,
             folder=os.path.join(self.home.path, "environments"),
+            is_network=self.mounts.is_network,
         )
 
     def _runtime(self, parts: Parts) -> Runtime:
@@ -357,6 +370,13 @@ class _InChild:
 
 def _describe_child(run: str, resource: Mapping[str, Any]) -> dict[str, Any]:
     return {**resource, semconv.SERVICE_INSTANCE_ID: run, semconv.PROCESS_PID: os.getpid()}
+
+
+def _host(found: presence.Presence | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    mode = {} if found.is_batch is None else {semconv.DCC_MODE: "batch" if found.is_batch else "gui"}
+    return {semconv.DCC_NAME: found.name, **mode}
 
 
 def _has_terminal() -> bool:

@@ -7,8 +7,12 @@ hundreds of megabytes is not read to show what happened a minute ago.
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.errors import JournalError
 from clientobs.journal.format import Kind
@@ -24,7 +28,10 @@ if TYPE_CHECKING:
     from clientobs.journal.reader import Frame
     from clientobs.journal.records import Attributes, Record
 
-__all__ = ["Recordings"]
+__all__ = ["Recordings", "read_content"]
+
+_CONTENT_ID: Final = re.compile(r"[0-9a-f]{32}")
+_MOST_CONTENT: Final = 1 << 20
 
 
 @dataclass(slots=True)
@@ -51,6 +58,34 @@ class Recordings:
         self.damaged = 0
         self.torn = 0
         self._places: dict[str, _Place] = {}
+
+    @property
+    def now_ns(self) -> int:
+        """The moment that is now for what is read: spans still open have been running until then."""
+        return time.time_ns()
+
+    def fresh(self) -> Recordings:
+        """Return the same recordings with nothing read yet."""
+        return Recordings(self.folder)
+
+    def runs_named(self, prefix: str) -> list[str]:
+        """Return the runs whose id, or whose session's, begins with `prefix`."""
+        return [
+            folder.run
+            for folder in list_runs(self.folder)
+            if folder.run.startswith(prefix) or _session_of(folder.path).startswith(prefix)
+        ]
+
+    def content(self, number: str) -> dict[str, Any]:
+        """Return what the home remembers under the id of an environment or of packages; {} where it is not known."""
+        if not _CONTENT_ID.fullmatch(number):
+            return {}
+        path = os.path.join(os.path.dirname(self.folder), "environments", number)
+        try:
+            with open(path, "rb") as file:
+                return read_content(file.read(_MOST_CONTENT))
+        except OSError:
+            return {}
 
     def newest_first(self) -> Iterator[tuple[RunFolder, SegmentFile]]:
         """Yield all segments, the one written last first."""
@@ -135,6 +170,20 @@ class Recordings:
             )
         else:
             _note(place, record)
+
+
+def read_content(text: bytes) -> dict[str, Any]:
+    """Return a remembered content, {} for what is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _session_of(path: str) -> str:
+    header = header_of(path)
+    return header.session if header is not None else ""
 
 
 def _note(place: _Place, record: Header | Record | None) -> None:

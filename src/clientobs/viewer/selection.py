@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from clientobs.errors import JournalError
-from clientobs.journal.runs import header_of, list_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,11 +45,7 @@ def by_id(recordings: Recordings, text: str) -> list[Trace]:
     Raises JournalError for text that is no id.
     """
     prefix = normalized_id(text)
-    runs = [
-        folder.run
-        for folder in list_runs(recordings.folder)
-        if folder.run.startswith(prefix) or _session_of(folder.path).startswith(prefix)
-    ]
+    runs = recordings.runs_named(prefix)
     if runs:
         return _of_runs(recordings, frozenset(runs))
     book = recordings.book
@@ -110,8 +105,3 @@ def _forget_others(recordings: Recordings, wanted: Iterable[int]) -> None:
 
 def _is(trace_id: int, prefix: str) -> bool:
     return f"{trace_id:032x}".startswith(prefix)
-
-
-def _session_of(path: str) -> str:
-    header = header_of(path)
-    return header.session if header is not None else ""

@@ -105,6 +105,18 @@ class TraceBook:
         spans = self._pages[trace_id].spans
         return any(span.record.parent_id and span.record.parent_id not in spans for span in spans.values())
 
+    def logs(self) -> list[Log]:
+        """Return all logs, in and outside of traces."""
+        return [*self.loose, *(log for one in self._pages.values() for log in one.logs)]
+
+    def take(self) -> tuple[list[Span], list[Log]]:
+        """Return all spans and logs as they came, and forget them."""
+        pages, self._pages = list(self._pages.values()), {}
+        loose = self.loose[:]
+        self.loose.clear()
+        spans = [span for one in pages for span in one.spans.values()]
+        return spans, [*loose, *(log for one in pages for log in one.logs)]
+
     def forget(self, trace_id: int) -> None:
         """Drop a trace: one that was shown, or that nobody asked for; memory stays small."""
         self._pages.pop(trace_id, None)
