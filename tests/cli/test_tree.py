@@ -273,10 +273,16 @@ def test_the_sums_of_files_stand_beside_the_name_where_they_are_why_it_was_slow(
 
 def test_a_file_that_was_missing_stands_beside_the_name() -> None:
     story = Story()
-    sums = {"file.io.time": 1e-5, "file.io.failures": [f"ENOENT open {{proj}}/{'textures/' * 20}wood.exr"]}
-    story.span("load", took=1000, attributes=sums)
-    (line,) = _tree(story.book)
-    assert line.startswith("load  file.io.failures=[ENOENT open {proj}/textures/")
+    sums = {"file.io.time": 1e-5, "file.io.missing": ["{proj}/textures/wood.exr"]}
+    story.span("load", took=1000, attributes=sums | {"file.io.failures": ["ENOENT mkdir /nas/probed"]})
+    assert _tree(story.book) == ["load  file.io.missing=[{proj}/textures/wood.exr]    1.00 s"]
+
+
+def test_a_command_that_does_not_fit_is_cut_at_its_front() -> None:
+    words = ["…", *["-loglevel"] * 20, "/nas/sh0040.1001.png"]
+    ((_, _), _, (text, _)) = attribute_pieces({"process.command_args": words}, 60)
+    assert text.startswith("…")
+    assert text.endswith(", /nas/sh0040.1001.png]")
 
 
 def test_everything_has_the_production_context_of_each_span_and_seconds_with_their_unit() -> None:

@@ -55,6 +55,15 @@ _SECONDS: Final = frozenset(
 _LEAST_OF_FILES: Final = 0.01
 """Seconds in files that are worth a word, if they are also a good part of the span."""
 _SHARE_OF_FILES: Final = 0.2
+_TOLD_BY_THEIR_END: Final = frozenset(
+    {
+        semconv.PROCESS_COMMAND_ARGS,
+        semconv.FILE_IO_LEFT,
+        semconv.FILE_IO_SHORT,
+        semconv.FILE_IO_MISSING,
+    }
+)
+"""As paths are: their end says which file it is about. Better cut than left out."""
 _LEAST_OF_TEXT: Final = 16
 _NS: Final = 1_000_000_000
 _LONGEST: Final = 1e9
@@ -87,9 +96,9 @@ def brief_attributes(span: Span) -> dict[str, Any]:
 
 
 def _of_files(span: Span) -> dict[str, Any]:
-    """Return what failed, and where the time went if it went into files."""
+    """Return which files were cut short or not there, and where the time went if it went into files."""
     found = span.record.attributes
-    keys = [semconv.FILE_IO_FAILURES]
+    keys = [semconv.FILE_IO_LEFT, semconv.FILE_IO_SHORT, semconv.FILE_IO_MISSING]
     seconds = found.get(semconv.FILE_IO_TIME)
     # An ended span's duration doesn't depend on the time that it is now; an open one has no sums yet.
     least = max(_LEAST_OF_FILES, _SHARE_OF_FILES * span.duration_ns(0) / _NS)
@@ -115,12 +124,8 @@ def attribute_pieces(attributes: Mapping[str, Any], room: int) -> Line:
         name, text = visible(key), attribute_text(key, item, 60)
         need = 2 + cell_width(name) + 1 + cell_width(text)
         left = room - 3 - cell_width(name)
-        if need > room and left >= _LEAST_OF_TEXT:
-            if key.endswith(".path"):
-                # Its end says which file it is: better cut than left out.
-                text, need = _end_of(value(item, 4096), left), room
-            elif key in {semconv.PROCESS_COMMAND_ARGS, semconv.FILE_IO_FAILURES}:
-                text, need = value(item, left), room
+        if need > room and left >= _LEAST_OF_TEXT and (key.endswith(".path") or key in _TOLD_BY_THEIR_END):
+            text, need = _end_of(value(item, 4096), left), room
         if need > room:
             continue
         pieces += [("  ", ""), (f"{name}=", "key"), (text, "value")]
