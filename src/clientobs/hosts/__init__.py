@@ -1,1 +1,1 @@
-"""The applications that clientobs runs in: one file per DCC."""
+"""The applications that clientobs runs in: which one a process is, and whether a person sits there."""
