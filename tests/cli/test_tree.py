@@ -242,19 +242,21 @@ def test_a_path_that_does_not_fit_is_cut_at_its_front(name: str) -> None:
     assert "file.path" not in "".join(piece for piece, _ in attribute_pieces({"file.path": path}, 20))
 
 
-def test_a_command_is_told_by_its_arguments_and_not_by_its_name_again() -> None:
+@pytest.mark.parametrize(
+    ("program", "first"), [("/opt/ffmpeg/bin/ffmpeg", "…"), ("D:\\tools\\ffmpeg", "…"), ("sh", "sh")]
+)
+def test_a_command_is_told_by_its_arguments_and_not_by_its_name_again(program: str, first: str) -> None:
     story = Story()
     facts = {
         "process.executable.name": "ffmpeg",
-        "process.executable.path": "/opt/ffmpeg/bin/ffmpeg",
-        "process.command_args": ["/opt/ffmpeg/bin/ffmpeg", "-i", "plate.exr"],
+        "process.executable.path": program,
+        "process.command_args": [program, "-i", "plate.exr"],
         "process.launcher": "subprocess.Popen",
         "process.pid": 4378,
     }
     story.span("ffmpeg", took=40, attributes=facts)
-    assert _tree(story.book) == [
-        "ffmpeg  process.command_args=[…, -i, plate.exr]  process.pid=4378   40.0 ms"
-    ]
+    (line,) = _tree(story.book)
+    assert line.startswith(f"ffmpeg  process.command_args=[{first}, -i, plate.exr]  process.pid=4378  ")
 
 
 @pytest.mark.parametrize(

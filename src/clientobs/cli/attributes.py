@@ -86,13 +86,13 @@ def brief_attributes(span: Span) -> dict[str, Any]:
         if key not in quiet and not key.startswith(_QUIET_PREFIXES) and span.context.get(key) != item
     }
     words = kept.get(semconv.PROCESS_COMMAND_ARGS)
-    if (
-        isinstance(words, (list, tuple))
-        and words
-        and found.get(semconv.PROCESS_EXECUTABLE_NAME) == span.record.name
-    ):
-        kept[semconv.PROCESS_COMMAND_ARGS] = ["…", *words[1:]]  # the program is what the span is named for
+    if isinstance(words, (list, tuple)) and words and _program(words[0]) == span.record.name:
+        kept[semconv.PROCESS_COMMAND_ARGS] = ["…", *words[1:]]  # the span is named for it
     return kept | _of_files(span)
+
+
+def _program(path: Any) -> str:
+    return str(path).replace("\\", "/").rpartition("/")[2]
 
 
 def _of_files(span: Span) -> dict[str, Any]:
