@@ -1,7 +1,7 @@
 """A texture is missing and the tool says only "failed": its name is on the span, under the right shot.
 
 The tool swallows the error, as tools do. What it asked for is told all the same, as the program wrote it and in
-the form that is the same on every system; `clientobs show --id ...` has it, and so has the studio's back end.
+the form that is the same on every system; `clientobs show` has it, and so has the studio's back end.
 
 You will see:
 

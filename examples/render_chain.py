@@ -33,16 +33,17 @@ with clientobs.span("bake"):
 """
 PICTURE = ["-f", "lavfi", "-i", "testsrc=size=64x36:rate=4:duration=1"]
 
-home = tempfile.mkdtemp()
+folder = tempfile.TemporaryDirectory()
 ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y"]
-os.environ.update(CLIENTOBS_HOME=home, CLIENTOBS_DRAIN="off", COLUMNS="120")
+os.environ["COLUMNS"] = "120"
 clientobs.init("render", version="1.0.0")
 
 with clientobs.context(project="comet", shot="sh0040"), clientobs.span("render chain"):
-    subprocess.run([*ffmpeg, *PICTURE, "-frames:v", "1", os.path.join(home, "sheet.png")], check=True)
+    subprocess.run([*ffmpeg, *PICTURE, "-frames:v", "1", os.path.join(folder.name, "sheet.png")], check=True)
     subprocess.run([sys.executable, "-c", BAKE], check=True)
-    movie = [*PICTURE, "-c:v", "libx265_studio", os.path.join(home, "out.mov")]
+    movie = [*PICTURE, "-c:v", "libx265_studio", os.path.join(folder.name, "out.mov")]
     subprocess.run([*ffmpeg, *movie], stderr=subprocess.PIPE, check=False)
 
+folder.cleanup()
 clientobs.shutdown()
 subprocess.run([sys.executable, "-m", "clientobs.cli.main", "show"], check=True)

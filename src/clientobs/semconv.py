@@ -592,7 +592,8 @@ INTERRUPTED: Final = _attribute(
 EXIT_WAY: Final = _attribute(
     "clientobs.exit.way",
     OWN,
-    "How a program under `clientobs run` ended: ran_out, exception, sys.exit, SystemExit, os._exit, exec, shutdown.",
+    "How a program under `clientobs run` ended: ran_out, exception, sys.exit, SystemExit, os._exit, exec, shutdown, "
+    "not_opened.",
 )
 LINK_KIND: Final = _attribute(
     "clientobs.link.kind", OWN, "Why a link is there: launcher, submission or process."

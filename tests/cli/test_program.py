@@ -132,6 +132,14 @@ def test_a_bare_system_exit_has_no_code_rather_than_a_wrong_one(
     assert "exit code unknown" in capsys.readouterr().out
 
 
+def test_a_script_that_is_not_there_has_failed(desk: Desk) -> None:
+    done = desk.run("moved_away.py")
+    span = seen(desk.home).span("moved_away.py")
+    assert done.returncode == span.attributes[semconv.PROCESS_EXIT_CODE] == 2
+    assert (span.status, span.status_message) == (ERROR, "exit code 2: the script can't be opened")
+    assert span.attributes[semconv.EXIT_WAY] == "not_opened"
+
+
 @posix_only
 def test_an_exec_ends_the_span_and_the_next_program_is_below_it(desk: Desk) -> None:
     desk.write("child.py", "pass")
@@ -196,7 +204,8 @@ def test_workers_record_under_the_programs_name_and_get_no_span_of_their_own(des
             worker.join()
         """
     )
-    assert sorted(_names(desk)) == ["job", "python", "tool.py"]  # the child, seen from its parent
+    # "python" is the child process as the program that started it saw it.
+    assert sorted(_names(desk)) == ["job", "python", "tool.py"]
     assert {one.header.resource[semconv.SERVICE_NAME] for one in seen(desk.home).placed} == {"tool"}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clientobs.cli.details import attribute_pieces
+from clientobs.cli.attributes import attribute_pieces
 from clientobs.cli.heading import footer, heading, summary_line
 from clientobs.cli.screen import Line, line_width
 from clientobs.cli.text import cell_width
@@ -240,3 +240,58 @@ def test_a_path_that_does_not_fit_is_cut_at_its_front(name: str) -> None:
     assert text.endswith(f"/{name}")
     assert cell_width(text) <= 60
     assert "file.path" not in "".join(piece for piece, _ in attribute_pieces({"file.path": path}, 20))
+
+
+@pytest.mark.parametrize(
+    ("program", "first"), [("/opt/ffmpeg/bin/ffmpeg", "…"), ("D:\\tools\\ffmpeg", "…"), ("sh", "sh")]
+)
+def test_a_command_is_told_by_its_arguments_and_not_by_its_name_again(program: str, first: str) -> None:
+    story = Story()
+    facts = {
+        "process.executable.name": "ffmpeg",
+        "process.executable.path": program,
+        "process.command_args": [program, "-i", "plate.exr"],
+        "process.launcher": "subprocess.Popen",
+        "process.pid": 4378,
+    }
+    story.span("ffmpeg", took=40, attributes=facts)
+    (line,) = _tree(story.book)
+    assert line.startswith(f"ffmpeg  process.command_args=[{first}, -i, plate.exr]  process.pid=4378  ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.3, "  file.io.time=300 ms  file.io.slowest.path=/nas/hero.exr"), (0.05, "")]
+)
+def test_the_sums_of_files_stand_beside_the_name_where_they_are_why_it_was_slow(
+    seconds: float, told: str
+) -> None:
+    story = Story()
+    sums = {"file.io.operations": 9, "file.io.time": seconds, "file.io.slowest.path": "/nas/hero.exr"}
+    story.span("load", took=1000, attributes=sums)
+    (line,) = _tree(story.book)
+    assert line.rpartition("   ")[0].rstrip() == f"load{told}"
+    assert any(line.endswith("file.io.operations 9") for line in _tree(story.book, everything=True))
+
+
+def test_a_file_that_was_missing_stands_beside_the_name() -> None:
+    story = Story()
+    sums = {"file.io.time": 1e-5, "file.io.missing": ["{proj}/textures/wood.exr"]}
+    story.span("load", took=1000, attributes=sums | {"file.io.failures": ["ENOENT mkdir /nas/probed"]})
+    assert _tree(story.book) == ["load  file.io.missing=[{proj}/textures/wood.exr]    1.00 s"]
+
+
+def test_a_command_that_does_not_fit_is_cut_at_its_front() -> None:
+    words = ["…", *["-loglevel"] * 20, "/nas/sh0040.1001.png"]
+    ((_, _), _, (text, _)) = attribute_pieces({"process.command_args": words}, 60)
+    assert text.startswith("…")
+    assert text.endswith(", /nas/sh0040.1001.png]")
+
+
+def test_everything_has_the_production_context_of_each_span_and_seconds_with_their_unit() -> None:
+    story = Story()
+    story.context = {"production.shot": "sh0040"}
+    facts = {"file.io.mounts.time": [0.340547, 1.1938e-05]}
+    story.span("copy", at=1, attributes=facts, parent=story.span("publish", took=9))
+    lines = _tree(story.book, everything=True)
+    assert sum(line.endswith("production.shot sh0040") for line in lines) == 2
+    assert any(line.endswith("file.io.mounts.time [341 ms, 11.9 µs]") for line in lines)

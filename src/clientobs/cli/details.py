@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs.cli.attributes import PRODUCTION_ORDER, attribute_pieces
 from clientobs.cli.screen import wrapped
 from clientobs.cli.text import cell_width, duration, number, shorten, value, visible
 
@@ -19,29 +20,15 @@ if TYPE_CHECKING:
     from clientobs.viewer.model import Log, Run, Span
 
 __all__ = [
-    "PRODUCTION_ORDER",
-    "attribute_pieces",
     "context_words",
     "event_line",
     "fold_line",
     "link_line",
     "log_lines",
     "run_words",
-    "shown_attributes",
     "state_words",
 ]
 
-PRODUCTION_ORDER: Final = (
-    semconv.PRODUCTION_PROJECT,
-    semconv.PRODUCTION_EPISODE,
-    semconv.PRODUCTION_SEQUENCE,
-    semconv.PRODUCTION_SHOT,
-    semconv.PRODUCTION_ASSET,
-    semconv.PRODUCTION_STEP,
-    semconv.PRODUCTION_TASK,
-)
-_QUIET_PREFIXES: Final = ("code.", "thread.", "exception.", "clientobs.")
-_QUIET: Final = frozenset({semconv.ERROR_TYPE, semconv.TOOL_OUTCOME, semconv.SESSION_ID})
 _LEVELS: Final = ((21, "FATAL", "failed"), (17, "ERROR", "error"), (13, "WARN", "warn"), (9, "INFO", ""))
 _FRAME: Final = re.compile(r'File "([^"\n]+)", line (\d+),? in (\S+)')
 _FAULT: Final = "(most recent call first)"
@@ -52,7 +39,6 @@ _LIBRARY: Final = re.compile(
 _OF_A_WRAPPER: Final = re.compile(r"[/\\]clientobs[/\\](guard|hosts|instruments|record)[/\\]")
 """Frames of ours in other people's tracebacks, wherever clientobs lies: they say nothing of what went wrong."""
 _BODY_LINES: Final = 3
-_LEAST_OF_PATH: Final = 16
 _BROKEN: Final = frozenset({"failed", "error"})
 
 
@@ -88,36 +74,6 @@ def run_words(run: Run) -> str:
     name = run.text(semconv.DCC_NAME) or run.text(semconv.SERVICE_NAME) or "python"
     version = run.text(semconv.DCC_VERSION) if run.text(semconv.DCC_NAME) else ""
     return visible(" ".join(part for part in (name, version) if part))
-
-
-def shown_attributes(span: Span, *, everything: bool) -> dict[str, Any]:
-    """Return the attributes worth a place beside the name: neither the context's nor code locations."""
-    return {
-        key: item
-        for key, item in span.record.attributes.items()
-        if everything
-        or (key not in _QUIET and not key.startswith(_QUIET_PREFIXES) and span.context.get(key) != item)
-    }
-
-
-def attribute_pieces(attributes: Mapping[str, Any], room: int) -> Line:
-    """Return `key=value` pieces, as many as fit into `room` cells."""
-    pieces: list[Piece] = []
-    for key, item in attributes.items():
-        name, text = visible(key), value(item, 60)
-        need = 2 + cell_width(name) + 1 + cell_width(text)
-        left = room - 3 - cell_width(name)
-        if need > room and key.endswith(".path") and left >= _LEAST_OF_PATH:
-            # Its end says which file it is: better cut than left out.
-            text = value(item, 4096)[-left + 1 :]
-            while cell_width(text) >= left:
-                text = text[1:]
-            text, need = f"…{text}", room
-        if need > room:
-            continue
-        pieces += [("  ", ""), (f"{name}=", "key"), (text, "value")]
-        room -= need
-    return pieces
 
 
 def log_lines(log: Log, start_ns: int, cells: int, *, everything: bool) -> Iterator[Line]:

@@ -8,7 +8,8 @@ tools start their workers, not for a prompt, and not for the programs in `_NO_PR
 How the program ended is told by what CPython leaves behind: `sys.last_value` after an uncaught exception, and
 `__main__.__file__`, which it takes away when a script has run to its end and leaves there when SystemExit
 ended it. The code of that SystemExit is that of the last `sys.exit()` on the main thread; where there was none, as
-with a bare `raise SystemExit(3)` in a script, no code is recorded, rather than a wrong one.
+with a bare `raise SystemExit(3)` in a script, no code is recorded, rather than a wrong one. A script that can't be
+opened ends without a word to anybody; `__main__` then has the loader that it had before.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ _NO_PROGRAMS: Final = _INSTALLERS | _PROMPTS | {"", "clientobs", "multiprocessin
 _ENDING: Final = re.compile(r"(-script)?(\.pyw?|\.exe)?$", re.IGNORECASE)
 _VERSION: Final = re.compile(r"[\d.]+$")
 _WITH_VALUE: Final = "WX"
+_NOT_OPENED: Final = 2
+"""CPython's exit code where it can't open the script."""
 _INTERRUPTED: Final = -2
 """process.exit.code of a program that Ctrl-C ended: CPython ends by the signal itself."""
 
@@ -135,6 +138,7 @@ class Program:
     def __init__(self, name: str) -> None:
         self.name = name
         self._main = vars(sys.modules["__main__"])
+        self._loader = self._main.get("__loader__")
         self._ran_out: bool | None = None
         self._status: Any = None
         self._exit_called = False
@@ -223,7 +227,11 @@ class Program:
         if not ran_out:
             return ("sys.exit", _exit_code(self._status)) if self._exit_called else ("SystemExit", None)
         if error is None:
-            return "ran_out", 0
+            begun = self._ran_out is not None or self._main.get("__loader__") is not self._loader
+            if begun:
+                return "ran_out", 0
+            self._status = "the script can't be opened"
+            return "not_opened", _NOT_OPENED
         interrupted = isinstance(error, KeyboardInterrupt) and os.name == "posix"
         return "exception", _INTERRUPTED if interrupted else 1
 

@@ -15,20 +15,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from clientobs.cli.attributes import all_attributes, attribute_pieces, attribute_text, brief_attributes
 from clientobs.cli.details import (
-    attribute_pieces,
     context_words,
     event_line,
     fold_line,
     link_line,
     log_lines,
     run_words,
-    shown_attributes,
     state_words,
 )
 from clientobs.cli.folding import Fold, Item, below, fold_logs, fold_spans, inside
 from clientobs.cli.screen import PIPE_WIDTH, Line, cut, line_width, pad
-from clientobs.cli.text import duration, shorten, value, visible
+from clientobs.cli.text import duration, shorten, visible
 from clientobs.journal.records import SpanEvent
 from clientobs.viewer.model import Log, Span
 
@@ -174,7 +173,7 @@ def _label(span: Span, above: Span | None, lead: str, view: View, room: int) -> 
     if span.parent_missing:
         line.append(("  (its parent is not in this journal)", "dim"))
     if not view.everything:
-        line += attribute_pieces(shown_attributes(span, everything=False), room - line_width(line))
+        line += attribute_pieces(brief_attributes(span), room - line_width(line))
     return line
 
 
@@ -196,8 +195,8 @@ def _beneath(span: Span, under: str, view: View) -> Iterator[_Row]:
     for link in span.record.links if view.everything else span.record.links[:3]:
         yield _Row([lead, *link_line(link)])
     if view.everything:
-        for key, item in shown_attributes(span, everything=True).items():
-            yield _Row([lead, (f"{visible(key)} ", "key"), (value(item, 2_000), "value")])
+        for key, item in all_attributes(span).items():
+            yield _Row([lead, (f"{visible(key)} ", "key"), (attribute_text(key, item, 2_000), "value")])
 
 
 def _item_lines(item: Item, view: View, start_ns: int, room: int, cells: int) -> Iterator[Line]:

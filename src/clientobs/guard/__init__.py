@@ -1,1 +1,1 @@
-"""What watches over the process: its exits now; crashes, hangs and overhead are to come."""
+"""What watches over the process: its exits, its crashes, and starts that die again and again."""

@@ -31,8 +31,7 @@ class Ffmpeg:
     def run(self, *arguments: str, span: str = "ffmpeg", **attributes: Any) -> str:
         """Run it inside a span of that name and return what it printed; FfmpegFailedError where it fails."""
         command = [self.program, *_COMMON, *arguments]
-        attributes["process.command_args"] = ["ffmpeg", *command[1:]]
-        with clientobs.span(span, **attributes) as recorded:
+        with clientobs.span(span, **attributes):
             done = subprocess.run(  # noqa: S603  # no shell, and the program is the one that was found
                 command,
                 stdin=subprocess.DEVNULL,
@@ -41,7 +40,6 @@ class Ffmpeg:
                 errors="replace",
                 check=False,
             )
-            recorded.set_attribute("process.exit.code", done.returncode)
             if done.returncode != 0:
                 raise FfmpegFailedError(f"ffmpeg ended with {done.returncode}: {_words(done.stderr)}")
             return done.stdout
