@@ -6,7 +6,11 @@ callbacks hang on a list where they can be taken off again (a shut-down Runtime 
 
 from __future__ import annotations
 
-import logging  # noqa: F401  # before our hooks: fork calls the last one first, and logging takes its lock in its own
+# Before our hooks, because fork calls the last one first, and these two take a lock in theirs. That of the pools can't
+# be taken twice: held while ours wait, a signal handler of the host that forks meanwhile would wait for it for ever.
+# The SDK loads both anyway.
+import concurrent.futures.thread  # noqa: F401
+import logging  # noqa: F401
 import os
 import threading
 from typing import TYPE_CHECKING, Final

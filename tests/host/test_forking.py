@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from support.programs import answer_of
+import pytest
+
+from support.programs import answer_of, run_program
 from support.readback import seen
 
 if TYPE_CHECKING:
@@ -148,3 +150,42 @@ def test_a_first_record_loads_nothing_of_ours(home: Path) -> None:
         """
     )
     assert answer == []
+
+
+@pytest.mark.parametrize("moment", ["join", "start"])
+def test_a_signal_handler_that_forks_amid_a_fork_does_not_wait_for_ever(moment: str, home: Path) -> None:
+    done = run_program(
+        """
+        import faulthandler, os, signal, sys, threading
+        faulthandler.dump_traceback_later(20, exit=True)
+        import clientobs
+        assert clientobs.init("tool").running
+
+        def fork():
+            pid = os.fork()
+            if not pid:
+                os._exit(3)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+
+        signal.signal(signal.SIGUSR1, lambda *_: fork())
+        method = getattr(threading.Thread, sys.argv[1])
+        signals = [signal.SIGUSR1]
+
+        def interrupted(self, *args):
+            if self.name == "clientobs-keeper" and signals:
+                signal.raise_signal(signals.pop())
+            return method(self, *args)
+
+        setattr(threading.Thread, sys.argv[1], interrupted)
+        for _ in range(3):
+            fork()
+        with clientobs.span("work"):
+            pass
+        assert [thread.name for thread in threading.enumerate()] == ["MainThread", "clientobs-keeper"]
+        print(len(signals))
+        """,
+        moment,
+        flags=FORKING,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+    assert seen(home).span("work").end_ns > 0

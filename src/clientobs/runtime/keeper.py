@@ -49,7 +49,7 @@ class Keeper:
         self._begin()
 
     def _begin(self) -> None:
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()  # a signal handler of the host may fork amid a fork
         self._pauses = 0
         self._ended = False
         self._stop = threading.Event()

@@ -26,7 +26,7 @@ def text_of(path: Any) -> str:
     ('/mnt/a.exr', '')
     """
     if isinstance(path, str):
-        return str(path)
+        return str.__str__(path)  # the characters that the system reads, not what a subclass answers
     if isinstance(path, (bytes, os.PathLike)):
         return os.fsdecode(path)
     return ""
