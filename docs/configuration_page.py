@@ -98,6 +98,9 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("LimitsConfig", "[limits]", "limits"),
     ("FilesConfig", "[files]", "files"),
     ("ProcessesConfig", "[processes]", "processes"),
+    ("LogsConfig", "[logs]", "logs"),
+    ("ExceptionsConfig", "[exceptions]", "exceptions"),
+    ("OutcomesConfig", "[outcomes]", "outcomes"),
     ("TracesConfig", "[traces]", "traces"),
     ("RootConfig", "[roots.NAME]", "roots"),
     ("LogFilesConfig", "[[log_files]]", "log_files"),
@@ -112,6 +115,7 @@ NESTED = {
     "traces",
     "files",
     "processes",
+    *("logs", "exceptions", "outcomes"),
     "roots",
     "log_files",
 }

@@ -15,9 +15,13 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+if os.name == "posix":  # here, not where they are used: threads of ours must not import beside the host
+    import fcntl
+    import resource
+from functools import partial
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-from functools import partial
 
 __all__ = ["HIGH_DESCRIPTOR", "Libc", "Watch", "libc", "move_high"]
 
@@ -154,9 +158,6 @@ def move_high(fd: int) -> int:
     """
     if os.name != "posix":
         return fd
-    import fcntl  # noqa: PLC0415  # POSIX only
-    import resource  # noqa: PLC0415
-
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     floor = HIGH_DESCRIPTOR if soft == resource.RLIM_INFINITY else min(HIGH_DESCRIPTOR, soft - 32)
     try:

@@ -417,6 +417,50 @@ TEXT_FILESYSTEM_ENCODING: Final = _attribute(
     OWN,
     "Encoding of paths in the process, and what it does with what doesn't fit.",
 )
+EXCEPTION_FINGERPRINT: Final = _attribute(
+    "exception.fingerprint", OWN, "The same for one fault, whoever meets it, on whatever system and release."
+)
+EXCEPTION_MECHANISM: Final = _attribute(
+    "exception.mechanism",
+    OWN,
+    "Where it was seen: span, main, thread, unraisable, asyncio, qt, callback, publish, log, handling, printed.",
+)
+EXCEPTION_LOCALS: Final = _attribute(
+    "exception.locals", OWN, "Local variables, redacted; only where exceptions.locals is on.", INDIRECT
+)
+EXCEPTION_OWNER: Final = _attribute(
+    "exception.owner", OWN, "What it came out of where nobody could catch it: a function, a class, a task."
+)
+FAULT_ID: Final = _attribute(
+    "fault.id", OWN, "Random; the same on all records about one fault, and on what was raised from it."
+)
+IMPORT_MODULE: Final = _attribute("import.module", OWN, "Module whose import failed.")
+IMPORT_MODULE_PATH: Final = _attribute("import.module.path", OWN, "Its file.", INDIRECT)
+IMPORT_MISSING: Final = _attribute(
+    "import.missing", OWN, "Module or name that it wanted and that is missing."
+)
+IMPORT_LIBRARY: Final = _attribute(
+    "import.library", OWN, "Shared library that could not be loaded.", INDIRECT
+)
+IMPORT_PATH: Final = _attribute("import.path", OWN, "File in which the name was looked for.", INDIRECT)
+IMPORT_CHAIN: Final = _attribute(
+    "import.chain", OWN, "Modules that were importing each other, first to last."
+)
+IMPORT_PATH_ENTRY: Final = _attribute(
+    "import.path_entry", OWN, "Entry of sys.path that the failed module came from.", INDIRECT
+)
+IMPORT_PATH_PLACE: Final = _attribute("import.path_entry.index", OWN, "Its place on sys.path, from 0.")
+IMPORT_SEARCHED: Final = _attribute("import.path_entries", OWN, "How many entries sys.path had.")
+IMPORT_INTERPRETER: Final = _attribute("import.interpreter", OWN, "Interpreter and its version.", INDIRECT)
+QT_RECEIVER: Final = _attribute(
+    "qt.receiver", OWN, "Class and name of the widget or object whose slot raised."
+)
+QT_SLOT: Final = _attribute("qt.slot", OWN, "The slot.")
+QT_SENDER: Final = _attribute("qt.sender", OWN, "Class and name of what had sent the signal.")
+QT_CATEGORY: Final = _attribute("qt.category", OWN, "Logging category of a message of Qt's own.")
+PUBLISH_PLUGIN: Final = _attribute("publish.plugin", OWN, "Publish plug-in that raised.")
+PUBLISH_INSTANCE: Final = _attribute("publish.instance", OWN, "Instance that it was working on.", INDIRECT)
+PUBLISH_REJECTED_BY: Final = _attribute("publish.rejected_by", OWN, "Validators that said no.")
 PROBLEM_CODE: Final = _attribute("problem.code", OWN, "Short code that an artist reads out to support.")
 PROBLEM_MESSAGE: Final = _attribute("problem.message", OWN, "What the artist wrote, redacted.", INDIRECT)
 APP_CRASH: Final = _event("app.crash", DEV, "A host died by a crash; positive evidence only.")
@@ -454,6 +498,14 @@ LOG_FILE_PATH: Final = _attribute("log.file.path", DEV, "Log file that the line 
 LOG_FILE_NAME: Final = _attribute("log.file.name", DEV, "Its name.")
 LOG_FILE_OFFSET: Final = _attribute("log.file.offset", OWN, "Where in it the record ends, in bytes.")
 LOG_IOSTREAM: Final = _attribute("log.iostream", DEV, "One of stdout, stderr.")
+LOG_SOURCE: Final = _attribute("log.source", OWN, "Message stream of a host that it came from.")
+LOG_ARGUMENTS_BROKEN: Final = _attribute(
+    "log.arguments.broken", OWN, "True where the arguments of a record don't fit its format."
+)
+WARNING_CATEGORY: Final = _attribute("warning.category", OWN, "Class of a warning of Python's.")
+LEFT_OUT: Final = _attribute(
+    "clientobs.left_out", OWN, "How many of the same sort were left out before this one, for coming too fast."
+)
 
 _begin("clientobs itself")
 INTERRUPTED: Final = _attribute(

@@ -11,9 +11,11 @@ import pytest
 from opentelemetry.context import get_current
 
 import clientobs
+from clientobs.pipeline import metrics as pipeline_metrics
 from clientobs.pipeline import spans as pipeline_spans
 from clientobs.pipeline.turns import OwnTurns
 from clientobs.record import span as span_module
+from clientobs.record.recorder import active
 from support.programs import answer_of
 from support.readback import seen
 
@@ -112,6 +114,37 @@ def test_a_signal_handler_may_record_while_the_same_thread_records() -> None:
         """
     )
     assert answer >= 120
+
+
+def test_a_handler_may_measure_while_its_thread_makes_the_first_meter(
+    runtime: Runtime, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK takes two locks there that are not re-entrant, one of them common to all providers of a process."""
+    build = pipeline_metrics._build
+
+    def interrupted(*arguments: Any) -> tuple[Any, Any]:
+        clientobs.counter("within").add(1)
+        provider, reader = build(*arguments)
+        clientobs.counter("within").add(1)
+        for _ in range(2):
+            assert provider._meter_lock.acquire(blocking=False), "would wait for itself"
+        return provider, reader
+
+    # A provider that has made no meter yet: the runtime's may have, for instruments from before init().
+    recorder = active()
+    assert recorder is not None
+    old: Any = recorder.voice._meters
+    fresh = pipeline_metrics.LazyMeterProvider(old._sink, old._resource, runtime.loss)
+    monkeypatch.setattr(recorder.voice, "_meters", fresh)
+    monkeypatch.setattr(recorder.voice, "_meter", None)
+    monkeypatch.setattr(pipeline_metrics, "_build", interrupted)
+    clientobs.counter("frames").add(1)
+    clientobs.counter("within").add(5)
+    assert runtime.loss.totals() == {"reentrant": 2}
+    fresh.collect()
+    records = seen(home)
+    assert [point[1] for point in records.points("frames")] == [1]
+    assert [point[1] for point in records.points("within")] == [5]
 
 
 def test_what_is_measured_inside_a_measurement_is_taken_after_it() -> None:

@@ -70,3 +70,25 @@ def test_a_fork_warns_of_no_thread_of_ours_and_the_keeper_goes_on() -> None:
         flags=("-W", "error"),
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_keeper_goes_on_where_the_first_record_of_a_lane_comes_after_the_fork() -> None:
+    done = run_program(
+        """
+        import os, threading, clientobs
+        from clientobs.runtime import chores
+        chores.chores_of = lambda *parts: []  # whose records would open the lane
+        from clientobs.runtime import start
+        start.chores_of = chores.chores_of
+        clientobs.init("tool")
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        os.waitpid(pid, 0)
+        with clientobs.span("work"):
+            pass
+        assert [thread.name for thread in threading.enumerate()] == ["MainThread", "clientobs-keeper"]
+        """,
+        flags=("-W", "error"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")

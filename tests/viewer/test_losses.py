@@ -68,6 +68,8 @@ def _words_of(call: ast.Call) -> list[ast.expr]:
         return call.args[:1]
     if name in {"pause", "remove"} and len(call.args) == 2:
         return call.args[1:]
+    if name.endswith("count_loss"):
+        return call.args
     return call.args if name == "_landed" or (name, of) == ("append", "reasons") else []
 
 

@@ -22,9 +22,13 @@ __all__ = [
     "DrainConfig",
     "DrainMode",
     "EndpointConfig",
+    "ExceptionsConfig",
     "FilesConfig",
     "JournalConfig",
     "LimitsConfig",
+    "LogLevel",
+    "LogsConfig",
+    "OutcomesConfig",
     "PathPolicy",
     "PrivacyConfig",
     "ProcessesConfig",
@@ -45,6 +49,7 @@ Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
 Signal: TypeAlias = Literal["traces", "logs", "metrics"]
 UserPolicy: TypeAlias = Literal["pseudonym", "name", "none"]
 SessionKind: TypeAlias = Literal["interactive", "batch", "farm"]
+LogLevel: TypeAlias = Literal["trace", "debug", "info", "warning", "error", "critical", "off"]
 PathPolicy: TypeAlias = Literal["keep", "portable", "hash", "drop"]
 Compression: TypeAlias = Literal["gzip", "none"]
 Sampler: TypeAlias = Literal[
@@ -284,6 +289,47 @@ class ProcessesConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogsConfig:
+    """The instrument `logs`: which records of the program's own loggers are taken."""
+
+    level: LogLevel = "info"
+    """Level from which records are taken, of those that the program's own levels let through; this setting never
+    lets through more. CLIENTOBS_LOG_LEVEL."""
+    levels: tuple[str, ...] = ()
+    """The same for one logger and those below it: "studio.publish=debug", "noisy=off". CLIENTOBS_LOG_LEVELS.
+    Loggers of clientobs, OpenTelemetry, gRPC and urllib3 are off unless they are named here."""
+    per_minute: int = 600
+    """Records of one line of code a minute; what goes beyond is counted."""
+    warnings: bool = True
+    """Whether warnings of Python's `warnings` are taken."""
+    streams: tuple[str, ...] = ()
+    """stdout, stderr: their lines become records too. Never on a farm unless named here: it is a protocol there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionsConfig:
+    """The instrument `exceptions`: what goes with an exception."""
+
+    locals: bool = False
+    """Whether local variables of the program's own frames go with it, redacted; values of foreign classes as the
+    class's name."""
+    printed: bool = True
+    """Whether an exception that a program only prints (traceback.print_exc) is recorded as a log record."""
+    qt_messages: bool = False
+    """Whether warnings of Qt itself become records. Its message handler is then ours, and calls the one before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomesConfig:
+    """Exceptions that are no failures, by class name, with or without module; subclasses are meant too."""
+
+    cancelled: tuple[str, ...] = ()
+    """Somebody stopped the work: tool.outcome is cancelled."""
+    rejected: tuple[str, ...] = ()
+    """Validation said no: tool.outcome is rejected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All settings of one run."""
 
@@ -306,6 +352,9 @@ class Config:
     traces: TracesConfig = field(default_factory=TracesConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     processes: ProcessesConfig = field(default_factory=ProcessesConfig)
+    logs: LogsConfig = field(default_factory=LogsConfig)
+    exceptions: ExceptionsConfig = field(default_factory=ExceptionsConfig)
+    outcomes: OutcomesConfig = field(default_factory=OutcomesConfig)
     roots: tuple[RootConfig, ...] = ()
     """Storage roots by name: TOML [roots.NAME]."""
     log_files: tuple[LogFilesConfig, ...] = ()

@@ -18,6 +18,7 @@ from clientobs.config.model import (
     MIB,
     Compression,
     DrainMode,
+    LogLevel,
     PathPolicy,
     Profile,
     Protocol,
@@ -140,6 +141,21 @@ def _processes() -> tuple[Option, ...]:
     )
 
 
+def _failures() -> tuple[Option, ...]:
+    return (
+        Option("logs.level", values.choice(*get_args(LogLevel)), ("CLIENTOBS_LOG_LEVEL",)),
+        Option("logs.levels", values.levels, ("CLIENTOBS_LOG_LEVELS",)),
+        Option("logs.per_minute", values.count(1)),
+        Option("logs.warnings", values.boolean),
+        Option("logs.streams", values.subset("stdout", "stderr", "none"), ("CLIENTOBS_LOG_STREAMS",)),
+        Option("exceptions.locals", values.boolean),
+        Option("exceptions.printed", values.boolean),
+        Option("exceptions.qt_messages", values.boolean),
+        Option("outcomes.cancelled", values.texts),
+        Option("outcomes.rejected", values.texts),
+    )
+
+
 def _delivery(prefix: str, infix: str) -> tuple[Option, ...]:
     readers: dict[str, Reader] = {
         "endpoint": values.text,
@@ -166,7 +182,7 @@ def _delivery(prefix: str, infix: str) -> tuple[Option, ...]:
 
 
 def _table() -> dict[str, Option]:
-    rows = [*_plain(), *_files(), *_processes(), *_delivery("delivery", "")]
+    rows = [*_plain(), *_files(), *_processes(), *_failures(), *_delivery("delivery", "")]
     for signal in SIGNALS:
         rows += _delivery(f"delivery.{signal}", f"{signal.upper()}_")
         exporter = Option(

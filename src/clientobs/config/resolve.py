@@ -11,9 +11,12 @@ from clientobs.config import environment, toml_file
 from clientobs.config.model import (
     Config,
     DrainConfig,
+    ExceptionsConfig,
     FilesConfig,
     JournalConfig,
     LimitsConfig,
+    LogsConfig,
+    OutcomesConfig,
     PrivacyConfig,
     ProcessesConfig,
     ServiceConfig,
@@ -42,6 +45,9 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "limits": LimitsConfig,
     "files": FilesConfig,
     "processes": ProcessesConfig,
+    "logs": LogsConfig,
+    "exceptions": ExceptionsConfig,
+    "outcomes": OutcomesConfig,
     "traces": TracesConfig,
 }
 _TOP_LEVEL: Final = {

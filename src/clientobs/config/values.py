@@ -25,6 +25,7 @@ __all__ = [
     "count",
     "exit_codes",
     "exporter",
+    "levels",
     "names",
     "path",
     "patterns",
@@ -64,6 +65,7 @@ _REQUEST: Final = (0.001, 600.0)
 _NUMBER: Final = pattern(r"([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([a-z]*)\Z")
 _CODE: Final = r"(?:[0-9]{1,10}(?:-[0-9]{1,10})?|SIG[A-Z0-9]+)"
 _EXIT_CODES: Final = pattern(rf"[^=]+={_CODE}(?:,{_CODE})*\Z")
+_LEVEL: Final = pattern(r"(?i)[^=\s]+\s*=\s*(?:trace|debug|info|warning|error|critical|off)\Z")
 _SIZES: Final = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
 _SIZES_BINARY: Final = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _TIMES: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -116,6 +118,15 @@ def exit_codes(raw: object, base: Base) -> tuple[str, ...]:
         raise Unacceptable(said) from None
     if not all(_EXIT_CODES.match(each) for each in found):
         raise Unacceptable(said)
+    return found
+
+
+def levels(raw: object, base: Base) -> tuple[str, ...]:
+    """Read a list of loggers with their levels: "studio.publish=debug"; in one text separated by commas."""
+    parts = [part.strip() for part in raw.split(",")] if isinstance(raw, str) else texts(raw, base)
+    found = tuple(part for part in parts if part)
+    if not all(_LEVEL.match(part) for part in found):
+        raise Unacceptable('a list of loggers and levels, e.g. ["studio.publish=debug", "noisy=off"]')
     return found
 
 

@@ -31,18 +31,21 @@ __all__ = [
     "after_fork_in_child",
     "instrument",
     "leaving",
+    "settle",
     "tick",
     "uninstrument",
     "work_for",
 ]
 
 INSTRUMENTS: Final = {
+    "exceptions": "clientobs.instruments.exceptions.instrument:ExceptionsInstrument",
     "files": "clientobs.instruments.files.instrument:FilesInstrument",
     "http": "clientobs.instruments.http.instrument:HttpInstrument",
+    "logs": "clientobs.instruments.logs.instrument:LogsInstrument",
     "processes": "clientobs.instruments.processes.instrument:ProcessesInstrument",
     "threads": "clientobs.instruments.threads.instrument:ThreadsInstrument",
 }
-STANDARD: Final = ("files", "http", "processes", "threads")
+STANDARD: Final = ("files", "http", "processes", "threads", "exceptions", "logs")
 """What the profile `standard` switches on."""
 
 
@@ -58,6 +61,8 @@ class Surroundings:
     """A keyed stand-in for a name, the same on one machine."""
     now: Callable[[], int] = time.time_ns
     """The run's date, nanoseconds since the epoch: what its spans are dated by."""
+    count_loss: Callable[..., object] = str
+    """Counts a record that was left out, by reason."""
 
 
 class Instrument(Protocol):
@@ -146,6 +151,13 @@ def leaving() -> None:
         if finish is not None:
             with quiet(f"instrument.{name}.leaving"):
                 finish()
+
+
+def settle() -> None:
+    """Let each instrument that has something left to tell tell it: the session ends."""
+    for name, made in active().items():
+        with quiet(f"instrument.{name}.settle"):
+            getattr(made, "settle", made.tick)()
 
 
 def after_fork_in_child() -> None:

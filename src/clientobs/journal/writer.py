@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._fork import Loading
+from clientobs._fork import Loading, settle
 from clientobs._guarded import faults, guarded
 from clientobs._libc import libc
 from clientobs.errors import JournalError
@@ -277,6 +277,7 @@ class Journal:
             failed = None
         if self._closed:
             return "closed"
+        settle()  # a segment that is opened after a fork sees no fork behind it
         for _ in range(2):  # the second time after a segment that failed at once
             segment = self._lanes.usable(lane, failed)
             if isinstance(segment, str) and self._sees_to_share(lane):

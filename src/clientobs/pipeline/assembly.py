@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.metrics import NoOpMeter, NoOpMeterProvider
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
@@ -15,6 +15,7 @@ from clientobs._version import __version__
 from clientobs.pipeline.context import ContextNumbers, Tool
 from clientobs.pipeline.forks import QuietLoggerProvider
 from clientobs.pipeline.ids import PrivateIdGenerator
+from clientobs.pipeline.lines import Lines
 from clientobs.pipeline.logs import JournalLogProcessor
 from clientobs.pipeline.metrics import LazyMeterProvider, MetricsSink
 from clientobs.pipeline.older_sdks import LOGGERS_TAKE_LIMITS, FixedLimits, LimitedLoggerProvider
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from clientobs._loss import LossLedger
     from clientobs.config.model import Config, LimitsConfig
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "Voice"]
 
 _SCOPE: Final = "clientobs"
 _OWN_SCOPE: Final = InstrumentationScope(_SCOPE, __version__)
@@ -40,9 +41,13 @@ _OWN_SCOPE: Final = InstrumentationScope(_SCOPE, __version__)
 class Voice:
     """The tracer, logger and meter that clientobs itself records with, of the providers of now."""
 
-    __slots__ = ("_meter", "_meters", "logger", "tracer")
+    __slots__ = ("_meter", "_meters", "lines", "logger", "tracer")
 
-    def __init__(self, traces: GlobalProvider, logs: GlobalProvider, meters: LazyMeterProvider) -> None:
+    def __init__(
+        self, traces: GlobalProvider, logs: GlobalProvider, meters: LazyMeterProvider, lines: Lines
+    ) -> None:
+        self.lines = lines
+        """What the program itself logs: see pipeline/lines.py."""
         self._meters = meters
         self._meter: Any = None
         self._hear_traces(traces.current)
@@ -55,12 +60,16 @@ class Voice:
 
     def _hear_logs(self, provider: Any) -> None:
         self.logger: Any = provider.get_logger(_SCOPE, __version__)
+        self.lines.go_through(provider)
 
     def meter(self) -> Any:
         """Return the meter; the first call imports the SDK's metrics."""
         if self._meter is None:
-            # Kept: the SDK takes a lock for each look-up, which a signal handler's measurement must not wait for.
-            self._meter = self._meters.get_meter(_SCOPE, __version__)
+            meter = self._meters.get_meter(_SCOPE, __version__)
+            if type(meter) is NoOpMeter:
+                return meter  # for this one measurement, see LazyMeterProvider
+            # Kept: the SDK takes a lock for each look-up, and half of a microsecond.
+            self._meter = meter
         return self._meter
 
 
@@ -91,7 +100,7 @@ class Pipeline:
         self._sink = MetricsSink(journal.append, redactor, clock.now, scopes)
         self._started = clock.now()
         self._counted_since: dict[str, int] = {}
-        self._meters = LazyMeterProvider(self._sink, described)
+        self._meters = LazyMeterProvider(self._sink, described, loss)
         traces = self._tracer_provider(config, clock, loss, described, redactor)
         traces.add_span_processor(self._spans)
         logs = _logger_provider(config.limits, described)
@@ -99,7 +108,10 @@ class Pipeline:
         self._global_traces = GlobalProvider(SLOTS["traces"], traces, self._spans)
         self._global_logs = GlobalProvider(SLOTS["logs"], logs, self._logs)
         self._global_metrics = GlobalProvider(SLOTS["metrics"], self._meters, None)
-        self.voice = Voice(self._global_traces, self._global_logs, self._meters)
+        lines = Lines(
+            logs, self._logs, _or_unset(config.limits.log_attribute_count, config.limits.attribute_count)
+        )
+        self.voice = Voice(self._global_traces, self._global_logs, self._meters, lines)
 
     def _tracer_provider(
         self, config: Config, clock: Clock, loss: LossLedger, described: Resource, redactor: Redacts

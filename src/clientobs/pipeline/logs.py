@@ -17,6 +17,10 @@ from clientobs._guarded import faults
 from clientobs.journal.format import Kind, Lane, encode_payload
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import SpanContext
+
     from clientobs._clock import Clock
     from clientobs.pipeline.context import ContextNumbers
     from clientobs.pipeline.scopes import ScopeNumbers
@@ -54,31 +58,81 @@ class JournalLogProcessor(LogRecordProcessor):
         try:
             record = log_record.log_record
             context = get_current() if record.context is None else record.context
-            number = self._contexts.of(context)
-            scope = self._scopes.of(log_record.instrumentation_scope)
-            name = record.event_name or ""
-            now = self._clock.now()
-            payload = encode_payload(
-                (
-                    record.timestamp or now,
-                    now,
-                    record.severity_number.value if record.severity_number is not None else 0,
-                    record.severity_text or "",
-                    self._body(record.body),
-                    self._redactor.name(name) if name else "",
-                    self._redactor.attributes(record.attributes or {}),
-                    record.trace_id or 0,
-                    record.span_id or 0,
-                    int(record.trace_flags or 0),
-                    number,
-                    scope,
-                    log_record.dropped_attributes,
-                )
+            self._append_record(
+                record.timestamp,
+                record.severity_number.value if record.severity_number is not None else 0,
+                record.severity_text or "",
+                self._body(record.body),
+                record.event_name or "",
+                self._redactor.attributes(record.attributes or {}),
+                (record.trace_id or 0, record.span_id or 0, int(record.trace_flags or 0)),
+                (self._contexts.of(context), self._scopes.of(log_record.instrumentation_scope)),
+                log_record.dropped_attributes,
             )
-            lane: Lane = "vital" if name in semconv.VITAL_EVENTS else "bulk"
-            self._append(Kind.LOG, payload, lane, (number, scope))
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("logs.emit", error)
+
+    def write(
+        self,
+        *,
+        timestamp: int | None,
+        severity: int,
+        severity_text: str,
+        body: str,
+        name: str,
+        attributes: dict[str, Any],
+        limit: int,
+        span: SpanContext,
+        context: Context,
+        scope: InstrumentationScope,
+    ) -> None:
+        """Write one line that comes the short way (pipeline/lines.py): what the SDK would do is done here."""
+        if self._silent:
+            return
+        try:
+            self._append_record(
+                timestamp,
+                severity,
+                severity_text,
+                self._redactor.text(body, self._body_length) if body else body,
+                name,
+                self._redactor.attributes(attributes, limit),
+                (span.trace_id, span.span_id, int(span.trace_flags)),
+                (self._contexts.of(context), self._scopes.of(scope)),
+                0,
+            )
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("logs.write", error)
+
+    def _append_record(
+        self,
+        timestamp: int | None,
+        severity: int,
+        severity_text: str,
+        body: Any,
+        name: str,
+        attributes: dict[str, Any],
+        span: tuple[int, int, int],
+        numbers: tuple[int, int],
+        dropped: int,
+    ) -> None:
+        now = self._clock.now()
+        payload = encode_payload(
+            (
+                timestamp or now,
+                now,
+                severity,
+                severity_text,
+                body,
+                self._redactor.name(name) if name else "",
+                attributes,
+                *span,
+                *numbers,
+                dropped,
+            )
+        )
+        lane: Lane = "vital" if name in semconv.VITAL_EVENTS else "bulk"
+        self._append(Kind.LOG, payload, lane, numbers)
 
     def _body(self, body: Any) -> Any:
         if body is None or type(body) is str:

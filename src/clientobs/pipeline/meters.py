@@ -5,6 +5,7 @@ Exemplars come from reservoirs that draw from our own generator; the SDK's draw 
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.metrics import (
@@ -38,10 +39,18 @@ _SUMMED = (Counter, Histogram, ObservableCounter, ObservableUpDownCounter, UpDow
 
 
 class QuietMeterProvider(MeterProvider):
-    """The SDK's meter provider; what it does at a fork is in pipeline/forks.py."""
+    """The SDK's meter provider, whose look-up a signal handler may make inside another's on the same thread.
+
+    What it does at a fork is in pipeline/forks.py.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._meter_lock: Any = threading.RLock()
 
     def _handle_fork(self) -> None:
-        renew_locks(self, "_lock", "_meter_lock")
+        renew_locks(self, "_lock")
+        self._meter_lock = threading.RLock()
 
 
 class JournalReader(MetricReader):

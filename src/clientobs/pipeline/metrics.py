@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.util.types import Attributes
 
+    from clientobs._loss import LossLedger
     from clientobs.pipeline.scopes import ScopeNumbers
     from clientobs.pipeline.spans import Redacts
 
@@ -136,8 +137,10 @@ def _kind_of(data: Any) -> str:
 class LazyMeterProvider(metrics.MeterProvider):
     """The global meter provider: the SDK's, from the first meter on."""
 
-    def __init__(self, sink: MetricsSink, resource: Resource) -> None:
+    def __init__(self, sink: MetricsSink, resource: Resource, loss: LossLedger) -> None:
         self._sink = sink
+        self._loss = loss
+        self._builder = 0
         self._resource = resource
         self._lock = threading.RLock()
         self._provider: Any = None
@@ -151,17 +154,32 @@ class LazyMeterProvider(metrics.MeterProvider):
         schema_url: str | None = None,
         attributes: Attributes = None,
     ) -> metrics.Meter:
-        """Return a meter of the SDK's provider; the first call imports it."""
+        """Return a meter of the SDK's provider; the first call imports it.
+
+        Inside that first call, on its own thread (a signal handler, a `__del__`), it is one that measures nothing:
+        the SDK's lock of all providers is not re-entrant, and the host would wait for itself for ever.
+        """
         with self._lock:
+            if self._builder == threading.get_ident():
+                self._loss.add("reentrant")
+                return metrics.NoOpMeter(name, version, schema_url)
             if self._provider is None:
-                with Loading():
-                    self._provider, self._reader = _build(self._sink, self._resource)
-                self._turns.watch(self._provider._measurement_consumer, self._reader)  # noqa: SLF001
+                self._load()
         meter: metrics.Meter = self._provider.get_meter(name, version, schema_url, attributes)
         # Not re-entrant in the SDK, see turns.py: a signal handler may make its first instrument inside another's.
         if type(getattr(meter, "_instrument_registration_lock", None)) is type(threading.Lock()):
             meter._instrument_registration_lock = threading.RLock()  # type: ignore[attr-defined]  # noqa: SLF001
         return meter
+
+    def _load(self) -> None:
+        self._builder = threading.get_ident()
+        try:
+            with Loading():
+                provider, reader = _build(self._sink, self._resource)
+            self._turns.watch(provider._measurement_consumer, reader)  # noqa: SLF001
+            self._provider, self._reader = provider, reader
+        finally:
+            self._builder = 0
 
     def collect(self) -> None:
         """Write the deltas since the last collection; nothing where no meter was ever made."""
@@ -172,6 +190,7 @@ class LazyMeterProvider(metrics.MeterProvider):
     def after_fork_in_child(self) -> None:
         """Begin to measure at zero: what the parent has measured and not yet written, it writes itself."""
         self._lock = threading.RLock()
+        self._builder = 0
         self._turns.reset()
         if self._provider is not None:
             # The instruments stay, the application's own too; where they lead is made anew, with its locks, which a

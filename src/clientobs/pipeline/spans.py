@@ -51,7 +51,7 @@ class SpanSink(Protocol):
 class Redacts(Protocol):
     """What privacy does for records."""
 
-    def attributes(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    def attributes(self, attributes: Mapping[str, Any], limit: int | None = None) -> dict[str, Any]:
         """Return a bounded, redacted copy."""
 
     def name(self, name: str) -> str:

@@ -1,128 +1,212 @@
-"""An exception that leaves a span: one log record with exception.*, and what it means for the outcome.
+"""An exception made a record: one headline for each fault, with exception.*, its stack and its fingerprint.
 
-The record is made where the exception is first seen; the spans around it get their status, not another copy.
-No exception, frame or traceback is kept: "seen" is remembered as two integers.
+The headline is an event named `exception`, written where the exception is first seen to end something: a span, a
+thread, the program. The spans around it get their status, not another copy; a `logger.exception` of the same
+exception is a log record of the same fault (`fault.id`), and so is an exception that was raised from it.
+No exception, frame or traceback is kept (sightings.py).
 """
 
 from __future__ import annotations
 
 import threading
-import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs import semconv
+from clientobs.record.fingerprints import Frame, fingerprint, is_own
+from clientobs.record.imports import import_facts
+from clientobs.record.outcomes import Outcome, outcome_of
+from clientobs.record.rates import Rates
+from clientobs.record.sightings import sightings
+from clientobs.record.stacks import error_type, links_of, tell, text_of
 from clientobs.record.undecodable import undecodable_facts
+from clientobs.record.variables import variables_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from clientobs.record.recorder import Recorder
+    from clientobs.record.stacks import Line, Told
 
-__all__ = ["Outcome", "emit_exception", "error_type", "fail", "first_sight", "outcome_of", "tell"]
+__all__ = [
+    "Mechanism",
+    "Outcome",
+    "error_type",
+    "exception_attributes",
+    "forget",
+    "outcome_of",
+    "report_exception",
+    "report_rejection",
+]
 
-Outcome = semconv.ToolOutcome
-_MAX_STACK: Final = 32_768
-_MAX_FRAMES: Final = 200
-_MAX_STATUS: Final = 1024
+Mechanism: TypeAlias = Literal[
+    "span",
+    "main",
+    "thread",
+    "unraisable",
+    "asyncio",
+    "callback",
+    "qt",
+    "publish",
+    "log",
+    "handling",
+    "printed",
+]
 
-_seen = threading.local()
-
-
-def tell(recorder: Recorder, started: Any, error: BaseException, context: Any) -> None:
-    """Say on an open span what the exception that leaves it means, and record the exception where it is new."""
-    outcome = outcome_of(error)
-    if outcome == "ok":
-        return
-    if outcome != "failed":
-        started.set_attribute(semconv.TOOL_OUTCOME, outcome)
-        return
-    fail(started, error_type(error), f"{error_type(error)}: {_short(error)}")
-    parent = getattr(started, "parent", None)
-    parent_id = parent.span_id if parent is not None else 0
-    if first_sight(error, started.get_span_context().span_id, parent_id):
-        emit_exception(recorder, error, context)
-
-
-def fail(started: Any, error: str, message: str) -> None:
-    """Mark an open span as failed; `error` is the name to group by."""
-    from opentelemetry.trace import StatusCode  # noqa: PLC0415  # loaded with the SDK
-
-    started.set_attribute(semconv.TOOL_OUTCOME, "failed")
-    started.set_attribute(semconv.ERROR_TYPE, error)
-    started.set_status(StatusCode.ERROR, message[:_MAX_STATUS])
+_PER_MINUTE: Final = 60
+_BODY: Final = 1_024
+_rates = Rates(_PER_MINUTE)
 
 
-def error_type(error: BaseException) -> str:
-    """Return the qualified name of an exception's class, as exception.type wants it."""
-    kind = type(error)
-    module = getattr(kind, "__module__", "")
-    return kind.__qualname__ if module in ("builtins", "", None) else f"{module}.{kind.__qualname__}"
+def report_exception(
+    recorder: Recorder,
+    error: BaseException,
+    mechanism: Mechanism,
+    *,
+    context: Any = None,
+    facts: Mapping[str, Any] | None = None,
+    follows: str | None = None,
+    headline: bool = True,
+    leaving: int | None = None,
+    parent: int = 0,
+) -> str:
+    """Write the record of an exception that ended something, unless it was told before; return its fault's id.
 
-
-def outcome_of(error: BaseException | None) -> Outcome:
-    """Return what an exception that leaves a tool's span says of the tool.
-
-    KeyboardInterrupt, GeneratorExit and asyncio.CancelledError are a person or the program stopping the work;
-    SystemExit with code 0 or None is an ordinary end.
+    It is the fault's headline but for three cases: `headline` is False, `follows` names a fault that had one, or the
+    exception was raised from another one that had. `leaving` and `parent` are the spans that it leaves and goes on
+    to (sightings.NO_SPAN for a place that is no span); it is recognized from there on.
     """
-    if error is None:
-        return "ok"
-    if isinstance(error, SystemExit):
-        return "ok" if error.code in (None, 0) else "failed"
-    if isinstance(error, Exception):
-        return "failed"
-    return "cancelled"
+    mark = sightings.find(error, leaving)
+    if mark is not None and (mark.headline or not headline):
+        sightings.add(error, mark.fault, headline=mark.headline, parent=parent)
+        return mark.fault
+    follows = follows or _fault_of_cause(error)
+    fault = mark.fault if mark is not None else follows
+    attributes = exception_attributes(recorder, error, mechanism, fault=fault)
+    fault = str(attributes[semconv.FAULT_ID])
+    sightings.add(error, fault, headline=headline, parent=parent)
+    before = _rates.admit((attributes[semconv.EXCEPTION_FINGERPRINT], headline))
+    if before < 0:
+        recorder.count_loss("exceptions")
+        return fault
+    if before:
+        attributes[semconv.LEFT_OUT] = before
+    name = semconv.EXCEPTION if headline and follows is None else None
+    _emit(recorder, {**attributes, **(facts or {})}, context, name=name)
+    return fault
 
 
-def first_sight(error: BaseException, span_id: int, parent_id: int) -> bool:
-    """Say whether no inner span of this thread has reported `error` on its way out."""
-    before = getattr(_seen, "mark", None)
-    _seen.mark = (id(error), parent_id)
-    # The exception is alive while it travels, so its id is unique; and it travels from child to parent.
-    return before != (id(error), span_id)
+def report_rejection(
+    recorder: Recorder,
+    error: BaseException,
+    mechanism: Mechanism = "span",
+    *,
+    context: Any = None,
+    facts: Mapping[str, Any] | None = None,
+    leaving: int | None = None,
+    parent: int = 0,
+) -> None:
+    """Write down why a tool said no: a log record, once, which is no failure and no headline."""
+    mark = sightings.find(error, leaving)
+    if mark is not None and mechanism == "span":
+        sightings.add(error, mark.fault, headline=mark.headline, parent=parent)
+        return
+    fault = (
+        mark.fault if mark is not None else None
+    )  # logged by pyblish itself, which doesn't say whose it is
+    attributes = exception_attributes(recorder, error, mechanism, fault=fault, stack=False)
+    sightings.add(error, attributes[semconv.FAULT_ID], headline=False, parent=parent)
+    _emit(recorder, {**attributes, **(facts or {})}, context, severity="INFO")
 
 
-def emit_exception(recorder: Recorder, error: BaseException, context: Any) -> None:
-    """Write the log record of an exception, tied to the span in `context`."""
-    from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the SDK; keeps import light
-
+def exception_attributes(
+    recorder: Recorder,
+    error: BaseException,
+    mechanism: Mechanism,
+    *,
+    fault: str | None = None,
+    stack: bool = True,
+) -> dict[str, Any]:
+    """Return exception.*, the fingerprint, the place in the program's own code, and what an import lacked."""
+    chain = tell(error)
+    last = chain[-1]
     attributes: dict[str, Any] = {
-        semconv.EXCEPTION_TYPE: error_type(error),
-        semconv.EXCEPTION_MESSAGE: _message(error),
-        semconv.EXCEPTION_STACKTRACE: stack_of(error),
+        semconv.EXCEPTION_TYPE: last.kind,
+        semconv.EXCEPTION_MESSAGE: last.message,
+        semconv.EXCEPTION_FINGERPRINT: fingerprint(links_of(chain)),
+        semconv.EXCEPTION_MECHANISM: mechanism,
+        semconv.FAULT_ID: fault or sightings.new_fault(),
     }
+    if stack:
+        attributes[semconv.EXCEPTION_STACKTRACE] = text_of(chain, recorder.may_read)
+    attributes |= _place(chain)
+    attributes |= import_facts(error)
     if isinstance(error, UnicodeError):
         attributes |= undecodable_facts(error)
+    if recorder.keep_locals:
+        attributes[semconv.EXCEPTION_LOCALS] = variables_of(error.__traceback__, recorder.redactor)
+    return attributes
+
+
+def forget() -> None:
+    """Begin anew: in a forked child, and for tests."""
+    sightings.forget()
+    _rates.forget()
+
+
+def _fault_of_cause(error: BaseException) -> str | None:
+    """Return the fault of what an exception was raised from, where that had its headline already.
+
+    That is its explicit cause; and for sys.exit() in an `except` block, what was handled there.
+    """
+    cause = error.__cause__
+    if cause is None and isinstance(error, SystemExit):
+        cause = error.__context__
+    for _ in range(8):
+        if cause is None:
+            return None
+        mark = sightings.find(cause)
+        if mark is not None and mark.headline:
+            return mark.fault
+        cause = cause.__cause__
+    return None
+
+
+def _place(chain: Sequence[Told]) -> dict[str, Any]:
+    """Return the innermost line of the program's own code, of the root cause if it has one."""
+    for one in chain:
+        own = [line for line in one.lines if line.file and is_own(Frame(line.file, line.function))]
+        if own:
+            return _code(own[-1])
+    return {}
+
+
+def _code(line: Line) -> dict[str, Any]:
+    return {
+        semconv.CODE_FILE_PATH: line.file,
+        semconv.CODE_FUNCTION_NAME: line.function,
+        semconv.CODE_LINE_NUMBER: line.number,
+    }
+
+
+def _emit(
+    recorder: Recorder,
+    attributes: dict[str, Any],
+    context: Any,
+    *,
+    name: str | None = None,
+    severity: str = "ERROR",
+) -> None:
+    from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the SDK; keeps import light
+
+    thread = threading.current_thread()
+    if thread is not threading.main_thread() and semconv.THREAD_NAME not in attributes:
+        attributes |= {semconv.THREAD_NAME: thread.name, semconv.THREAD_ID: thread.ident or 0}
+    message = attributes[semconv.EXCEPTION_MESSAGE]
     recorder.voice.logger.emit(
         context=context,
-        severity_number=SeverityNumber.ERROR,
-        severity_text="ERROR",
-        body=f"{attributes[semconv.EXCEPTION_TYPE]}: {attributes[semconv.EXCEPTION_MESSAGE]}",
+        severity_number=SeverityNumber[severity],
+        severity_text=severity,
+        body=f"{attributes[semconv.EXCEPTION_TYPE]}: {message}"[:_BODY],
         attributes=attributes,
-        event_name=semconv.EXCEPTION,
+        event_name=name,
     )
-
-
-def stack_of(error: BaseException) -> str:
-    """Return the formatted traceback, causes included; the middle is cut out of a long one."""
-    try:
-        lines = traceback.format_exception(type(error), error, error.__traceback__, limit=_MAX_FRAMES)
-        text = "".join(lines)
-    except Exception as fault:  # noqa: BLE001  # foreign __str__ or linecache hooks may do anything
-        return f"(traceback could not be formatted: {type(fault).__name__})"
-    if len(text) <= _MAX_STACK:
-        return text
-    half = _MAX_STACK // 2
-    return f"{text[:half]}\n... {len(text) - _MAX_STACK} characters left out ...\n{text[-half:]}"
-
-
-def _short(error: BaseException) -> str:
-    try:
-        return str(error)[:_MAX_STATUS]
-    except Exception:  # noqa: BLE001  # foreign __str__
-        return "(message could not be read)"
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as fault:  # noqa: BLE001  # foreign __str__
-        return f"(message could not be read: {type(fault).__name__})"

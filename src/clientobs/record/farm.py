@@ -19,7 +19,7 @@ from clientobs.pipeline.context import EMPTY, OVERLAY_KEY
 from clientobs.record import recorder as _recorder
 from clientobs.record import span as _span
 from clientobs.record.carrier import read_incoming
-from clientobs.record.exceptions import fail, tell
+from clientobs.record.leaving import fail, tell
 from clientobs.record.tasks import tasks
 from clientobs.record.unrecorded import UNRECORDED, UnrecordedSpan
 

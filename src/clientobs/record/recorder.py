@@ -10,6 +10,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from clientobs._dataclass import dataclass
+from clientobs.record.outcomes import DEFAULT_RULES, OutcomeRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from clientobs.record.tools import Tools
 
 __all__ = ["Recorder", "active", "install"]
+
+
+def _never(_text: str) -> bool:
+    return False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,6 +49,14 @@ class Recorder:
     """Writes counts by bucket as a histogram, see metrics.add_distribution."""
     has_had_task: bool = False
     """Whether a task of a farm was begun: what the environment says is of the first one (tasks.py)."""
+    outcomes: OutcomeRules = DEFAULT_RULES
+    """Which exceptions are no failures."""
+    keep_locals: bool = False
+    """Whether local variables go with an exception."""
+    may_read: Callable[[str], bool] = _never
+    """Says whether a source file may be read for a traceback: not where that could wait for a server."""
+    count_loss: Callable[..., object] = _never
+    """Counts a record that was left out, by reason."""
 
 
 _active: Recorder | None = None

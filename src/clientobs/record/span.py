@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from clientobs._guarded import faults
 from clientobs.pipeline.context import EMPTY, OVERLAY_KEY
 from clientobs.record import recorder as _recorder
-from clientobs.record.exceptions import tell
+from clientobs.record.leaving import tell
 from clientobs.record.unrecorded import UNRECORDED, UnrecordedSpan
 
 if TYPE_CHECKING:

@@ -246,6 +246,7 @@ class Runtime:
                 self.endings.pop()(evidence)
         with quiet("end.instruments"):
             registry.leaving()
+        registry.settle()
         with quiet("end.metrics"):
             parts.collect_metrics()
         with quiet("end.session"):

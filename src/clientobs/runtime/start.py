@@ -29,6 +29,7 @@ from clientobs.privacy.pseudonym import installation_id, maker, user_attributes
 from clientobs.privacy.redaction import Redactor
 from clientobs.record import recorder as _recorder
 from clientobs.record.carrier import read_incoming
+from clientobs.record.outcomes import OutcomeRules
 from clientobs.record.tools import Tools
 from clientobs.runtime import origin
 from clientobs.runtime.chores import chores_of, drain_chore
@@ -221,6 +222,13 @@ class _Builder:
             origin=pipeline.origin,
             paths=self.config.files.paths,
             add_distribution=pipeline.add_distribution,
+            outcomes=OutcomeRules(
+                cancelled=frozenset(self.config.outcomes.cancelled),
+                rejected=frozenset(self.config.outcomes.rejected),
+            ),
+            keep_locals=self.config.exceptions.locals,
+            may_read=lambda path: not self.mounts.is_network(path),
+            count_loss=self.loss.add,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
         parts.failures = Failures(self.home, self.config.service.name, sys.executable or "")
@@ -255,9 +263,11 @@ class _Builder:
         )
 
     def _install(self, runtime: Runtime, parts: Parts, pipeline: Any) -> None:
+        from clientobs.record import exceptions  # noqa: PLC0415
         from clientobs.record import span as record_span  # noqa: PLC0415
 
         record_span.bind()
+        exceptions.forget()
         pipeline.place()
         patches = self.config.profile != "minimal" and not parts.failures.begin(self.run)
         parts.exits = ExitWatch(lambda kind, detail: runtime.leave(f"{kind} {detail}"), runtime.stayed)
@@ -295,6 +305,7 @@ class _Builder:
                 mounts=self.mounts,
                 pseudonym=maker(self.home.secret),
                 now=self.clock.now,
+                count_loss=self.loss.add,
             )
         )
         wanted = self.config.instruments

@@ -38,6 +38,19 @@ MEANINGS: Final[dict[str, Meaning]] = {
         "Spans of one name that came faster than limits.storm_per_minute.",
         "put one span around the loop instead of one into it, or raise the limit",
     ),
+    "log-storm": Meaning(
+        "host",
+        "Log records of one line of code that came faster than logs.per_minute; how many is told.",
+        "log less in that loop, or raise the limit",
+    ),
+    "log-nested": Meaning(
+        "host", "A log record made in the middle of several others on the same thread.", "record less there"
+    ),
+    "exceptions": Meaning(
+        "host",
+        "Records of an exception that came more than 60 times a minute; its spans are there.",
+        "mend it: the first ones say where",
+    ),
     "sampling": Meaning(
         "host", "Spans that the configured sampler left out, as it was told to.", "see OTEL_TRACES_SAMPLER"
     ),
@@ -66,7 +79,9 @@ MEANINGS: Final[dict[str, Meaning]] = {
     ),
     "closed": Meaning("journal", "Records after the session had ended.", "end spans before shutdown()"),
     "reentrant": Meaning(
-        "journal", "A record made by a signal handler while its thread opened a segment.", "record less there"
+        "journal",
+        "A record made by a signal handler while its thread opened a segment or the first meter.",
+        "record less there",
     ),
     "context": Meaning(
         "journal", "A production context that was no longer known; its records are there.", _REPORT

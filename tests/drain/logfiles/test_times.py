@@ -31,6 +31,7 @@ def at(*parts: int) -> int:
         ),  # yesterday: the line was written at 00:00:30
         ("00:00:10", ("%H:%M:%S",), at(2024, 1, 2, 0, 0, 10)),
         ("Dec 31 10:11:12", ("%b %d %H:%M:%S",), at(2023, 12, 31, 10, 11, 12)),
+        ("Jan 02 00:00:29", ("%b %d %H:%M:%S",), at(2024, 1, 2, 0, 0, 29)),
         ("2024/Jan/01|10:11:12", ("%Y/%b/%d|%H:%M:%S",), at(2024, 1, 1, 10, 11, 12)),
         ("yesterday", (), None),
         ("2024-13-01 10:11:12", (), None),
@@ -41,6 +42,15 @@ def test_a_time_is_read_in_the_form_that_it_has(
     text: str, forms: tuple[str, ...], expected: int | None
 ) -> None:
     assert read_time(text, forms, utc=True, now=WRITTEN) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [((2024, 3, 1), at(2024, 2, 29, 10)), ((2025, 1, 1), at(2024, 2, 29, 10)), ((2026, 1, 1), None)],
+)
+def test_a_leap_day_without_a_year_is_found(written: tuple[int, int, int], expected: int | None) -> None:
+    now = datetime(*written, tzinfo=timezone.utc).timestamp()
+    assert read_time("Feb 29 10", ["%b %d %H"], utc=True, now=now) == expected
 
 
 def test_a_time_without_a_zone_is_the_machines_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from clientobs.instruments.processes.child import Usage, begin
 from clientobs.instruments.processes.command import command_of
 from clientobs.instruments.processes.sentences import last_lines, signal_name, telling_line, time_text
 from clientobs.record import recorder as _recorder
-from clientobs.record.exceptions import fail
+from clientobs.record.leaving import fail
 from clientobs.runtime.origin import LAUNCH_VARIABLE
 
 if sys.platform == "win32":

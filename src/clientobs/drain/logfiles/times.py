@@ -44,23 +44,34 @@ def read_time(text: str, forms: Sequence[str], *, utc: bool, now: float) -> int 
     zone = timezone.utc if utc else None
     for form in (*forms, *_ISO_FORMS):
         try:
-            found = datetime.strptime(iso if form in _ISO_FORMS else plain, form)  # noqa: DTZ007  # its zone: below
-            return _nanoseconds(_completed(found, form, datetime.fromtimestamp(now, zone)), zone)
+            written = datetime.fromtimestamp(now, zone).replace(tzinfo=None)
+            return _nanoseconds(_read(iso if form in _ISO_FORMS else plain, form, written), zone)
         except (ValueError, OverflowError, OSError):
             continue
     return None
 
 
-def _completed(found: datetime, form: str, written: datetime) -> datetime:
-    """Put in the date or the year that the form leaves out."""
-    latest = written.replace(tzinfo=None)
+def _read(text: str, form: str, written: datetime) -> datetime:
+    """Read a time, and put in the date or the year that the form leaves out. Raises ValueError."""
+    if _DATE.search(form) and not _YEAR.search(form):
+        return _in_a_year(text, form, written)
+    found = datetime.strptime(text, form)  # noqa: DTZ007  # its zone: see above
     if not _DATE.search(form):
-        found = found.replace(year=latest.year, month=latest.month, day=latest.day)
-        return found - timedelta(days=1) if found > latest + _AHEAD else found
-    if not _YEAR.search(form):
-        found = found.replace(year=latest.year)
-        return found.replace(year=latest.year - 1) if found > latest + _FAR_AHEAD else found
+        found = found.replace(year=written.year, month=written.month, day=written.day)
+        return found - timedelta(days=1) if found > written + _AHEAD else found
     return found
+
+
+def _in_a_year(text: str, form: str, written: datetime) -> datetime:
+    # The year goes in before the date is read: without one there is no 29 February, and Python 3.13 warns.
+    try:
+        found = datetime.strptime(f"{written.year} {text}", f"%Y {form}")  # noqa: DTZ007  # as in _read
+        if found <= written + _FAR_AHEAD:
+            return found
+    except ValueError:
+        if written.year % 4 != 1:  # it may be the 29 February of the year before
+            raise
+    return datetime.strptime(f"{written.year - 1} {text}", f"%Y {form}")  # noqa: DTZ007  # as in _read
 
 
 def _nanoseconds(found: datetime, zone: timezone | None) -> int:

@@ -1,0 +1,78 @@
+"""The instrument `exceptions`: what is patched, and how it is put back."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from clientobs.instruments.arrivals import Arrivals
+from clientobs.instruments.exceptions import loops, publishing, qt_messages
+from clientobs.instruments.exceptions.desk import Desk
+from clientobs.instruments.exceptions.hooks import replace_hooks
+from clientobs.instruments.exceptions.printed import wrap_print_exception
+from clientobs.instruments.patching import Patches, Switch
+from clientobs.record import exceptions as _exceptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from clientobs.instruments.registry import Surroundings
+
+__all__ = ["ExceptionsInstrument"]
+
+
+class ExceptionsInstrument:
+    """Sees the exceptions of this process that nobody catches."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._config = surroundings.config.exceptions
+        self._patches = Patches()
+        self._switch = Switch()
+        self._desk = Desk()
+        self._results = publishing.PublishResults(self._switch)
+        self._messages = qt_messages.QtMessages(self._switch)
+        wanted: dict[str, Callable[[ModuleType], None]] = {
+            loops.MODULE: lambda module: loops.patch_loops(module, self._patches, self._switch, self._desk),
+            publishing.MODULE: self._results.register,
+        }
+        if self._config.qt_messages:
+            wanted |= dict.fromkeys(qt_messages.MODULES, self._messages.install)
+        self._arrivals = Arrivals(wanted)
+
+    @property
+    def patched(self) -> tuple[str, ...]:
+        """The functions of others that call us now."""
+        return self._patches.names
+
+    def instrument(self) -> None:
+        """Patch; a second call does nothing."""
+        if self._switch.on:
+            return
+        replace_hooks(self._patches, self._switch, self._desk)
+        if self._config.printed:
+            original = traceback.print_exception
+            wrapper = wrap_print_exception(original, self._switch, self._desk)
+            self._patches.replace(traceback, "print_exception", original, wrapper)
+        self._arrivals.watch()
+        self._switch.on = True
+
+    def uninstrument(self) -> None:
+        """Put back exactly what was there; wrappers that others have taken become pass-throughs."""
+        if not self._switch.on:
+            return
+        self._switch.on = False
+        self._arrivals.stop()
+        self._results.deregister()
+        self._messages.uninstall()
+        self._patches.undo()
+
+    def after_fork_in_child(self) -> None:
+        """Forget what belongs to the parent."""
+        _exceptions.forget()
+
+    def tick(self) -> None:
+        """Look for what was printed while another hook was in force, and for modules that came oddly."""
+        if self._switch.on:
+            self._desk.look()
+            self._arrivals.look()

@@ -1,0 +1,114 @@
+"""What an exception that leaves a tool says of the tool: ok, rejected, cancelled or failed. Only `failed` is a failure.
+
+Three say so, the first that does wins: the exception's class by an attribute `tool_outcome = "rejected"` (so that a
+studio's own code needs no import of ours), the configuration by the class's name (`[outcomes]`), and the lists here.
+Names are compared with each class of the exception's MRO, with its module ("hou.OperationInterrupted") or without it
+("PublishValidationError"), so that no host module is ever imported for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, get_args
+
+from clientobs import semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["DEFAULT_RULES", "Outcome", "OutcomeRules", "leaves_of", "outcome_of"]
+
+Outcome = semconv.ToolOutcome
+
+_CANCELLED: Final = frozenset(
+    {
+        "hou.OperationInterrupted",  # Esc in Houdini
+        "concurrent.futures._base.CancelledError",  # a future that was cancelled; asyncio's is no Exception
+        "asyncio.exceptions.CancelledError",
+        "click.exceptions.Abort",  # Ctrl-C at a prompt
+    }
+)
+_REJECTED: Final = frozenset(
+    {
+        "PublishValidationError",  # AYON and OpenPype, each from a module of its own
+        "pyblish.error.ValidationError",
+        "pyblish.plugin.ValidationError",
+    }
+)
+_OUTCOMES: Final = frozenset(get_args(Outcome))
+_MOST_LEAVES: Final = 64
+_MOST_DEPTH: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeRules:
+    """Names of exception classes, besides those that are known here."""
+
+    cancelled: frozenset[str] = frozenset()
+    rejected: frozenset[str] = frozenset()
+
+
+DEFAULT_RULES: Final = OutcomeRules()
+
+
+def outcome_of(error: BaseException | None, rules: OutcomeRules = DEFAULT_RULES) -> Outcome:
+    """Return what an exception that leaves a tool's span says of the tool.
+
+    KeyboardInterrupt, GeneratorExit and asyncio.CancelledError are a person or the program stopping the work;
+    SystemExit with code 0 or None is an ordinary end. A group is what the worst of its exceptions is.
+
+    >>> outcome_of(KeyboardInterrupt()), outcome_of(SystemExit(0)), outcome_of(SystemExit(3)), outcome_of(KeyError())
+    ('cancelled', 'ok', 'failed', 'failed')
+    """
+    if error is None:
+        return "ok"
+    if isinstance(getattr(error, "exceptions", None), tuple):
+        found = {_of_one(leaf, rules) for leaf in leaves_of(error)}
+        for outcome in ("failed", "rejected", "cancelled", "ok"):
+            if outcome in found:
+                return outcome
+    return _of_one(error, rules)
+
+
+def leaves_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield the exceptions of a group, and of groups in it, or the exception itself; bounded."""
+    left = [_MOST_LEAVES]
+    yield from _leaves(error, left, 0)
+
+
+def _leaves(error: BaseException, left: list[int], depth: int) -> Iterator[BaseException]:
+    parts = getattr(error, "exceptions", None)
+    if depth > _MOST_DEPTH or not isinstance(parts, tuple) or not parts:
+        left[0] -= 1
+        yield error
+        return
+    for part in parts:
+        if left[0] <= 0:
+            return
+        if isinstance(part, BaseException):
+            yield from _leaves(part, left, depth + 1)
+
+
+def _of_one(error: BaseException, rules: OutcomeRules) -> Outcome:
+    kind = type(error)
+    said = getattr(kind, "tool_outcome", None)
+    if isinstance(said, str) and said in _OUTCOMES:
+        return said  # type: ignore[return-value]  # one of the four, as just asked
+    if isinstance(error, SystemExit):
+        return "ok" if error.code is None or (isinstance(error.code, int) and error.code == 0) else "failed"
+    if isinstance(error, Exception):
+        names = _names(kind)
+        if not names.isdisjoint(rules.rejected) or not names.isdisjoint(_REJECTED):
+            return "rejected"
+        if not names.isdisjoint(rules.cancelled) or not names.isdisjoint(_CANCELLED):
+            return "cancelled"
+        return "failed"
+    return "cancelled"
+
+
+def _names(kind: type[BaseException]) -> set[str]:
+    names: set[str] = set()
+    for each in kind.__mro__:
+        name = each.__qualname__
+        names.update((name, f"{each.__module__}.{name}"))
+    return names
