@@ -91,6 +91,12 @@ def test_a_drain_that_was_not_there_still_tells_the_kernels_word(
     assert end.attributes["session.memory"] > BOUND / 2
     (found,) = Path(desk.home).glob("v1/*/death.json")
     assert found.stat().st_mode & 0o777 == 0o600
+    # The answer to it was lost: the next drain sends it again, byte for byte.
+    for acks in desk.home.glob("v1/*/acks"):
+        acks.unlink()
+    desk.clientobs("drain", "--once")
+    again = [log for log in receiver.logs() if log.record.event_name == "session.end"]
+    assert [log.record.SerializeToString() for log in again] == [end.record.SerializeToString()] * 2
 
 
 def test_a_kill_by_hand_beside_it_is_not_told_as_out_of_memory(

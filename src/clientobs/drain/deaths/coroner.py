@@ -153,6 +153,11 @@ class Coroner:
             case.done = True
             self._wake()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a death is being looked into: what comes of it is still to be delivered."""
+        return bool(self._cases)
+
     def close(self) -> None:
         """Let the thread end, once it has got that far."""
         if self._queue is not None:

@@ -226,6 +226,8 @@ class Service:
     @property
     def stuck(self) -> bool:
         """Whether what is left cannot be delivered now: each way out has failed, and waits to try again."""
+        if self._coroner.busy:
+            return False
         return any(line.failing for line in self._lines) and all(
             line.failing or not line.holds(self._registry.runs.values()) for line in self._lines
         )
