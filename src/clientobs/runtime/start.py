@@ -158,14 +158,7 @@ class _Builder:
             if parts.failures.tripped:
                 parts.events.crash_loop(parts.failures.deaths)
         parts.failures.watch(parts.journal)
-        environment, attachments = self._environment(parts), self.attachments
-
-        def finish() -> None:
-            attachments.write()
-            environment.finish()
-
-        parts.finish = finish
-        parts.keeper.take_on(chores_of(parts, self.clock, self.config.journal, environment, attachments))
+        self._keep(parts)
         return runtime
 
     def abandon(self) -> None:
@@ -261,6 +254,17 @@ class _Builder:
             production=lambda: pipeline.contexts.base,
         )
         return parts
+
+    def _keep(self, parts: Parts) -> None:
+        """Give the keeper its work, and the end of the session what the keeper may have had no time for."""
+        environment, attachments = self._environment(parts), self.attachments
+
+        def finish() -> None:
+            attachments.write()
+            environment.finish()
+
+        parts.finish = finish
+        parts.keeper.take_on(chores_of(parts, self.clock, self.config.journal, environment, attachments))
 
     def _environment(self, parts: Parts) -> SessionEnvironment:
         return SessionEnvironment(
