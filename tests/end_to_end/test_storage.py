@@ -180,7 +180,7 @@ def test_what_c_reads_is_no_file_of_python_s_and_told_as_the_process_s(
     assert host.end() == 0
     assert span(receiver, "load scene").attributes["file.io.read"] < 1 << 20
     receiver.wait_for(lambda: moved(receiver).get(("maya", "read"), 0) >= 40 << 20, 30)
-    assert re.search(r"● maya .* read 4\d\.\d MiB, wrote ", status), status
+    assert re.search(r"● maya .*\n +read 4\d\.\d MiB, wrote ", status), status
 
 
 def moved(receiver: OtlpReceiver) -> dict[tuple[str, str], int]:

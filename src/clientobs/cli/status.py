@@ -159,13 +159,11 @@ def _run_lines(found: Overview, shown: tuple[RunView, ...], now_ns: int, width: 
             (f"{date_time(view.run.started_ns)}  ", "dim"),
             (f"{duration(max(end - view.run.started_ns, 0)):>8}  {size(view.size):>9}  ", ""),
         ]
-        ends = [(f"{view.run.session[:12]}  ", "dim")]
-        if view.moved is not None:  # says more than a session's id, where there is room for one of them
+        session = (view.run.session[:12], "dim")
+        yield [*line, session] if line_width([*line, session]) <= width else line
+        if view.moved is not None:
             read, written = view.moved
-            ends.insert(0, (f"read {size(read)}, wrote {size(written)}  ", ""))
-        for end_of_line in ends:
-            line = [*line, end_of_line] if line_width([*line, end_of_line]) - 2 <= width else line
-        yield line
+            yield [*_label(""), (f"    read {size(read)}, wrote {size(written)}", "dim")]
     hidden = len(found.runs) - len(shown)
     if hidden:
         yield [*_label(""), (f"{number(hidden, 'earlier run')}: --all shows them", "dim")]
