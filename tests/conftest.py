@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("clientobs", deadline=None)
     settings.load_profile("clientobs")
     config.option.markexpr = config.option.markexpr or "not torture and not hosts"
+    # A shell lets what it starts in the background ignore Ctrl-C, and every host of a test would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
