@@ -20,6 +20,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -152,7 +153,8 @@ class HangWatch:
         self._loop.close()
         path, self._path = self._path, ""
         if path:
-            with quiet("hang.close"):
+            # Not there before the first look, and gone where somebody cleaned up.
+            with quiet("hang.close"), suppress(FileNotFoundError):
                 os.unlink(path)
 
     def after_fork_in_child(self) -> None:
@@ -359,11 +361,15 @@ class HangWatch:
             work=work,
             thread=threading.get_native_id(),
         )
-        descriptor = os.open(self._path, _FLAGS, 0o600)
-        try:
-            os.write(descriptor, pack(beat))
-        finally:
-            os.close(descriptor)
+        path = (
+            self._path
+        )  # closed meanwhile by a host that ends, or its folder taken away: nothing to be told
+        with suppress(FileNotFoundError):
+            descriptor = os.open(path, _FLAGS, 0o600)
+            try:
+                os.write(descriptor, pack(beat))
+            finally:
+                os.close(descriptor)
 
 
 def _innermost(frame: FrameType | None) -> str:
