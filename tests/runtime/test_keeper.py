@@ -92,3 +92,32 @@ def test_the_keeper_goes_on_where_the_first_record_of_a_lane_comes_after_the_for
         flags=("-W", "error"),
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_handler_that_forks_amid_the_start_leaves_one_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler's fork pauses and resumes on the thread that is starting the keeper."""
+    ticks = threading.Semaphore(0)
+    runners: set[int] = set()
+
+    def chore() -> None:
+        runners.add(threading.get_ident())
+        ticks.release()
+
+    keeper = Keeper([Chore("noted", 0.0, chore)])
+    keeper.hurry(quick=True)
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        keeper.pause()
+        keeper.resume()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    keeper.start()
+    _fork.settle()  # as the next record does
+    for _ in range(5):
+        assert ticks.acquire(timeout=10)
+    keeper.stop()
+    keeper.join(5)
+    assert len(runners) == 1

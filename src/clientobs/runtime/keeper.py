@@ -66,11 +66,17 @@ class Keeper:
     def _start(self) -> None:
         if self._thread is not None or self._pauses or self._ended:
             return
-        self._stop = threading.Event()
-        thread = threading.Thread(target=self._run, name="clientobs-keeper", daemon=True)
+        stop = threading.Event()
+        thread = threading.Thread(target=self._run, args=(stop,), name="clientobs-keeper", daemon=True)
+        # Before it runs: a signal handler that forks in here comes by `pause` and `resume`, on this very thread,
+        # and would else find none to end, and start a second one beside it.
+        self._stop, self._thread = stop, thread
+        started = False
         with quiet("keeper.start"):  # no more threads, or the interpreter is ending: what is appended lands
             thread.start()
-            self._thread = thread
+            started = True
+        if not started and self._thread is thread:
+            self._thread = None
 
     def now(self) -> float:
         """Return the time by which chores are due, in seconds."""
@@ -90,7 +96,7 @@ class Keeper:
     def join(self, patience: float) -> None:
         """Wait until the thread has ended and let go of all it used, at most `patience` seconds."""
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None and thread.ident is not None and thread is not threading.current_thread():
             thread.join(patience)
 
     def pause(self) -> None:
@@ -105,8 +111,9 @@ class Keeper:
             if thread is not None and thread is not threading.current_thread():
                 self._stop.set()
                 self._wake.set()
-                thread.join(_FORK_PATIENCE)
-                self.at_rest = not thread.is_alive()
+                if thread.ident is not None:  # else this is amid its start, by a signal handler: it ends by itself
+                    thread.join(_FORK_PATIENCE)
+                self.at_rest = thread.ident is not None and not thread.is_alive()
                 self._thread = None
 
     def resume(self) -> None:
@@ -131,8 +138,9 @@ class Keeper:
         if at_rest:
             self.start()
 
-    def _run(self) -> None:
-        stop = self._stop
+    def _run(self, stop: threading.Event) -> None:
+        if self._thread is not threading.current_thread():
+            return  # paused before it ran; another has taken its place, or will
         while True:
             self._tick(stop)
             self._wake.wait(self._tick_seconds)

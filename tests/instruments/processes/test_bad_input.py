@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -122,6 +123,7 @@ CALLS: dict[str, Callable[[], Any]] = {
 
 def outcome(call: Callable[[], Any]) -> tuple[Any, ...]:
     """Return all that can be told of a call: what it gave, or what it raised, with each attribute and warning."""
+    gc.collect()  # what other tests left behind must not be warned of in here
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
