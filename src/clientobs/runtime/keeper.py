@@ -111,9 +111,12 @@ class Keeper:
             if thread is not None and thread is not threading.current_thread():
                 self._stop.set()
                 self._wake.set()
-                if thread.ident is not None:  # else this is amid its start, by a signal handler: it ends by itself
+                runs = (
+                    thread.ident is not None
+                )  # else a signal handler is here amid its start: it ends by itself
+                if runs:
                     thread.join(_FORK_PATIENCE)
-                self.at_rest = thread.ident is not None and not thread.is_alive()
+                self.at_rest = runs and not thread.is_alive()
                 self._thread = None
 
     def resume(self) -> None:
