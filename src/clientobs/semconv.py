@@ -140,6 +140,12 @@ PROCESS_STDERR_END: Final = _attribute("process.stderr.end", OWN, "The same of i
 PROCESS_SEARCH_PATH: Final = _attribute(
     "process.search_path", OWN, "PATH on which a missing program was searched.", INDIRECT
 )
+PROCESS_INTERPRETER: Final = _attribute(
+    "process.interpreter",
+    OWN,
+    "What was to run a script or a binary that is there, and is missing.",
+    INDIRECT,
+)
 PROCESS_EMPTY_FILES: Final = _attribute(
     "process.files.empty",
     OWN,

@@ -149,7 +149,7 @@ def test_the_path_of_the_caller_s_own_environment_is_the_one_that_was_searched(f
     [
         (["/opt/none/ffmpeg"], {}, "/opt/none/ffmpeg is not there"),
         (["/bin/true"], {"cwd": "/opt/none"}, "its working directory /opt/none is not there"),
-        (["/etc/passwd"], {}, "[Errno 13] Permission denied: '/etc/passwd'"),
+        (["/etc/passwd"], {}, "/etc/passwd is not executable (mode 0644)"),
     ],
 )
 def test_a_launch_that_fails_says_why(

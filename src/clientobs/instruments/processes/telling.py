@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs.instruments.processes.callers import caller_of_launch
-from clientobs.instruments.processes.command import text_of
 from clientobs.instruments.processes.memory import kernel_kills, machine_memory, own_peak
 from clientobs.instruments.processes.outputs import Outputs
+from clientobs.instruments.processes.reasons import code_hint, reason_of, searched
 from clientobs.instruments.processes.sentences import (
     amount,
     last_lines,
@@ -102,7 +102,7 @@ class Teller:
         sentence = ""
         # A wrong argument is told by its exception alone, and Python's own modules try what needn't be there.
         if isinstance(error, OSError) and not machinery:
-            sentence = f"{child.command.name} could not be started: {_reason_of(child, error, facts)}"
+            sentence = f"{child.command.name} could not be started: {reason_of(child, error, facts)}"
             sentence += f"; asked for by {caller}" if caller else ""
         self._write(child, "not_started", facts, sentence)
 
@@ -174,7 +174,7 @@ class Teller:
         said = telling_line(words)
         end = f": {said}" if said else ""
         if code >= 0:
-            return f"{name} ended with code {code} after {after}{end}"
+            return f"{name} ended with code {code} after {after}{end or code_hint(code)}"
         by = signal_name(-code)
         if child.timeout is not None and child.sent:
             return f"{name} did not end within {child.timeout:g} s, and this program ended it by {by}{end}"
@@ -271,29 +271,3 @@ def _own_folder() -> str:
         return os.getcwd()
     except OSError:  # it was removed
         return ""
-
-
-def _reason_of(child: Child, error: OSError, facts: dict[str, Any]) -> str:
-    """Return why a launch failed; what was searched goes into `facts`."""
-    if not isinstance(error, FileNotFoundError):
-        return _text_of(error)
-    executable = child.command.executable
-    if child.folder and error.filename is not None and text_of(error.filename) == child.folder != executable:
-        return f"its working directory {child.folder} is not there"
-    if os.path.dirname(executable):
-        return f"{executable} is not there"
-    facts[semconv.PROCESS_SEARCH_PATH] = path = searched(child)
-    return f"it is not on PATH ({path})"
-
-
-def searched(child: Child) -> str:
-    """Return the PATH on which the child's program was searched."""
-    path = child.search_path
-    return path if path is not None else os.environ.get("PATH", os.defpath)
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)[:300]
-    except Exception:  # noqa: BLE001  # foreign __str__
-        return type(error).__name__
