@@ -462,6 +462,12 @@ EXCEPTION_MECHANISM: Final = _attribute(
     OWN,
     "Where it was seen: span, main, thread, unraisable, asyncio, qt, callback, publish, log, handling, printed.",
 )
+EXCEPTION_FILES: Final = _attribute(
+    "exception.files",
+    OWN,
+    "Files that the functions it came through had in their hands, the innermost last.",
+    INDIRECT,
+)
 EXCEPTION_LOCALS: Final = _attribute(
     "exception.locals", OWN, "Local variables, redacted; only where exceptions.locals is on.", INDIRECT
 )
@@ -478,6 +484,12 @@ IMPORT_MISSING: Final = _attribute(
 )
 IMPORT_LIBRARY: Final = _attribute(
     "import.library", OWN, "Shared library that could not be loaded.", INDIRECT
+)
+IMPORT_OTHER_BUILDS: Final = _attribute(
+    "import.other_builds",
+    OWN,
+    "Binaries of the missing module that are there, and built for another Python.",
+    INDIRECT,
 )
 IMPORT_PATH: Final = _attribute("import.path", OWN, "File in which the name was looked for.", INDIRECT)
 IMPORT_CHAIN: Final = _attribute(
@@ -518,6 +530,9 @@ PROBLEM_SCREENSHOT: Final = _attribute(
 PROBLEM_SCREENSHOT_SIZE: Final = _attribute("problem.screenshot.size", OWN, "Its size in bytes.")
 PROBLEM_SCREENSHOT_ERROR: Final = _attribute(
     "problem.screenshot.error", OWN, "Why there is no picture, where one was asked for.", INDIRECT
+)
+PROCESS_MEMORY_LIMIT: Final = _attribute(
+    "process.memory.limit", OWN, "Bytes of address space that a process out of memory may have (ulimit -v)."
 )
 PROBLEM_THREADS: Final = _attribute("problem.threads", OWN, "Threads of the host at a report.")
 PROBLEM_LOAD: Final = _attribute("problem.load", OWN, "Load of the machine at a report: the last minute's.")

@@ -12,10 +12,12 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs import semconv
+from clientobs.record.circumstances import circumstances_of
 from clientobs.record.fingerprints import Frame, fingerprint, is_own
 from clientobs.record.imports import import_facts
 from clientobs.record.outcomes import Outcome, outcome_of
 from clientobs.record.rates import Rates
+from clientobs.record.shortage import give_back, is_shortage, keep_reserve, shortage_facts
 from clientobs.record.sightings import sightings
 from clientobs.record.stacks import error_type, links_of, tell, text_of
 from clientobs.record.undecodable import undecodable_facts
@@ -126,7 +128,9 @@ def exception_attributes(
     fault: str | None = None,
     stack: bool = True,
 ) -> dict[str, Any]:
-    """Return exception.*, the fingerprint, the place in the program's own code, and what an import lacked."""
+    """Return exception.*, the fingerprint, the place in the program's own code, and what its class calls for."""
+    short = is_shortage(error)
+    give_back() if short else keep_reserve()
     chain = tell(error)
     last = chain[-1]
     attributes: dict[str, Any] = {
@@ -140,6 +144,9 @@ def exception_attributes(
         attributes[semconv.EXCEPTION_STACKTRACE] = text_of(chain, recorder.may_read)
     attributes |= _place(chain)
     attributes |= import_facts(error)
+    attributes |= circumstances_of(error, files=recorder.paths == "keep")
+    if short:
+        attributes |= shortage_facts()
     if isinstance(error, UnicodeError):
         attributes |= undecodable_facts(error)
     if recorder.keep_locals:

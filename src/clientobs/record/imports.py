@@ -24,6 +24,9 @@ _LIBRARY: Final = pattern(
 _MAX_WALK: Final = 20_000
 _MAX_CHAIN: Final = 16
 _MAX_LINKS: Final = 8
+_BINARIES: Final = (".so", ".pyd", ".dylib")
+_MOST_ENTRIES: Final = 1_000
+_MOST_BUILDS: Final = 4
 
 
 def import_facts(error: BaseException) -> dict[str, Any]:
@@ -48,6 +51,11 @@ def import_facts(error: BaseException) -> dict[str, Any]:
         facts[semconv.IMPORT_MODULE_PATH] = file
         facts[semconv.IMPORT_CHAIN] = [name for name, _ in modules]
         facts |= _entry_of(file)
+    missing = facts.get(semconv.IMPORT_MISSING)
+    if missing and semconv.IMPORT_LIBRARY not in facts:
+        asked_in = facts.get(semconv.IMPORT_PATH) or facts.get(semconv.IMPORT_MODULE_PATH) or ""
+        if builds := _other_builds(missing, os.path.dirname(asked_in)):
+            facts[semconv.IMPORT_OTHER_BUILDS] = builds
     return facts
 
 
@@ -62,6 +70,28 @@ def _import_error_of(error: BaseException) -> ImportError | None:
             found = current
         current = current.__cause__
     return found
+
+
+def _other_builds(name: str, folder: str) -> list[str]:
+    """Return binaries of that module which this Python passes over: they are built for another one.
+
+    Looked up in the listings that the import system has at hand: no folder is asked again. `folder` is where a
+    package lies that is gone from sys.modules, as one is whose import has failed.
+    """
+    package, _, plain = name.rpartition(".")
+    parent = sys.modules.get(package)
+    entries = getattr(parent, "__path__", None) or [folder] if package else sys.path
+    found: list[str] = []
+    for entry in list(entries)[:_MOST_ENTRIES]:
+        finder = sys.path_importer_cache.get(entry) if type(entry) is str else None
+        listing = getattr(finder, "_path_cache", None)
+        if type(finder).__name__ != "FileFinder" or not isinstance(listing, (set, frozenset)):
+            continue
+        builds = sorted(
+            file for file in tuple(listing) if file.startswith(f"{plain}.") and file.endswith(_BINARIES)
+        )
+        found += [os.path.join(entry, file) for file in builds]
+    return found[:_MOST_BUILDS]
 
 
 def _modules(trace: TracebackType | None) -> Iterator[tuple[str, str]]:

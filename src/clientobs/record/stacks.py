@@ -250,8 +250,9 @@ class _Sources:
         if len(self._read) < _MOST_SOURCES and os.path.isabs(path) and self._may_read(path):
             try:
                 with io.FileIO(path) as file:
-                    lines = file.read(_MAX_SOURCE).decode("utf-8", "replace").splitlines()
-            except (OSError, ValueError):
+                    size = min(os.fstat(file.fileno()).st_size, _MAX_SOURCE)
+                    lines = file.read(size).decode("utf-8", "replace").splitlines()
+            except (OSError, ValueError, MemoryError):
                 lines = []
         self._read[path] = lines
         return lines

@@ -1,0 +1,111 @@
+"""What an exception doesn't say and its frames know: which file was being read, which server was asked.
+
+`Expecting value: line 1 column 1` names no file, `[Errno 111] Connection refused` no server. Both are in the
+variables of the frames that the exception came through: a file object that a parser had in its hands, the address
+that `socket.create_connection` was called with. Nothing else of them is looked at: objects of Python's own file
+classes, and arguments of functions of the standard library.
+
+Only frames that have ended are read. Up to Python 3.12 the variables of a running frame can't be had without a copy
+that keeps them alive as long as it runs; the outermost frame of a traceback may be such a one.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, Final
+
+from clientobs import semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType, FrameType, TracebackType
+
+__all__ = ["circumstances_of"]
+
+_MAX_WALK: Final = 20_000
+_FRAMES: Final = 32
+_MOST_FILES: Final = 4
+_RAW: Final = frozenset({io.FileIO})
+_BUFFERED: Final = frozenset({io.BufferedReader, io.BufferedWriter, io.BufferedRandom})
+_CONNECTING: Final = {
+    ("socket", "create_connection"): ("address", ""),
+    ("asyncio.base_events", "create_connection"): ("host", "port"),
+}
+"""Module and function, and the variables that hold host and port; one that holds both is a pair."""
+
+
+def circumstances_of(error: BaseException, *, files: bool) -> dict[str, Any]:
+    """Return the facts; `files` says whether paths may be recorded."""
+    facts: dict[str, Any] = {}
+    names: dict[str, None] = {}
+    is_system = isinstance(error, OSError)
+    for frame in _ended_frames(error.__traceback__):
+        code = frame.f_code
+        if is_system and code.co_name == "create_connection":
+            facts |= _server(frame)
+        if files and not is_system and _may_hold_files(code):
+            for name in _files_in(frame):
+                names[name] = None
+    if names:
+        facts[semconv.EXCEPTION_FILES] = list(names)[-_MOST_FILES:]
+    return facts
+
+
+def _ended_frames(trace: TracebackType | None) -> list[FrameType]:
+    """Return the innermost frames below the outermost one."""
+    kept: list[FrameType] = []
+    trace = trace.tb_next if trace is not None else None
+    for _ in range(_MAX_WALK):
+        if trace is None:
+            break
+        kept.append(trace.tb_frame)
+        if len(kept) > 2 * _FRAMES:
+            del kept[:_FRAMES]
+        trace = trace.tb_next
+    return kept[-_FRAMES:]
+
+
+def _may_hold_files(code: CodeType) -> bool:
+    return code.co_name != "<module>" and bool(code.co_varnames or code.co_cellvars)
+
+
+def _files_in(frame: FrameType) -> Iterator[str]:
+    for value in tuple(frame.f_locals.values()):
+        name = _name_of(value)
+        if name:
+            yield name
+
+
+def _name_of(value: Any) -> str:
+    """Return the path of a file object of Python's own, without a call of anybody else's code."""
+    kind = type(value)
+    if kind is io.TextIOWrapper:
+        try:
+            value = value.buffer
+        except ValueError:  # detached
+            return ""
+        kind = type(value)
+    if kind in _BUFFERED:
+        try:
+            value = value.raw
+        except ValueError:
+            return ""
+        kind = type(value)
+    if kind not in _RAW:
+        return ""
+    name = getattr(value, "name", "")
+    return name if type(name) is str and not name.startswith("<") else ""
+
+
+def _server(frame: FrameType) -> dict[str, Any]:
+    wanted = _CONNECTING.get((str(frame.f_globals.get("__name__")), frame.f_code.co_name))
+    if wanted is None:
+        return {}
+    values = frame.f_locals
+    first, second = wanted
+    pair = (values.get(first), values.get(second)) if second else values.get(first)
+    if type(pair) is not tuple or len(pair) < 2:  # noqa: PLR2004  # host and port
+        return {}
+    host, port = pair[:2]
+    facts: dict[str, Any] = {semconv.SERVER_ADDRESS: host} if type(host) is str and host else {}
+    return {**facts, semconv.SERVER_PORT: port} if facts and type(port) is int else facts

@@ -1,0 +1,75 @@
+"""A MemoryError told although there is no memory: a reserve, and how much there was.
+
+Where the memory of a process is used up, telling of it fails for the same reason. So a few megabytes of address
+space are kept that nothing has ever been written to: they take no memory of the machine. They are given back before
+a MemoryError is told, and taken again at the next exception of another kind, if they are to be had.
+"""
+
+from __future__ import annotations
+
+import sys
+from io import FileIO
+from typing import Any, Final
+
+from clientobs import semconv
+from clientobs.record.vitals import vitals
+
+__all__ = ["give_back", "is_shortage", "keep_reserve", "shortage_facts"]
+
+_SIZE: Final = 4 << 20
+_LINKS: Final = 4
+_LIMIT: Final = b"Max address space"
+_WANTED: Final = (
+    semconv.PROCESS_MEMORY_RESIDENT,
+    semconv.MACHINE_MEMORY_TOTAL,
+    semconv.MACHINE_MEMORY_AVAILABLE,
+)
+
+_reserve: bytes | None = None
+
+
+def keep_reserve() -> None:
+    """Take the reserve, unless it is there or not to be had."""
+    global _reserve  # noqa: PLW0603  # one a process
+    if _reserve is None:
+        try:
+            # Not bytearray(): that writes its zeros. This is calloc: pages that nobody has touched.
+            _reserve = bytes(_SIZE)
+        except MemoryError:
+            return
+
+
+def give_back() -> None:
+    """Let the reserve go, for whoever needs memory now."""
+    global _reserve  # noqa: PLW0603  # one a process
+    _reserve = None
+
+
+def is_shortage(error: BaseException | None) -> bool:
+    """Say whether an exception is a MemoryError, or was raised because of one."""
+    for _ in range(_LINKS):
+        if error is None:
+            return False
+        if isinstance(error, MemoryError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def shortage_facts() -> dict[str, Any]:
+    """Return what the process has and may have, and what the machine had left."""
+    found = vitals()
+    facts = {name: found[name] for name in _WANTED if name in found}
+    limit = _address_space() if sys.platform == "linux" else 0
+    return {**facts, semconv.PROCESS_MEMORY_LIMIT: limit} if limit else facts
+
+
+def _address_space() -> int:
+    """Return the bound of the process's address space in bytes (ulimit -v), 0 for none."""
+    try:
+        with FileIO("/proc/self/limits") as file:  # not open(): that is watched
+            table = file.readall() or b""
+    except OSError:
+        return 0
+    words = table.partition(_LIMIT)[2].split(None, 1)
+    return int(words[0]) if words and words[0].isdigit() else 0
