@@ -9,10 +9,22 @@ import os
 import sys
 from typing import Any, Final
 
-__all__ = ["listdir", "make_folder", "mkdir", "open_", "readlink", "replace", "scandir", "stat", "unlink"]
+__all__ = [
+    "access",
+    "listdir",
+    "make_folder",
+    "mkdir",
+    "open_",
+    "readlink",
+    "replace",
+    "scandir",
+    "stat",
+    "unlink",
+]
 
 _system: Final[Any] = sys.modules["nt" if os.name == "nt" else "posix"]
 
+access: Final[Any] = _system.access
 listdir: Final[Any] = _system.listdir
 mkdir: Final[Any] = _system.mkdir
 open_: Final[Any] = _system.open

@@ -77,11 +77,8 @@ def test_a_missing_texture_is_named_though_the_tool_says_failed_and_no_more(
     assert missing_of_always(load) == set()
 
 
-PUBLISH = """
-import json, os, shutil, sys, tempfile
-import clientobs
-
 # Root is refused nothing, and tests may run as root: this is what it takes to be an ordinary user here.
+ORDINARY = """
 import ctypes
 if os.geteuid() == 0:
     head, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
@@ -90,7 +87,11 @@ if os.geteuid() == 0:
     for word in (0, 1):
         data[word] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
     assert libc.capset(head, data) == 0
-
+"""
+PUBLISH = f"""
+import os, shutil, sys
+import clientobs
+{ORDINARY}
 clientobs.init("publisher", version="5.0")
 
 
@@ -133,6 +134,43 @@ def test_a_read_only_publish_folder_tells_who_owns_it_and_who_was_refused(
     assert refused.attributes["file.refused.user"] == os.geteuid()
     assert publish.attributes["production.asset"] == "hero"
     assert missing_of_always(refused) == set()
+
+
+VERSION_UP = f"""
+import os, sys
+import clientobs
+{ORDINARY}
+clientobs.init("version-up", version="1.0")
+
+with clientobs.context(asset="hero"), clientobs.span("version up"):
+    work, folder = sys.argv[1:]
+    for target in (os.path.join(folder, "hero.ma"), os.path.join(os.path.dirname(work), "old")):
+        try:
+            os.rename(work, target)
+        except OSError:
+            print("not renamed")
+"""
+
+
+def test_a_rename_that_is_refused_tells_both_names_and_the_folder_that_is_closed(
+    desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    work, folder, old = tmp_path / "work" / "hero_v012.ma", tmp_path / "publish", tmp_path / "work" / "old"
+    for made in (old, folder):
+        made.mkdir(parents=True)
+    work.write_text("//Maya ASCII")
+    folder.chmod(0o555)
+    run_tool(desk, VERSION_UP, work, folder)
+    refused = span(receiver, "file rename")
+    assert refused.attributes["error.code"] == "EACCES"
+    assert refused.attributes["file.path"] == str(work)
+    assert refused.attributes["file.target"] == str(folder / "hero.ma")
+    assert refused.attributes["file.refused.path"] == str(folder)
+    assert refused.attributes["file.mode"] == "0555"
+    assert span(receiver, "version up").attributes["file.io.failures"] == [
+        f"EACCES rename {work} -> {folder / 'hero.ma'}",
+        f"EISDIR rename {work} -> {old}",
+    ]
 
 
 KOREAN = "레이아웃"

@@ -36,6 +36,8 @@ class Failure:
     code: str
     operation: str
     path: Any
+    target: str = ""
+    """Second path of a rename or a link that failed."""
     count: int = 0
     told: bool = False
     """Whether one of them has a span of its own."""

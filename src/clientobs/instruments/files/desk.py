@@ -155,6 +155,8 @@ class Desk:
         failure = book.fail(code_of(error), operation, text)
         if isinstance(path, bytes):
             failure.path = path
+        if getattr(error, "filename2", None) is not None:
+            failure.target = text_of(error.filename2)  # type: ignore[union-attr]  # an OSError has it
         if error.errno in PROBING if isinstance(error, OSError) else operation in _LOOKING:
             if operation == "open" and isinstance(error, FileNotFoundError):
                 book.note("missing", text)

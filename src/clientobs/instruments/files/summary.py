@@ -83,6 +83,7 @@ def _add_failures(summary: dict[str, Any], book: Book, text: PathText) -> None:
     if book.failures:
         summary[semconv.FILE_IO_FAILURES] = [
             f"{one.code} {one.operation} {text.short(one.path)}"
+            + (f" -> {text.short(one.target)}" if one.target else "")
             + (f" ({one.count}x)" if one.count > 1 else "")
             for one in list(book.failures.values())[:_MOST_LISTED]
         ]

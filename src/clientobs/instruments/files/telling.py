@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from clientobs import semconv
+from clientobs._unwatched import access
 from clientobs.instruments.files.pathtext import text_of
 from clientobs.instruments.interface import has_interface
 from clientobs.record.undecodable import undecodable_facts
@@ -44,7 +45,24 @@ FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _REFUSED: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
 _SURELY_ANSWERS: Final = 1_000_000_000
 """Nanoseconds: who took longer to refuse is not asked again."""
-_ASKING: Final = {"stat", "lstat", "access"}
+_OF_FOLDER: Final = frozenset(
+    {
+        *(
+            "stat",
+            "lstat",
+            "access",
+            "mkdir",
+            "rmdir",
+            "remove",
+            "unlink",
+            "rename",
+            "replace",
+            "link",
+            "symlink",
+        ),
+    }
+)
+"""What the folder refuses that a name is in, whatever the mode of what has the name."""
 
 
 def code_of(error: Failing) -> str:
@@ -104,7 +122,7 @@ class Teller:
         if number in FULL:
             facts.update(self._room(place, failure.path))
         elif number in _REFUSED and spent < _SURELY_ANSWERS:
-            facts.update(self._owner(failure.path, asked=failure.operation in _ASKING))
+            facts.update(self._owner(*_refusing(failure.operation, failure.path, second)))
         if isinstance(error, UnicodeError):
             facts |= undecodable_facts(error)
         words = getattr(error, "strerror", None) or str(error)
@@ -137,17 +155,11 @@ class Teller:
             semconv.STORAGE_FREE: room.f_bavail * room.f_frsize,
         }
 
-    def _owner(self, path: Any, *, asked: bool) -> dict[str, Any]:
-        """Return who owns what refused access, and who was refused: the file, or the folder that it is in.
-
-        Where the file was `asked` for just this, in vain, it is the folder.
-        """
-        if not path or not hasattr(os, "geteuid"):
+    def _owner(self, refused: Any, tries: int) -> dict[str, Any]:
+        """Return who owns what refused access, and who was refused: the file, or the folder that it is in."""
+        if not refused or not hasattr(os, "geteuid"):
             return {}
-        refused = os.path.abspath(path)
-        if asked:
-            refused = os.path.dirname(refused)
-        for _ in range(2):
+        for _ in range(tries):
             try:
                 found = self._stat(refused)
             except (OSError, ValueError):
@@ -170,3 +182,20 @@ class Teller:
         if problem is not None:
             span.set_status(StatusCode.ERROR, problem)
         span.end(end)
+
+
+def _refusing(operation: str, path: Any, second: Any) -> tuple[Any, int]:
+    """Return what may have refused access to a path, and how often its parent is to be tried in its stead.
+
+    Of a rename it is the first of the two folders that this user may not write to.
+    """
+    if not path:
+        return "", 0
+    refused = os.path.abspath(path)
+    if operation not in _OF_FOLDER:
+        return refused, 2
+    folders = [os.path.dirname(refused)]
+    if second:
+        folders.append(os.path.dirname(os.path.abspath(second)))
+    closed = [folder for folder in folders if not access(folder, os.W_OK)]
+    return (closed or folders)[0], 1
