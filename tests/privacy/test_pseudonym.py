@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clientobs.privacy.pseudonym import installation_id, is_pseudonym, maker, pseudonym, user_attributes
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECRET = b"k" * 32
 
@@ -45,9 +49,23 @@ def test_the_policy_says_how_a_person_is_recorded() -> None:
     }
 
 
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="numbers of users are POSIX's")
 @pytest.mark.parametrize("environ", [{}, {"USER": ""}])
-def test_without_a_login_nothing_is_recorded(environ: dict[str, str]) -> None:
-    assert user_attributes("name", SECRET, environ) == {}
+def test_without_a_login_in_the_environment_the_local_accounts_tell_it(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    accounts = tmp_path / "passwd"
+    accounts.write_bytes(b"+\nroot2:x\nanna:x:%d:100::/home/anna:/bin/sh\n" % os.getuid())
+    assert user_attributes("name", SECRET, environ, str(accounts))["user.name"] == "anna"
+    assert user_attributes("none", SECRET, environ, str(accounts)) == {}
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="numbers of users are POSIX's")
+def test_who_is_in_no_local_account_is_counted_by_number(tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "none")
+    assert user_attributes("pseudonym", SECRET, {}, nowhere) == {
+        "user.id": pseudonym(f"uid {os.getuid()}", SECRET)
+    }
 
 
 def test_the_installation_is_known_by_an_id_that_tells_nothing_of_the_secret() -> None:

@@ -7,6 +7,8 @@ and so another pseudonym for the same person.
 
 from __future__ import annotations
 
+import os
+from io import FileIO
 from typing import TYPE_CHECKING, Final
 
 from clientobs import semconv
@@ -30,6 +32,8 @@ _PSEUDONYM: Final = pattern(r"u-[0-9a-f]{16}\Z")
 _PERSON: Final = b"clientobs.user"
 _KEY_BYTES: Final = 64
 """BLAKE2b takes a key of at most 64 bytes."""
+_ACCOUNTS: Final = "/etc/passwd"
+_MOST_OF_ACCOUNTS: Final = 1 << 20
 _LOGIN_VARIABLES: Final = ("LOGNAME", "USER", "LNAME", "USERNAME")
 
 
@@ -56,19 +60,38 @@ def maker(secret: bytes) -> Callable[[str], str]:
     return lambda name: pseudonym(name, secret)
 
 
-def user_attributes(policy: UserPolicy, secret: bytes, environ: Mapping[str, str]) -> dict[str, str]:
+def user_attributes(
+    policy: UserPolicy, secret: bytes, environ: Mapping[str, str], accounts: str = _ACCOUNTS
+) -> dict[str, str]:
     """Return what is recorded of the person at the machine: nothing, a pseudonym, or the name as well.
 
-    The login name comes from the environment, as getpass.getuser does first; asking the system's user
-    database may mean asking a directory server.
+    The login name comes from the environment, as getpass.getuser does first. A service and a farm's worker often
+    have none there: then it is what the local file of `accounts` says, or the number. The system's own way to ask may
+    mean asking a directory server.
     """
     login = next((environ[name] for name in _LOGIN_VARIABLES if environ.get(name)), "")
+    if not login and policy != "none":
+        login = _login_by_number(accounts)
     if policy == "none" or not login:
         return {}
     attributes = {semconv.USER_ID: pseudonym(login, secret)}
     if policy == "name":
         attributes[semconv.USER_NAME] = login
     return attributes
+
+
+def _login_by_number(accounts: str) -> str:
+    if not hasattr(os, "getuid"):
+        return ""
+    number = b"%d" % os.getuid()
+    try:
+        with FileIO(accounts) as file:  # not open(): that is watched
+            lines = (file.read(_MOST_OF_ACCOUNTS) or b"").splitlines()
+    except OSError:
+        lines = []
+    entries = (line.split(b":", 3) for line in lines)
+    found = next((entry[0] for entry in entries if len(entry) > 2 and entry[2] == number), b"")  # noqa: PLR2004  # name:x:number
+    return os.fsdecode(found or b"uid " + number)
 
 
 def installation_id(secret: bytes) -> str:
