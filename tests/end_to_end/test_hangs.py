@@ -1,165 +1,68 @@
-"""Main threads that stand still, each for real, and work that only looks like it."""
+"""Main threads that stand still, each for real, told while they do.
+
+The hosts run side by side over one home and one drain, as on a workstation: a hang takes two seconds to be one.
+Work that only looks like a hang is in test_long_work.py, event loops are in test_qt.py.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from clientobs._beat import read_beat
+from support.always import assert_always
+from support.otlp_receiver import OtlpReceiver
 from support.slow_mount import slow_mount
-from support.workstation import until
+from support.workstation import Workstation, until
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from support.otlp_inbox import Inbox, Telemetry
-    from support.workstation import Workstation
+    from support.otlp_inbox import Telemetry
+    from support.workstation import Host
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="reads what Linux tells of threads"
 )
 
-INTERACTIVE = 'clientobs.init("rigger", version="2.1", session_kind="interactive", hangs={"seconds": 2})\n'
-
-
-def event(receiver: Inbox, name: str, patience: float = 30) -> Telemetry:
-    receiver.wait_for(lambda: [log for log in receiver.logs() if log.record.event_name == name], patience)
-    (found,) = [log for log in receiver.logs() if log.record.event_name == name]
-    return found
-
-
-def names(receiver: Inbox) -> list[str]:
-    return [log.record.event_name for log in receiver.logs()]
-
-
-def test_an_endless_loop_is_told_while_it_runs_and_so_is_the_kill_that_ends_it(
-    receiver: Inbox, desk: Workstation
-) -> None:
-    host = desk.start(
-        INTERACTIVE
-        + """
+HEAD = """
+clientobs.init(sys.argv[1], version="2.1", session_kind="interactive", hangs={"seconds": 2})
 clientobs.set_context(project="demo", shot="sq010_sh020")
+"""
+LOOP = """
 def solve_constraints():
     while True:
         pass
 def build_rig():
     solve_constraints()
-with clientobs.span("build rig") as span:
-    say(f"{span.get_span_context().span_id:016x}")
+with clientobs.span("build rig"):
     build_rig()
 """
-    )
-    span_id = host.heard()
-    hang = event(receiver, "app.hang")
-    assert host.process.poll() is None  # it was told while it hung
-    assert hang.record.severity_text == "ERROR"
-    assert hang.attributes["app.hang.reason"] == "computing"
-    assert hang.attributes["code.function.name"] == "__main__.solve_constraints"
-    stacks = hang.attributes["app.hang.stacks"]
-    assert stacks[0].startswith("__main__.<module>;__main__.build_rig;__main__.solve_constraints ")
-    assert hang.record.span_id.hex() == span_id
-    assert hang.attributes["production.shot"] == "sq010_sh020"
-    assert hang.resource["service.version"] == "2.1"
-    assert host.kill() == -signal.SIGKILL
-    end = event(receiver, "session.end")
-    assert end.attributes["session.status"] == "hung"
-    assert end.attributes["session.ending"] == "hang_killed"
-    assert end.attributes["app.hang.since"] == hang.attributes["app.hang.since"]
-    assert end.attributes["session.id"] == hang.attributes["session.id"]
-    assert [span.partition(" (")[0] for span in end.attributes["session.open_spans"]] == ["build rig"]
-    assert names(receiver).count("session.end") == 1
-
-
-NATIVE = (
-    INTERACTIVE
-    + """
-import ctypes, time
+NATIVE = """
+import ctypes
 def refresh_viewport():
-    ctypes.PyDLL(None).usleep(int(float(sys.argv[1]) * 1e6))
+    ctypes.PyDLL(None).usleep(int(float(sys.argv[2]) * 1e6))
 with clientobs.span("orbit"):
     clientobs.event("scene.opened", "opened /mnt/proj/sh020.ma")
-    time.sleep(2.5)  # until the first beats are written, and a drain is there
+    say(clientobs.init().run)
+    wait()  # until the watch has begun, and there is a drain to see what comes
     refresh_viewport()
     say("back")
     wait()
 """
-)
-
-
-def test_native_code_that_holds_the_interpreter_is_seen_from_outside(
-    receiver: Inbox, desk: Workstation, tmp_path: Path
-) -> None:
-    settings = tmp_path / "settings.toml"
-    settings.write_text('[hangs]\npy_spy = "/nowhere/py-spy"\n')
-    host = desk.start(NATIVE, "4.5", environ={"CLIENTOBS_CONFIG": str(settings)})
-    hang = event(receiver, "app.hang")
-    assert hang.attributes["app.hang.reason"] == "native"
-    assert hang.attributes["app.hang.stack_source"] == "none"
-    assert [span.partition(" (")[0] for span in hang.attributes["session.open_spans"]] == ["orbit"]
-    assert "INFO opened /mnt/proj/sh020.ma" in hang.attributes["session.log_lines"]
-    assert "app.hang.end" not in names(receiver)  # it is told while it hangs
-    assert host.heard() == "back"
-    end = event(receiver, "app.hang.end")
-    assert end.attributes["app.hang.id"] == hang.attributes["app.hang.id"]
-    assert end.attributes["app.hang.duration"] > hang.attributes["app.hang.duration"]
-    assert host.end() == 0
-    assert event(receiver, "session.end").attributes["session.status"] == "exited"
-
-
-@pytest.mark.skipif(
-    shutil.which("py-spy") is None, reason="the extra `stacks` (py-spy) is not installed here"
-)
-def test_the_python_stack_under_native_code_is_read_by_py_spy(receiver: Inbox, desk: Workstation) -> None:
-    host = desk.start(NATIVE, "60")
-    hang = event(receiver, "app.hang")
-    assert hang.attributes["app.hang.stack_source"] == "py-spy"
-    assert hang.attributes["code.function.name"] == "refresh_viewport"
-    assert host.kill() == -signal.SIGKILL
-    assert event(receiver, "session.end").attributes["session.ending"] == "hang_killed"
-
-
-def test_a_stat_on_storage_that_went_away_names_call_path_and_mount(
-    receiver: Inbox, desk: Workstation, tmp_path: Path
-) -> None:
-    shown, point = tmp_path / "export", tmp_path / "nas"
-    shown.mkdir()
-    point.mkdir()
-    program = """
-clientobs.init("scene-loader", hangs={"seconds": 2})
+STAT = """
 def find_reference(path):
     return os.stat(path)
 with clientobs.span("check references"):
-    find_reference(sys.argv[1])
+    find_reference(sys.argv[2])
 """
-    with slow_mount(shown, point, delay=60) as mounted:
-        if not mounted:
-            pytest.skip("no file system can be mounted here")
-        host = desk.start(program, str(point / "sq010" / "rig.ma"))
-        try:
-            hang = event(receiver, "app.hang")
-            assert hang.attributes["app.hang.reason"] == "file"
-            assert hang.attributes["file.operation"] == "stat"
-            assert hang.attributes["file.path"] == str(point / "sq010" / "rig.ma")
-            assert hang.attributes["storage.mount"] == str(point)
-            assert hang.attributes["code.function.name"] == "__main__.find_reference"
-            storage = event(receiver, "storage.hung")
-            assert storage.attributes["storage.mount"] == str(point)
-            assert storage.attributes["app.hang.id"] == hang.attributes["app.hang.id"]
-            assert host.process.poll() is None
-        finally:
-            os.kill(host.pid, signal.SIGKILL)
-
-
-def test_a_deadlock_says_who_waits_for_whom(receiver: Inbox, desk: Workstation) -> None:
-    host = desk.start(
-        """
+DEADLOCK = """
 import threading
-clientobs.init("publisher", hangs={"seconds": 2})
 class Cache:
     def __init__(self):
         self.lock = threading.Lock()
@@ -179,123 +82,156 @@ threading.Thread(target=prefetch, name="prefetch", daemon=True).start()
 with clientobs.span("publish"):
     publish()
 """
+
+
+class Stage:
+    """A workstation with hosts that hang, by the name of their service, and what arrived of each."""
+
+    def __init__(self, desk: Workstation, receiver: OtlpReceiver, nas: str) -> None:
+        self.desk = desk
+        self.receiver = receiver
+        self.nas = nas
+        self.hosts: dict[str, Host] = {}
+
+    def start(self, name: str, program: str, *arguments: str, **environ: str) -> Host:
+        self.hosts[name] = self.desk.start(HEAD + program, name, *arguments, environ=environ)
+        return self.hosts[name]
+
+    def events(self, name: str, event: str) -> list[Telemetry]:
+        return [
+            log
+            for log in self.receiver.logs()
+            if log.resource["service.name"] == name and log.record.event_name == event
+        ]
+
+    def event(self, name: str, event: str) -> Telemetry:
+        self.receiver.wait_for(lambda: self.events(name, event), 30)
+        (found,) = self.events(name, event)
+        return found
+
+    def kill(self, name: str) -> None:
+        """Do what an artist does whose application doesn't answer."""
+        assert self.hosts[name].kill() == -signal.SIGKILL
+
+    def begin_native(self, name: str, seconds: str, **environ: str) -> None:
+        host = self.start(name, NATIVE, seconds, **environ)
+        run = str(self.desk.home / "v1" / host.heard())
+        until(lambda: self.desk.drains() and (beat := read_beat(run)) is not None and beat.watch)
+        host.go()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("hangs")
+    export, point = folder / "export", folder / "nas"
+    export.mkdir()
+    point.mkdir()
+    settings = folder / "no_py_spy.toml"
+    settings.write_text('[hangs]\npy_spy = "/nowhere/py-spy"\n')
+    # What hangs on the mount can't be ended before the mount is gone.
+    with (
+        OtlpReceiver() as receiver,
+        Workstation(folder, receiver.base) as desk,
+        slow_mount(export, point, delay=60) as mounted,
+    ):
+        made = Stage(desk, receiver, str(point) if mounted else "")
+        made.start("loop", LOOP)
+        made.start("deadlock", DEADLOCK)
+        if mounted:
+            made.start("stat", STAT, str(point / "sq010" / "rig.ma"))
+        made.begin_native("native", "4.5", CLIENTOBS_CONFIG=str(settings))
+        yield made
+        for host in made.hosts.values():
+            host.process.kill()
+        receiver.closing.set()
+
+
+def spans_of(told: Telemetry) -> list[str]:
+    return [span.partition(" (")[0] for span in told.attributes["session.open_spans"]]
+
+
+@pytest.mark.diagnosis("hung-storage")
+def test_a_stat_on_storage_that_went_away_names_call_path_and_mount(stage: Stage) -> None:
+    if not stage.nas:
+        pytest.skip("no file system can be mounted here")
+    hang = stage.event("stat", "app.hang")
+    said = hang.attributes
+    assert said["app.hang.reason"] == "file"
+    assert said["app.hang.stacks"][0].startswith("__main__.<module>;__main__.find_reference;")
+    line = stage.desk.command(HEAD + STAT)[4].splitlines().index("    return os.stat(path)") + 1
+    assert f"line {line}, in find_reference" in said["code.stacktrace"]
+    assert said["file.operation"] == "stat"
+    assert said["file.path"] == os.path.join(stage.nas, "sq010", "rig.ma")
+    assert said["storage.mount"] == stage.nas
+    assert said["code.function.name"] == "__main__.find_reference"
+    storage = stage.event("stat", "storage.hung")
+    assert storage.attributes["storage.mount"] == stage.nas
+    assert storage.attributes["app.hang.id"] == said["app.hang.id"]
+    assert stage.hosts["stat"].process.poll() is None  # it was told while it hung
+    for told in (hang, storage):
+        assert_always(told, stage.desk, service=("stat", "2.1"), production={"shot": "sq010_sh020"})
+
+
+@pytest.mark.diagnosis("endless-loop", "force-quit")
+def test_an_endless_loop_is_told_while_it_runs_and_so_is_the_kill_that_ends_it(stage: Stage) -> None:
+    hang = stage.event("loop", "app.hang")
+    assert stage.hosts["loop"].process.poll() is None  # it was told while it hung
+    assert hang.record.severity_text == "ERROR"
+    assert hang.attributes["app.hang.reason"] == "computing"
+    assert hang.attributes["code.function.name"] == "__main__.solve_constraints"
+    stacks = hang.attributes["app.hang.stacks"]
+    assert stacks[0].startswith("__main__.<module>;__main__.build_rig;__main__.solve_constraints ")
+    assert_always(hang, stage.desk, service=("loop", "2.1"), production={"shot": "sq010_sh020"})
+    stage.kill("loop")
+    end = stage.event("loop", "session.end")
+    assert end.attributes["session.status"] == "hung"
+    assert end.attributes["session.ending"] == "hang_killed"
+    assert end.attributes["app.hang.since"] == hang.attributes["app.hang.since"]
+    assert end.attributes["session.id"] == hang.attributes["session.id"]
+    assert end.record.body.string_value == (
+        "The application was closed because it did not answer during 'build rig'."
     )
-    hang = event(receiver, "app.hang")
+    assert spans_of(end) == ["build rig"]
+    assert_always(end, stage.desk, service=("loop", "2.1"), production={"shot": "sq010_sh020"})
+    stage.receiver.wait_for(lambda: "build rig" in {one.record.name for one in stage.receiver.spans()}, 30)
+    (span,) = [one for one in stage.receiver.spans() if one.record.name == "build rig"]
+    assert hang.record.span_id == end.record.span_id == span.record.span_id
+
+
+def test_native_code_that_holds_the_interpreter_is_seen_from_outside(stage: Stage) -> None:
+    hang = stage.event("native", "app.hang")
+    assert hang.attributes["app.hang.reason"] == "native"
+    assert hang.attributes["app.hang.stack_source"] == "none"
+    assert spans_of(hang) == ["orbit"]
+    assert "INFO opened /mnt/proj/sh020.ma" in hang.attributes["session.log_lines"]
+    host = stage.hosts["native"]
+    assert host.heard() == "back"
+    end = stage.event("native", "app.hang.end")
+    assert end.attributes["app.hang.id"] == hang.attributes["app.hang.id"]
+    assert end.attributes["app.hang.duration"] > hang.attributes["app.hang.duration"]
+    assert hang.record.time_unix_nano < end.record.time_unix_nano
+    assert host.end() == 0
+    assert stage.event("native", "session.end").attributes["session.status"] == "exited"
+
+
+def test_a_deadlock_says_who_waits_for_whom(stage: Stage) -> None:
+    hang = stage.event("deadlock", "app.hang")
     assert hang.attributes["app.hang.reason"] == "deadlock"
     assert hang.attributes["app.hang.waits"] == [
         "MainThread waits for cache.lock, held by prefetch",
         "prefetch waits for scene, held by MainThread",
     ]
     assert any(stack.startswith("prefetch: ") for stack in hang.attributes["app.hang.threads"])
-    assert host.kill() == -signal.SIGKILL
+    stage.kill("deadlock")
 
 
-HEALTHY = {
-    "a scene load that computes": 'with clientobs.span("load scene"): compute(4)',
-    "a render, said to be one": 'with clientobs.span("beauty", **{"tool.work": "render"}): compute(4)',
-    "a long step that prints how far it is": """
-with clientobs.span("check"):
-    for percent in range(40):
-        compute(0.1); print(percent, file=sys.stderr, flush=True)
-""",
-    "a tool that waits for a child": """
-import subprocess
-with clientobs.span("transcode"): subprocess.run(["sleep", "4"], check=True)
-""",
-    "a tool that waits for its worker": """
-import threading
-with clientobs.span("publish"):
-    worker = threading.Thread(target=compute, args=(4,)); worker.start(); worker.join()
-""",
-    "a tool that waits for the farm": 'import time\nwith clientobs.span("farm"): time.sleep(4)',
-    "a computation outside of every span": "compute(4)",
-}
-COMPUTE = """
-def compute(seconds):
-    import time
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        sum(range(1000))
-"""
-
-
-def test_work_that_takes_long_is_no_hang(receiver: Inbox, desk: Workstation) -> None:
-    programs = [INTERACTIVE + COMPUTE + program for program in HEALTHY.values()]
-    programs.append(
-        INTERACTIVE.replace("interactive", "batch") + COMPUTE + 'with clientobs.span("x"): compute(4)'
-    )
-    hosts = [desk.start(program) for program in programs]
-    assert [host.process.wait(60) for host in hosts] == [0] * len(hosts)
-    receiver.wait_for(lambda: names(receiver).count("session.end") == len(hosts), 30)
-    assert not told(receiver)
-
-
-def told(receiver: Inbox) -> list[Any]:
-    return [
-        log.attributes for log in receiver.logs() if log.record.event_name in {"app.hang", "storage.hung"}
-    ]
-
-
-def test_a_process_that_somebody_has_stopped_is_no_hang(receiver: Inbox, desk: Workstation) -> None:
-    stopped = desk.start(
-        INTERACTIVE + 'with clientobs.span("paint"): say("in it"); import time; time.sleep(1); wait()'
-    )
-    debugged = desk.start(
-        INTERACTIVE
-        + """
-import io, pdb
-def stroke():
-    pdb.Pdb(stdin=io.TextIOWrapper(sys.stdin.buffer), stdout=open(os.devnull, "w"), nosigint=True).set_trace()
-    return 1
-with clientobs.span("paint"):
-    say("in it")
-    stroke()
-"""
-    )
-    assert stopped.heard() == debugged.heard() == "in it"
-    until(lambda: (desk.home / "v1").exists() and len(list(desk.home.glob("v1/*/beat"))) == 2)
-    os.kill(stopped.pid, signal.SIGSTOP)
-    witness = desk.start(INTERACTIVE + COMPUTE + 'with clientobs.span("dig"): compute(7)')
-    event(receiver, "app.hang")  # the one that does hang: the others have stood still for longer by now
-    os.kill(stopped.pid, signal.SIGCONT)
-    assert stopped.end() == 0
-    assert debugged.process.stdin is not None
-    debugged.process.stdin.write(b"continue\n")
-    debugged.process.stdin.flush()
-    assert debugged.end() == 0
-    assert witness.process.wait(60) == 0
-    receiver.wait_for(lambda: names(receiver).count("session.end") == 3, 30)
-    assert len(told(receiver)) == 1
-
-
-@pytest.mark.skipif(importlib.util.find_spec("PySide6") is None, reason="PySide6 is not installed here")
-def test_a_slot_that_blocks_the_interface_is_a_hang_and_a_dialog_is_none(
-    receiver: Inbox, desk: Workstation
-) -> None:
-    host = desk.start(
-        """
-from PySide6 import QtCore, QtWidgets
-import time
-app = QtWidgets.QApplication([])
-clientobs.init("shelf", hangs={"seconds": 2})
-def on_click():
-    time.sleep(4)
-def over_lunch():
-    dialog = QtWidgets.QDialog()
-    QtCore.QTimer.singleShot(4000, dialog.accept)
-    dialog.exec()
-    app.quit()
-QtCore.QTimer.singleShot(2000, on_click)
-QtCore.QTimer.singleShot(6500, over_lunch)
-app.exec()
-clientobs.shutdown()
-""",
-        environ={"QT_QPA_PLATFORM": "offscreen"},
-    )
-    assert host.process.wait(60) == 0
-    event(receiver, "session.end")
-    end = event(receiver, "app.hang.end")
-    hang = event(receiver, "app.hang")
-    assert hang.attributes["app.hang.reason"] == "interface"
-    assert hang.attributes["code.function.name"] == "__main__.on_click"
-    assert end.attributes["app.hang.id"] == hang.attributes["app.hang.id"]
+@pytest.mark.skipif(
+    shutil.which("py-spy") is None, reason="the extra `stacks` (py-spy) is not installed here"
+)
+def test_the_python_stack_under_native_code_is_read_by_py_spy(stage: Stage) -> None:
+    stage.begin_native("spied", "60")
+    hang = stage.event("spied", "app.hang")
+    assert hang.attributes["app.hang.stack_source"] == "py-spy"
+    assert hang.attributes["code.function.name"] == "refresh_viewport"
+    stage.kill("spied")
+    assert stage.event("spied", "session.end").attributes["session.ending"] == "hang_killed"

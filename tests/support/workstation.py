@@ -105,11 +105,14 @@ class Workstation:
     ) -> None:
         self.folder = folder
         self.home = home or folder / "home"
+        self.began_ns = time.time_ns()
+        self.login = "kim.artist"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         self.environ = {
             **inherited,
             "PYTHONPATH": str(SOURCE),
             "CLIENTOBS_HOME": str(self.home),
+            "LOGNAME": self.login,
             # Where the tests run in a container, exit would wait for delivery: that is one test's subject.
             "CLIENTOBS_EXIT_FLUSH": "0",
             **({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} if endpoint else {}),

@@ -23,11 +23,13 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from clientobs._beat import read_beat
 from clientobs.drain.deaths.findings import NOTHING_FOUND, Findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from clientobs._beat import Beat
     from clientobs.semconv import SessionStatus
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "Watched",
     "judge",
     "read_evidence",
+    "silent_since",
     "stacks_in",
     "would_have_left_a_word",
 ]
@@ -50,6 +53,7 @@ HANGS_FILE: Final = "hangs"
 """What a drain has told of hangs while the process lived: JSON lines of drain/hangs/watch.py."""
 
 _MAX_BYTES: Final = 64 << 10
+_NOTICEABLE: Final = 1_000_000_000
 _FATAL: Final = re.compile(r"^Fatal Python error: (.{1,200})$", re.MULTILINE)
 _STACK_LINE: Final = re.compile(
     r"^(?:(?:Current thread|Thread) 0x[0-9a-f]+ .{0,80}|  File \".{0,1000}\", line (?:\d+|\?{3}) in .{0,500}"
@@ -74,6 +78,9 @@ class Evidence:
     fault_file   whether fault.txt is there, for a fault to be written to; somebody may have cleaned up
     fault_seconds  when fault.txt was written last, on the wall clock; 0 where it is not there
     hung_since_ns  since when it had not answered when it was seen last, 0 where it did
+    beat         what its watch over hangs wrote last, None where there was none
+    silent_since_ns  since when its interface had not answered, short of a hang; 0 where it had
+    silent_ns    for how long, at least
     """
 
     fatal: str = ""
@@ -85,6 +92,9 @@ class Evidence:
     fault_seconds: float = 0.0
     fault_file: bool = True
     hung_since_ns: int = 0
+    beat: Beat | None = None
+    silent_since_ns: int = 0
+    silent_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +238,7 @@ def read_evidence(
         stacks=clean(stacks_in(text)) if fatal else "",
         closed=closed,
         hung_since_ns=_hung_since(os.path.join(run_folder, HANGS_FILE)),
+        beat=read_beat(run_folder),
         marked=os.path.lexists(os.path.join(run_folder, MARK_FILE)),
         found=found,
         fault_seconds=_written(path) if fatal else 0.0,
@@ -251,6 +262,22 @@ def stacks_in(text: str) -> str:
         end = next((place for place in rest if not lines[place].startswith("  ")), len(lines))
         lines = [*lines[starts[0] : end], *lines[: starts[0]], *lines[end:]]
     return "\n".join(lines)
+
+
+def silent_since(beat: Beat, last_mono: int) -> int:
+    """Return since when an event loop had not answered when its process ended, 0 where it had or there is none.
+
+    last_mono: when the process is known to have lived last.
+
+    >>> from clientobs._beat import Beat
+    >>> silent_since(Beat(at=9_000_000_000, watch="loop", answered=7_400_000_000), 9_100_000_000)
+    7400000000
+    """
+    if beat.watch != "loop" or not beat.answered:
+        return 0
+    # A beat is written once a second: it says how long the loop was silent then, and nothing of the second after it.
+    is_silent = beat.at - beat.answered >= _NOTICEABLE or last_mono - beat.answered >= 2 * _NOTICEABLE
+    return beat.answered if is_silent else 0
 
 
 def _written(path: str) -> float:

@@ -59,7 +59,9 @@ def sentence(ending: Ending, evidence: Evidence, spans: Sequence[SpanRecord]) ->
     signal = f" ({_signal_of(evidence)})" if ending.kind == "crashed" and _signal_of(evidence) else ""
     during = f" during {spans[-1].name!r}" if spans else ""
     module = f" in {_base(evidence.found.module)}" if signal and evidence.found.module else ""
-    return f"{said}{signal}{module}{during}{_growth_text(ending, evidence, spans)}."
+    silent = f"; it had not answered for {evidence.silent_ns / 1e9:.1f} s" if ending.kind == "killed" else ""
+    silent = silent if evidence.silent_since_ns else ""
+    return f"{said}{signal}{module}{during}{_growth_text(ending, evidence, spans)}{silent}."
 
 
 def _base(module: str) -> str:
@@ -88,8 +90,9 @@ def ending_attributes(
         semconv.SESSION_ENDING: ending.kind,
         semconv.SESSION_EVIDENCE: ending.evidence,
     }
-    if evidence.hung_since_ns and ending.kind == "hang_killed":
-        attributes[semconv.HANG_SINCE] = iso(evidence.hung_since_ns)
+    since = evidence.hung_since_ns if ending.kind == "hang_killed" else evidence.silent_since_ns
+    if since and ending.kind != "exited":
+        attributes[semconv.HANG_SINCE] = iso(since)
     if spans:
         attributes[semconv.OPEN_SPANS] = [_told(span, last_mono) for span in spans[-_MAX_SPANS:]]
     if ending.kind == "exited":

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from clientobs import semconv
 from clientobs.drain.batch import Item
 from clientobs.drain.deaths.inquest import Death
-from clientobs.drain.runs.evidence import Watched, judge, would_have_left_a_word
+from clientobs.drain.runs.evidence import Watched, judge, silent_since, would_have_left_a_word
 from clientobs.drain.runs.last_words import LOG_LINES, ending_attributes, sentence
 from clientobs.journal.format import NO_CONTEXT, Kind
 from clientobs.journal.records import (
@@ -202,6 +202,11 @@ class RunEnd:
             evidence = replace(evidence, fatal="", stacks="")
         if self._hung and not evidence.hung_since_ns:
             evidence = replace(evidence, hung_since_ns=min(self._hung) + self._offset())
+        memory = evidence.found.memory
+        last = max(self._last_mono, memory[-1].mono_ns if memory else 0)
+        if evidence.beat is not None and (since := silent_since(evidence.beat, last)):
+            silent = max(last, evidence.beat.at) - since
+            evidence = replace(evidence, silent_since_ns=since + self._offset(), silent_ns=silent)
         opened = sorted(self._open.values(), key=lambda pair: pair[0].sequence)
         spans = [item for frame, segment in opened if (item := self._interrupted(frame, segment))]
         records = [item.record for item in spans if isinstance(item.record, SpanRecord)]
