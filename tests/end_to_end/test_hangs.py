@@ -6,25 +6,22 @@ Work that only looks like a hang is in test_long_work.py, event loops are in tes
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from clientobs._beat import read_beat
 from support.always import assert_always
 from support.otlp_receiver import OtlpReceiver
 from support.slow_mount import slow_mount
-from support.workstation import Workstation, until
+from support.stage import Stage
+from support.workstation import Workstation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.otlp_inbox import Telemetry
-    from support.workstation import Host
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="reads what Linux tells of threads"
@@ -84,42 +81,6 @@ with clientobs.span("publish"):
 """
 
 
-class Stage:
-    """A workstation with hosts that hang, by the name of their service, and what arrived of each."""
-
-    def __init__(self, desk: Workstation, receiver: OtlpReceiver, nas: str) -> None:
-        self.desk = desk
-        self.receiver = receiver
-        self.nas = nas
-        self.hosts: dict[str, Host] = {}
-
-    def start(self, name: str, program: str, *arguments: str, **environ: str) -> Host:
-        self.hosts[name] = self.desk.start(HEAD + program, name, *arguments, environ=environ)
-        return self.hosts[name]
-
-    def events(self, name: str, event: str) -> list[Telemetry]:
-        return [
-            log
-            for log in self.receiver.logs()
-            if log.resource["service.name"] == name and log.record.event_name == event
-        ]
-
-    def event(self, name: str, event: str) -> Telemetry:
-        self.receiver.wait_for(lambda: self.events(name, event), 30)
-        (found,) = self.events(name, event)
-        return found
-
-    def kill(self, name: str) -> None:
-        """Do what an artist does whose application doesn't answer."""
-        assert self.hosts[name].kill() == -signal.SIGKILL
-
-    def begin_native(self, name: str, seconds: str, **environ: str) -> None:
-        host = self.start(name, NATIVE, seconds, **environ)
-        run = str(self.desk.home / "v1" / host.heard())
-        until(lambda: self.desk.drains() and (beat := read_beat(run)) is not None and beat.watch)
-        host.go()
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("hangs")
@@ -134,16 +95,22 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         Workstation(folder, receiver.base) as desk,
         slow_mount(export, point, delay=60) as mounted,
     ):
-        made = Stage(desk, receiver, str(point) if mounted else "")
+        made = Stage(desk, receiver, HEAD)
         made.start("loop", LOOP)
         made.start("deadlock", DEADLOCK)
         if mounted:
             made.start("stat", STAT, str(point / "sq010" / "rig.ma"))
-        made.begin_native("native", "4.5", CLIENTOBS_CONFIG=str(settings))
+        begin_native(made, "native", "4.5", CLIENTOBS_CONFIG=str(settings))
         yield made
         for host in made.hosts.values():
             host.process.kill()
         receiver.closing.set()
+
+
+def begin_native(stage: Stage, name: str, seconds: str, **environ: str) -> None:
+    host = stage.start(name, NATIVE, seconds, **environ)
+    stage.until_beat(host.heard(), lambda beat: beat.watch)
+    host.go()
 
 
 def spans_of(told: Telemetry) -> list[str]:
@@ -152,20 +119,21 @@ def spans_of(told: Telemetry) -> list[str]:
 
 @pytest.mark.diagnosis("hung-storage")
 def test_a_stat_on_storage_that_went_away_names_call_path_and_mount(stage: Stage) -> None:
-    if not stage.nas:
+    if "stat" not in stage.hosts:
         pytest.skip("no file system can be mounted here")
+    nas = stage.desk.folder / "nas"
     hang = stage.event("stat", "app.hang")
     said = hang.attributes
     assert said["app.hang.reason"] == "file"
     assert said["app.hang.stacks"][0].startswith("__main__.<module>;__main__.find_reference;")
-    line = stage.desk.command(HEAD + STAT)[4].splitlines().index("    return os.stat(path)") + 1
+    line = stage.line_of(STAT, "    return os.stat(path)")
     assert f"line {line}, in find_reference" in said["code.stacktrace"]
     assert said["file.operation"] == "stat"
-    assert said["file.path"] == os.path.join(stage.nas, "sq010", "rig.ma")
-    assert said["storage.mount"] == stage.nas
+    assert said["file.path"] == str(nas / "sq010" / "rig.ma")
+    assert said["storage.mount"] == str(nas)
     assert said["code.function.name"] == "__main__.find_reference"
     storage = stage.event("stat", "storage.hung")
-    assert storage.attributes["storage.mount"] == stage.nas
+    assert storage.attributes["storage.mount"] == str(nas)
     assert storage.attributes["app.hang.id"] == said["app.hang.id"]
     assert stage.hosts["stat"].process.poll() is None  # it was told while it hung
     for told in (hang, storage):
@@ -193,8 +161,7 @@ def test_an_endless_loop_is_told_while_it_runs_and_so_is_the_kill_that_ends_it(s
     )
     assert spans_of(end) == ["build rig"]
     assert_always(end, stage.desk, service=("loop", "2.1"), production={"shot": "sq010_sh020"})
-    stage.receiver.wait_for(lambda: "build rig" in {one.record.name for one in stage.receiver.spans()}, 30)
-    (span,) = [one for one in stage.receiver.spans() if one.record.name == "build rig"]
+    span = stage.span("loop", "build rig")
     assert hang.record.span_id == end.record.span_id == span.record.span_id
 
 
@@ -229,7 +196,7 @@ def test_a_deadlock_says_who_waits_for_whom(stage: Stage) -> None:
     shutil.which("py-spy") is None, reason="the extra `stacks` (py-spy) is not installed here"
 )
 def test_the_python_stack_under_native_code_is_read_by_py_spy(stage: Stage) -> None:
-    stage.begin_native("spied", "60")
+    begin_native(stage, "spied", "60")
     hang = stage.event("spied", "app.hang")
     assert hang.attributes["app.hang.stack_source"] == "py-spy"
     assert hang.attributes["code.function.name"] == "refresh_viewport"

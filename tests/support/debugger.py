@@ -26,7 +26,7 @@ class Debugger:
     def attach(self) -> None:
         """Attach, with no breakpoint but those that the program itself sets."""
         self._send("initialize", adapterID="test", clientID="test", pathFormat="path")
-        self._send("attach")
+        self._send("attach", justMyCode=False)
         self._wait_for("initialized")
         self._send("configurationDone")
 
