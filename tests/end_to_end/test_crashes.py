@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.always import assert_always
+
 if TYPE_CHECKING:
     from support.otlp_inbox import Inbox, Telemetry
     from support.workstation import Workstation
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 WORK = """
     import ctypes, os, sys
     clientobs.init("scene-builder", version="2.1")
-    clientobs.set_context(project="demo", shot="sq010_sh020")
+    clientobs.set_context(project="demo", shot="sq010_sh020", **{"dcc.scene.path": "/mnt/proj/sh020.ma"})
 
     def rebuild_viewport():
         {end}
@@ -55,6 +57,7 @@ def names(receiver: Inbox) -> set[str]:
     return {log.record.event_name for log in receiver.logs()}
 
 
+@pytest.mark.diagnosis("native-crash")
 @pytest.mark.parametrize(
     ("end", "name"),
     [
@@ -76,8 +79,9 @@ def test_a_native_crash_shows_where_python_stood_and_what_was_open(
     opened = crash.attributes["session.open_spans"]
     assert [span.partition(" (")[0] for span in opened] == ["open scene", "build rig"]
     assert crash.attributes["session.log_lines"] == ["INFO opened /mnt/proj/sh020.ma"]
-    assert crash.attributes["production.shot"] == "sq010_sh020"
-    assert crash.resource["service.version"] == "2.1"
+    assert crash.attributes["dcc.scene.path"] == "/mnt/proj/sh020.ma"
+    production = {"project": "demo", "shot": "sq010_sh020"}
+    assert_always(crash, desk, service=("scene-builder", "2.1"), production=production)
     assert ending(receiver) == ("crashed", "crashed")
     # The crash is found from the trace, and the trace from the crash.
     receiver.wait_for(lambda: len(receiver.spans()) == 2, 30)
@@ -86,6 +90,7 @@ def test_a_native_crash_shows_where_python_stood_and_what_was_open(
     assert crash.attributes["session.id"] == inner.attributes["session.id"]
 
 
+@pytest.mark.diagnosis("force-quit")
 def test_a_host_that_is_killed_at_work_is_told_as_killed_and_not_as_a_crash(
     receiver: Inbox, desk: Workstation
 ) -> None:
@@ -97,6 +102,7 @@ def test_a_host_that_is_killed_at_work_is_told_as_killed_and_not_as_a_crash(
     assert "app.crash" not in names(receiver)
 
 
+@pytest.mark.diagnosis("clean-exit")
 @pytest.mark.parametrize(
     "end",
     [

@@ -132,6 +132,7 @@ def _play(desk: Workstation, made: Theatre) -> None:
     until(lambda: all(state.queue_records == 0 and not state.runs_dead for state in desk.states()))
 
 
+@pytest.mark.diagnosis("native-crash")
 @pytest.mark.parametrize("name", VIOLENT)
 def test_a_violent_end_loses_no_ended_span_and_reports_the_open_ones(theatre: Theatre, name: str) -> None:
     spans = theatre.spans(name)
@@ -162,6 +163,7 @@ def test_a_violent_end_without_evidence_is_never_told_as_a_crash(theatre: Theatr
     assert theatre.events(name, "app.crash") == []
 
 
+@pytest.mark.diagnosis("clean-exit")
 @pytest.mark.parametrize("name", [*CLEAN, *CHILDREN])
 def test_a_clean_end_is_told_once_as_exited_and_interrupts_nothing(theatre: Theatre, name: str) -> None:
     ends = theatre.events(name, "session.end")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from support.always import assert_always
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,7 @@ STARTED = """
 clientobs.init("studio-host", version="2.1")
 clientobs.set_context(project="demo", shot="sq010_sh020")
 """
+PRODUCTION = {"project": "demo", "shot": "sq010_sh020"}
 
 
 def events_of(receiver: OtlpReceiver, count: int) -> list[Telemetry]:
@@ -52,6 +54,7 @@ with clientobs.span("load plug-ins"):
 """
 
 
+@pytest.mark.diagnosis("broken-plug-in")
 @pytest.mark.parametrize(
     "swallowed",
     [
@@ -78,7 +81,8 @@ def test_a_plug_in_that_fails_to_import_at_start_up(
     assert said["import.path_entry"] == str(plugins)
     assert said["import.interpreter"].startswith(sys.executable)
     assert said["import.module.path"] == str(plugins / "studio_textures.py")
-    assert said["production.shot"] == "sq010_sh020"
+    assert said["import.path_entry.index"] == 0
+    assert_always(failed, desk, service=("studio-host", "2.1"), production=PRODUCTION)
     (span,) = spans_of(receiver, "load plug-ins")
     assert failed.record.span_id == span.record.span_id
 
@@ -93,6 +97,7 @@ with clientobs.span("publish"):
 """
 
 
+@pytest.mark.diagnosis("unseen-exception")
 def test_an_exception_in_a_thread_that_nobody_saw(receiver: OtlpReceiver, desk: Workstation) -> None:
     desk.start(STARTED + THREAD).end()
     (headline,) = events_of(receiver, 1)
@@ -102,35 +107,7 @@ def test_an_exception_in_a_thread_that_nobody_saw(receiver: OtlpReceiver, desk: 
     assert "in encode" in said["exception.stacktrace"]
     assert said["exception.fingerprint"].startswith("1-")
     assert (said["thread.name"], said["code.function.name"]) == ("encoder", "encode")
-    assert (said["production.project"], said["tool.name"]) == ("demo", "studio-host")
-
-
-SLOT = """
-from PySide6 import QtCore, QtWidgets
-app = QtWidgets.QApplication([])
-class Publisher(QtWidgets.QWidget):
-    def __init__(self):
-        super().__init__()
-        self.setObjectName("publisher")
-        self.button = QtWidgets.QPushButton(self)
-        self.button.clicked.connect(self.publish)
-    def publish(self):
-        raise LookupError("no such shot: sh0400")
-window = Publisher()
-QtCore.QTimer.singleShot(0, window.button.click)
-QtCore.QTimer.singleShot(20, app.quit)
-app.exec()
-"""
-
-
-def test_an_exception_in_a_slot_that_nobody_saw(receiver: OtlpReceiver, desk: Workstation) -> None:
-    if importlib.util.find_spec("PySide6") is None:
-        pytest.skip("comes with the dependency group `qt`")
-    desk.start(STARTED + SLOT, environ={"QT_QPA_PLATFORM": "offscreen"}).end()
-    (headline,) = events_of(receiver, 1)
-    assert headline.attributes["qt.receiver"] == "Publisher 'publisher'"
-    assert headline.attributes["qt.slot"] == "Publisher.publish"
-    assert headline.attributes["exception.message"] == "no such shot: sh0400"
+    assert_always(headline, desk, service=("studio-host", "2.1"), production=PRODUCTION)
 
 
 HEALTHY = """

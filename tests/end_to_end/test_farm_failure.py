@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from support.always import assert_always
 
 if TYPE_CHECKING:
     from support.otlp_inbox import Inbox
@@ -40,6 +43,7 @@ RQD = {
 }
 
 
+@pytest.mark.diagnosis("failed-task")
 @pytest.mark.parametrize("way", ["a Python with clientobs", "clientobs run --farm"])
 def test_frame_37_fails_on_one_node(desk: Workstation, receiver: Inbox, way: str) -> None:
     submitter = desk.start(SUBMIT)
@@ -70,8 +74,10 @@ def test_frame_37_fails_on_one_node(desk: Workstation, receiver: Inbox, way: str
         assert one.attributes["farm.layer.name"] == "beauty"
         assert one.attributes["farm.frame.range"] == "37"
         assert one.attributes["production.shot"] == "sq010_sh020"
-        assert one.resource["host.name"]
+        assert one.resource["host.name"] == platform.node()
         assert "jane" not in str(one.attributes)
+    if way == "a Python with clientobs":
+        assert_always(root, desk, service=("render-frame", "5.2"), production={"project": "demo"})
     assert failed.record.body.string_value.endswith("plate.37.exr: bad magic number")
     assert failed.attributes["process.exit.code"] == 2
     assert sys.platform == "win32" or failed.attributes["process.executable.name"]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.tools import RUN_SCRIPT, failures, missing_of_always, run_tool, script_of, span
+from support.always import assert_always
+from support.tools import RUN_SCRIPT, failures, run_tool, script_of, span
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +62,7 @@ with clientobs.context(project="mars", shot="sq010_sh020"):
 """
 
 
+@pytest.mark.diagnosis("missing-file")
 def test_a_missing_texture_is_named_though_the_tool_says_failed_and_no_more(
     desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
@@ -72,9 +74,8 @@ def test_a_missing_texture_is_named_though_the_tool_says_failed_and_no_more(
     load = span(receiver, "load asset")
     assert load.attributes["file.io.missing"] == [str(textures / "hero_roughness.exr")]
     assert load.attributes["file.io.failures"] == ["ENOENT open {proj}/assets/hero/tex/hero_roughness.exr"]
-    assert load.attributes["production.shot"] == "sq010_sh020"
-    assert load.attributes["production.project"] == "mars"
-    assert missing_of_always(load) == set()
+    work = {"project": "mars", "shot": "sq010_sh020"}
+    assert_always(load, desk, service=("lookdev-loader", "2.3.1"), production=work)
 
 
 # Root is refused nothing, and tests may run as root: this is what it takes to be an ordinary user here.
@@ -110,6 +111,7 @@ with clientobs.context(asset="hero", task="rig"), clientobs.span("publish"):
 """
 
 
+@pytest.mark.diagnosis("refused-folder")
 def test_a_read_only_publish_folder_tells_who_owns_it_and_who_was_refused(
     desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
@@ -132,8 +134,8 @@ def test_a_read_only_publish_folder_tells_who_owns_it_and_who_was_refused(
     assert refused.attributes["file.group"] == found.st_gid
     assert refused.attributes["file.mode"] == "0555"
     assert refused.attributes["file.refused.user"] == os.geteuid()
-    assert publish.attributes["production.asset"] == "hero"
-    assert missing_of_always(refused) == set()
+    work = {"asset": "hero", "task": "rig"}
+    assert_always(refused, desk, service=("publisher", "5.0"), production=work)
 
 
 VERSION_UP = f"""
@@ -208,6 +210,7 @@ with clientobs.context(project="mars"), clientobs.span("catalogue"):
 """
 
 
+@pytest.mark.diagnosis("undecodable-path")
 @pytest.mark.parametrize(
     ("source", "kind", "line", "code"),
     [
@@ -240,8 +243,8 @@ def test_a_korean_name_that_can_not_be_decoded_is_told_to_the_byte(
     where = told.attributes["exception.stacktrace"]
     assert f'tool.py", line {line}, in ' in where
     assert code in where
-    assert told.attributes["production.project"] == "mars"
-    assert missing_of_always(told) == set()
+    tool = ("ingest" if source is INGEST else "catalogue", "3.1")
+    assert_always(told, desk, service=tool, production={"project": "mars"})
 
 
 STAGE = """
@@ -250,7 +253,7 @@ import clientobs
 
 clientobs.init("render-submit", version="1.0")
 
-with clientobs.span("stage frames"):
+with clientobs.context(shot="sq010_sh020"), clientobs.span("stage frames"):
     frames = sys.argv[1]
     # A renderer without a licence, as it is: it makes its file, says nothing, and ends well.
     with open(frames + ".part", "wb"):
@@ -259,14 +262,17 @@ with clientobs.span("stage frames"):
 """
 
 
+@pytest.mark.diagnosis("empty-file")
 def test_an_empty_file_and_exit_code_0_are_told_with_the_process_that_wrote_it(
     desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
-    run_tool(desk, STAGE, tmp_path / "frame.1001.exr")
+    host = desk.start(RUN_SCRIPT, script_of(desk, STAGE), str(tmp_path / "frame.1001.exr"))
+    pid, code = host.pid, host.end()
+    assert code == 0
     stage = span(receiver, "stage frames")
     assert stage.attributes["file.io.empty"] == [str(tmp_path / "frame.1001.exr")]
-    assert isinstance(stage.resource["process.pid"], int)
-    assert missing_of_always(stage) == set()
+    assert stage.resource["process.pid"] == pid
+    assert_always(stage, desk, service=("render-submit", "1.0"), production={"shot": "sq010_sh020"})
 
 
 HEALTHY = """
@@ -308,6 +314,7 @@ with clientobs.span("many"):
 """
 
 
+@pytest.mark.diagnosis("probing")
 def test_healthy_work_is_counted_and_says_nothing_else(
     desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ def lines_of(receiver: Inbox) -> list[Telemetry]:
     return list({log.attributes["log.record.uid"]: log for log in found}.values())
 
 
+@pytest.mark.diagnosis("old-log-file")
 def test_the_error_of_a_tool_that_nobody_can_change_arrives_in_one_record(
     receiver: Inbox, followed: Workstation, logs: Path
 ) -> None:

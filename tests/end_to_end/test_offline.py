@@ -6,6 +6,9 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
+from support.always import assert_always
 from support.otlp_receiver import Answer
 from support.workstation import Workstation, until
 
@@ -17,17 +20,20 @@ if TYPE_CHECKING:
 
 WORK = """
     import time
-    clientobs.init(sys.argv[1])
+    clientobs.init(sys.argv[1], version="1.0")
+    clientobs.set_context(shot="sq010_sh020")
     times = []
     for number in range(20):
         before = time.time_ns()
         with clientobs.span("work", number=number):
             clientobs.event("step", str(number))
+            clientobs.counter("steps").add(1)
         times.append([before, time.time_ns()])
     say(times)
 """
 
 
+@pytest.mark.diagnosis("offline")
 def test_what_was_recorded_before_any_endpoint_arrives_later_with_its_times_in_order(
     tmp_path: Path, receiver: OtlpReceiver
 ) -> None:
@@ -51,6 +57,15 @@ def test_what_was_recorded_before_any_endpoint_arrives_later_with_its_times_in_o
     stamps = [log.time_unix_nano for log in logs if log.event_name == "step"]
     assert stamps == sorted(stamps)
     assert stamps[-1] < recorded
+    for one in spans:
+        production = {"shot": "sq010_sh020"}
+        assert_always(one, desk, service=("offline", "1.0"), production=production, until_ns=recorded)
+    receiver.wait_for(lambda: steps(receiver) == 20, 30)
+
+
+def steps(receiver: OtlpReceiver) -> int:
+    counted = [one.record for one in receiver.metrics() if one.record.name == "steps"]
+    return max((point.as_int for one in counted for point in one.sum.data_points), default=0)
 
 
 def mine(receiver: OtlpReceiver) -> list[Telemetry]:

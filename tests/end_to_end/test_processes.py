@@ -1,4 +1,4 @@
-"""Failures of child processes, known from what the endpoint received: rows 6, 7, 8 and 18 of the diagnosis.
+"""Failures of child processes, known from what the endpoint received.
 
 The programs were not written to please a test: they call init(), open a span, and swallow what goes wrong.
 """
@@ -12,6 +12,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from support.always import assert_always
+from support.memory_bound import MemoryBound
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,10 +39,13 @@ TOOL = """
 """
 FFMPEG = """
 import sys, time
+time.sleep(0.3)  # what it takes to find out
 sys.stderr.write("Input #0, image2, from 'plate.%04d.exr':\\n")
 sys.stderr.write("Unknown encoder 'libx265'\\n")
 sys.exit(1)
 """
+
+PRODUCTION = {"project": "demo", "shot": "sq010_sh020"}
 
 
 @pytest.fixture
@@ -61,12 +67,13 @@ def publish(
     root = by_name["publish"].record
     (child,) = [one for one in receiver.spans() if one.record.parent_span_id == root.span_id]
     assert child.record.trace_id == root.trace_id
-    assert child.attributes["production.shot"] == "sq010_sh020"
-    assert child.resource["service.version"] == "2.1"
-    assert child.attributes["session.id"]
-    return child, [one for one in receiver.logs() if one.record.event_name.startswith("process.")]
+    events = [one for one in receiver.logs() if one.record.event_name.startswith("process.")]
+    for one in (child, *events):
+        assert_always(one, desk, service=("publisher", "2.1"), production=PRODUCTION)
+    return child, events
 
 
+@pytest.mark.diagnosis("failed-child")
 def test_a_tool_that_ends_with_1_has_said_why(desk: Workstation, receiver: Inbox, ffmpeg: str) -> None:
     command = [ffmpeg, "-i", "plate.%04d.exr", "--password", "hunter2", "out.mov"]
     child, (told,) = publish(desk, receiver, command, capture_output=True)
@@ -74,17 +81,22 @@ def test_a_tool_that_ends_with_1_has_said_why(desk: Workstation, receiver: Inbox
     assert child.record.name == facts["process.executable.name"] == "ffmpeg"
     assert list(facts["process.command_args"]) == [*command[:4], "[redacted]", "out.mov"]
     assert facts["process.exit.code"] == 1
-    assert facts["process.stderr.end"].splitlines()[-1] == "Unknown encoder 'libx265'"
+    assert facts["process.stderr.end"].splitlines() == [
+        "Input #0, image2, from 'plate.%04d.exr':",
+        "Unknown encoder 'libx265'",
+    ]
+    lasted = child.record.end_time_unix_nano - child.record.start_time_unix_nano
+    assert 0.3e9 < lasted < 60e9
     assert told.record.event_name == "process.failed"
     body = told.record.body.string_value
     assert body.startswith("ffmpeg ended with code 1 after ")
     assert body.endswith(": Unknown encoder 'libx265'")
     assert told.record.span_id == child.record.span_id
-    assert told.attributes["production.shot"] == "sq010_sh020"
     assert child.record.status.message == body
     assert "hunter2" not in str(told.record)
 
 
+@pytest.mark.diagnosis("missing-program")
 def test_a_program_that_is_not_on_path(desk: Workstation, receiver: Inbox) -> None:
     desk.environ["PATH"] = "/opt/studio/bin:/usr/bin"
     child, (told,) = publish(desk, receiver, ["oiiotool-9", "in.exr"])
@@ -92,6 +104,11 @@ def test_a_program_that_is_not_on_path(desk: Workstation, receiver: Inbox) -> No
     assert facts["process.executable.name"] == "oiiotool-9"
     assert facts["process.search_path"] == "/opt/studio/bin:/usr/bin"
     assert facts["code.function.name"] == "run_tool"
+    line = (
+        desk.command(TOOL)[4].splitlines().index("        subprocess.run(command, check=True, **settings)")
+        + 1
+    )
+    assert (facts["code.file.path"], facts["code.line.number"]) == ("<string>", line)
     assert "oiiotool-9 could not be started: it is not on PATH (/opt/studio/bin:/usr/bin)" in (
         told.record.body.string_value
     )
@@ -112,6 +129,49 @@ def test_a_child_that_is_killed(desk: Workstation, receiver: Inbox) -> None:
     assert child.attributes["process.exit.code"] == -9
 
 
+BAKE = """
+    import subprocess
+    clientobs.init("publisher", version="2.1")
+    grow = "import sys; sys.stdin.readline(); held = []\\nwhile True: held.append(bytes(range(256)) * 4096)"
+    with clientobs.context(project="demo", shot="sq010_sh020"), clientobs.span("bake"):
+        child = subprocess.Popen([sys.executable, "-I", "-S", "-c", grow], stdin=subprocess.PIPE)
+        say(child.pid)
+        wait()
+        child.communicate(b"go on")
+"""
+
+
+@pytest.mark.diagnosis("child-out-of-memory")
+@pytest.mark.parametrize("bounded", ["the child", "the host and its children, as on a farm"])
+def test_a_child_that_the_kernel_kills_for_memory(desk: Workstation, receiver: Inbox, bounded: str) -> None:
+    if not MemoryBound.allowed():
+        pytest.skip("no memory cgroup can be made here (needs root and a cgroup that is writable)")
+    size = 256 << 20
+    with MemoryBound(size) as bound:
+        host = desk.start(BAKE)
+        bound.take(host.heard())
+        if bounded != "the child":
+            bound.take(host.pid)
+        host.go()
+        assert host.end() == 0
+        assert bound.kills() == 1
+    receiver.wait_for(lambda: len(receiver.spans()) == 2, 30)
+    (told,) = [one for one in receiver.logs() if one.record.event_name == "process.failed"]
+    facts = told.attributes
+    assert facts["process.exit.signal"] == "SIGKILL"
+    assert facts["process.exit.sender"] == "kernel"
+    assert size / 2 < facts["process.used.memory"] < size * 1.2  # what others had loaded is not bounded
+    assert facts["machine.memory.short"] is True
+    assert facts["machine.memory.available"] > 0
+    if bounded != "the child":
+        assert facts["machine.memory.total"] == size
+    body = told.record.body.string_value
+    assert " was killed by SIGKILL after " in body
+    assert " by the kernel, for lack of memory (it had used " in body
+    assert_always(told, desk, service=("publisher", "2.1"), production=PRODUCTION)
+
+
+@pytest.mark.diagnosis("empty-file")
 def test_code_0_and_an_empty_file(desk: Workstation, receiver: Inbox, tmp_path: Path) -> None:
     out = str(tmp_path / "beauty.1001.exr")
     source = "import sys; open(sys.argv[-1], 'w').close()"
@@ -124,6 +184,7 @@ def test_code_0_and_an_empty_file(desk: Workstation, receiver: Inbox, tmp_path: 
     assert child.record.status.code == 0
 
 
+@pytest.mark.diagnosis("expected-exit")
 def test_a_code_that_the_studio_handles_is_told_and_no_failure(desk: Workstation, receiver: Inbox) -> None:
     desk.folder.joinpath("clientobs.toml").write_text('[processes]\nexpected = ["grep=1"]\n')
     desk.environ["CLIENTOBS_CONFIG"] = str(desk.folder / "clientobs.toml")

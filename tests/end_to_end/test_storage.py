@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.always import assert_always
 from support.disks import tmpfs
 from support.slow_mount import slow_mount
-from support.tools import failures, missing_of_always, run_tool, span
+from support.tools import failures, run_tool, span
 from support.workstation import until
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ with clientobs.context(shot="sq030_sh110"), clientobs.span("write cache"):
 """
 
 
+@pytest.mark.diagnosis("full-disk")
 def test_a_full_disk_tells_its_room_what_was_written_and_which_file_is_left(
     desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
@@ -69,7 +71,7 @@ def test_a_full_disk_tells_its_room_what_was_written_and_which_file_is_left(
     assert cache.attributes["file.io.left_behind"] == [str(path)]
     assert cache.attributes["file.io.written"] == left > 500_000
     assert full.record.parent_span_id == cache.record.span_id
-    assert missing_of_always(full) == set()
+    assert_always(full, desk, service=("sim-cache", "0.9"), production={"shot": "sq030_sh110"})
 
 
 DELIVER = """
@@ -124,6 +126,7 @@ with clientobs.context(shot="sq010_sh020"), clientobs.span("load scene"):
 """
 
 
+@pytest.mark.diagnosis("slow-storage")
 def test_a_nas_that_takes_400_ms_for_each_open_is_told_beside_the_local_disk(
     desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
@@ -145,6 +148,8 @@ def test_a_nas_that_takes_400_ms_for_each_open_is_told_beside_the_local_disk(
     assert 1.6 <= told["file.io.mounts.time"][0] <= told["file.io.time"] <= lasted
     assert told["file.io.network.time"] > 10 * told["file.io.local.time"]
     assert told["file.io.opened"] == 8
+    assert told["file.io.operations"] >= 8
+    assert told["file.io.mounts.operations"][0] >= 4
     assert told["file.io.read"] == 8 * 5000
     assert told["file.io.mounts.read"][0] == 4 * 5000
     assert os.path.dirname(told["file.io.slowest.path"]) == str(point)
@@ -154,7 +159,7 @@ def test_a_nas_that_takes_400_ms_for_each_open_is_told_beside_the_local_disk(
     assert {one.attributes["file.path"] for one in slow} == {str(point / f"{n}.cache") for n in range(4)}
     # Slow is told as slow: no failure in it (healthy work, too, may take its time).
     assert failures(receiver) == []
-    assert missing_of_always(load) == set()
+    assert_always(load, desk, service=("scene-loader", "1.0"), production={"shot": "sq010_sh020"})
 
 
 NATIVE = """

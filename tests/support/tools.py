@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from support.otlp_receiver import OtlpReceiver
     from support.workstation import Workstation
 
-__all__ = ["RUN_SCRIPT", "failures", "missing_of_always", "run_tool", "script_of", "span"]
+__all__ = ["RUN_SCRIPT", "failures", "run_tool", "script_of", "span"]
 
 _ERROR: Final = 2
 _WARN: Final = 13
@@ -40,14 +40,6 @@ def span(receiver: OtlpReceiver, name: str) -> Telemetry:
     receiver.wait_for(lambda: any(one.record.name == name for one in receiver.spans()), 30)
     (found,) = [one for one in receiver.spans() if one.record.name == name]
     return found
-
-
-def missing_of_always(one: Telemetry) -> set[str]:
-    """Return which of what every row must have is there: machine, versions, session, and when."""
-    names = {"service.name", "service.version", "host.name", "os.type", "process.runtime.version"}
-    began = getattr(one.record, "start_time_unix_nano", 0) or one.record.time_unix_nano
-    assert began > 1_700_000_000 * 10**9
-    return (names - one.resource.keys()) | ({"session.id"} - one.attributes.keys())
 
 
 def failures(receiver: OtlpReceiver) -> list[str]:

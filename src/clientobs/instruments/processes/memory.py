@@ -18,8 +18,9 @@ __all__ = ["MachineMemory", "kernel_kills", "machine_memory", "own_peak", "peak_
 _LINUX: Final = sys.platform == "linux"
 _SHORT: Final = 0.05
 """Share of the machine's memory: what is less to be had is short."""
-_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_USED: Final = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
+_V1: Final = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes")
+_V2: Final = ("/sys/fs/cgroup", "memory.max", "memory.current")
+_MOST_LEVELS: Final = 16
 
 
 class MachineMemory(NamedTuple):
@@ -75,11 +76,30 @@ def machine_memory() -> MachineMemory | None:
     total, available = _kibibytes(table, b"MemTotal:"), _kibibytes(table, b"MemAvailable:")
     if not total:
         return None
-    for limit, used in zip(_LIMITS, _USED, strict=True):
-        bound = _number(_read(limit))
-        if 0 < bound < total:
-            return MachineMemory(bound, max(0, min(available, bound - _number(_read(used)))))
-    return MachineMemory(total, available)
+    bounds = [(_number(_read(limit)), used) for limit, used in _groups()]
+    bound, used = min(((bound, used) for bound, used in bounds if bound), default=(total, ""))
+    if bound >= total:
+        return MachineMemory(total, available)
+    return MachineMemory(bound, max(0, min(available, bound - _number(_read(used)))))
+
+
+def _groups() -> list[tuple[str, str]]:
+    """Return the files that bound this process's memory, and that say what is used: its cgroups up to the root.
+
+    A farm gives each job a group of its own, below the one that a container has.
+    """
+    found: list[tuple[str, str]] = []
+    for line in _read("/proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(b":", 2)
+        names = _V1 if b"memory" in controllers.split(b",") else None if controllers else _V2
+        folder = os.fsdecode(path).rstrip("/")
+        for _ in range(_MOST_LEVELS if names else 0):
+            root, limit, used = names or _V2
+            found.append((f"{root}{folder}/{limit}", f"{root}{folder}/{used}"))
+            if not folder:
+                break
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def kernel_kills() -> int:
