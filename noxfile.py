@@ -109,7 +109,7 @@ def hosts(session: nox.Session) -> None:
 
 @nox.session(python="3.10")  # the last one that PySide2 has wheels for
 def qt(session: nox.Session) -> None:
-    """Run the tests of threads and processes of Qt, with each of its four bindings."""
+    """Run the tests of threads, processes, exceptions and hangs of Qt, with each of its four bindings."""
     install(session, "test", "qt")
     session.run(
         "python",
@@ -117,6 +117,8 @@ def qt(session: nox.Session) -> None:
         "pytest",
         "tests/instruments/threads/test_qt.py",
         "tests/instruments/processes/test_qprocess.py",
+        "tests/instruments/exceptions/test_qt.py",
+        "tests/end_to_end/test_qt.py",
         *session.posargs,
     )
 

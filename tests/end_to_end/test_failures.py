@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.machinery
+import pathlib
+import platform
+import signal
 import sys
+import sysconfig
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.always import assert_always
+from support.tools import failures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +93,62 @@ def test_a_plug_in_that_fails_to_import_at_start_up(
     assert failed.record.span_id == span.record.span_id
 
 
+BROKEN_BINARY = """
+import importlib
+sys.path.insert(0, sys.argv[1])
+with clientobs.span("load plug-ins"):
+    importlib.import_module("studio_oiio")
+"""
+
+
+def a_binary_that_needs_a_library(needs: bytes) -> bytes:
+    """Return an extension module of this Python's own, with the C library that it needs renamed."""
+    folder = pathlib.Path(sysconfig.get_config_var("DESTSHARED"))
+    binaries = [content for path in folder.glob("*.so") if b"\0libc.so.6\0" in (content := path.read_bytes())]
+    if not binaries:
+        pytest.skip("the extension modules of this Python need no library that can be renamed")
+    return binaries[0].replace(b"\0libc.so.6\0", b"\0" + needs + b"\0")
+
+
+@pytest.mark.diagnosis("broken-plug-in")
+@pytest.mark.skipif(sys.platform != "linux", reason="binaries as Linux has them")
+def test_a_plug_in_whose_library_is_missing_names_the_library(
+    receiver: OtlpReceiver, desk: Workstation, tmp_path: Path
+) -> None:
+    package = tmp_path / "plugins" / "studio_oiio"
+    package.mkdir(parents=True)
+    binary = package / f"_oiio{importlib.machinery.EXTENSION_SUFFIXES[0]}"
+    binary.write_bytes(a_binary_that_needs_a_library(b"libq.so.6"))
+    (package / "__init__.py").write_text("from ._oiio import ImageBuf\n")
+    assert desk.start(STARTED + BROKEN_BINARY, str(package.parent)).end() == 1
+    (headline,) = events_of(receiver, 1)
+    said = headline.attributes
+    assert said["exception.type"] == "ImportError"
+    assert said["import.library"] == "libq.so.6"
+    assert said["import.path"] == str(binary)
+    assert (said["import.module"], said["import.module.path"]) == (
+        "studio_oiio",
+        str(package / "__init__.py"),
+    )
+    assert said["import.path_entry"] == str(package.parent)
+
+
+@pytest.mark.diagnosis("broken-plug-in")
+def test_a_plug_in_that_was_built_for_another_python_says_so(
+    receiver: OtlpReceiver, desk: Workstation, tmp_path: Path
+) -> None:
+    package = tmp_path / "plugins" / "studio_oiio"
+    package.mkdir(parents=True)
+    (package / "_oiio.cpython-27-x86_64-linux-gnu.so").touch()
+    (package / "__init__.py").write_text("from ._oiio import ImageBuf\n")
+    assert desk.start(STARTED + BROKEN_BINARY, str(package.parent)).end() == 1
+    (headline,) = events_of(receiver, 1)
+    said = headline.attributes
+    assert said["import.missing"] == "studio_oiio._oiio"
+    assert said["import.other_builds"] == [str(package / "_oiio.cpython-27-x86_64-linux-gnu.so")]
+    assert said["import.interpreter"].endswith(platform.python_version())
+
+
 THREAD = """
 import threading
 def encode(frame):
@@ -135,6 +197,7 @@ sys.exit(0)
 """
 
 
+@pytest.mark.diagnosis("cancelled", "rejected", "probing")
 def test_who_stops_refuses_or_probes_causes_no_alarm(receiver: OtlpReceiver, desk: Workstation) -> None:
     assert desk.start(STARTED + HEALTHY).end() == 0
     assert events_of(receiver, 0) == []
@@ -144,8 +207,68 @@ def test_who_stops_refuses_or_probes_causes_no_alarm(receiver: OtlpReceiver, des
     outcomes = [one.attributes.get("tool.outcome", "") for one in tools]
     assert sorted(outcomes) == ["", "cancelled", "cancelled", "rejected"]
     assert max(one.record.severity_number for one in receiver.logs()) < 13
-    failures = [one.record.event_name for one in receiver.logs() if one.record.event_name.startswith("app.")]
-    assert failures == []
+    assert failures(receiver) == []
+
+
+LONG_TOOL = """
+import time
+def bake(frames):
+    with clientobs.span("bake"):
+        for frame in range(frames):
+            with clientobs.span("frame"):
+                if frame == 3: say("at it")
+                time.sleep(0.05)
+try:
+    bake(10_000)
+except KeyboardInterrupt:
+    print("cancelled", file=sys.stderr)
+"""
+
+
+@pytest.mark.diagnosis("cancelled")
+def test_ctrl_c_in_a_long_tool_is_told_as_cancelled(receiver: OtlpReceiver, desk: Workstation) -> None:
+    host = desk.start(STARTED + LONG_TOOL)
+    assert host.heard() == "at it"
+    assert host.kill(signal.SIGINT) == 0
+    assert events_of(receiver, 0) == []
+    (bake,) = spans_of(receiver, "bake")
+    assert (bake.attributes["tool.outcome"], bake.record.status.code) == ("cancelled", 0)
+    assert failures(receiver) == []
+
+
+# The studio's own plug-ins, run by pyblish itself.
+PUBLISH = """
+import logging, warnings
+warnings.simplefilter("ignore")  # pyblish is of an age at which it warns
+import pyblish.api, pyblish.util
+logging.getLogger("pyblish").addHandler(logging.NullHandler())
+class Collect(pyblish.api.ContextPlugin):
+    order = pyblish.api.CollectorOrder
+    def process(self, context):
+        context.create_instance("hero")
+class ValidateTextures(pyblish.api.InstancePlugin):
+    order = pyblish.api.ValidatorOrder
+    def process(self, instance):
+        raise RuntimeError("3 textures are missing")
+with clientobs.span("publish"):
+    pyblish.util.publish(plugins=[Collect, ValidateTextures])
+"""
+
+
+@pytest.mark.diagnosis("rejected")
+def test_a_publish_that_validation_stops_is_told_as_rejected_with_why(
+    receiver: OtlpReceiver, desk: Workstation
+) -> None:
+    pytest.importorskip("pyblish", reason="comes with the dependency group `test`")
+    assert desk.start(STARTED + PUBLISH).end() == 0
+    assert events_of(receiver, 0) == []
+    (publish,) = spans_of(receiver, "publish")
+    assert (publish.attributes["tool.outcome"], publish.record.status.code) == ("rejected", 0)
+    assert publish.attributes["publish.rejected_by"] == ["ValidateTextures"]
+    (why,) = [one for one in receiver.logs() if one.attributes.get("publish.plugin") == "ValidateTextures"]
+    assert why.attributes["exception.message"] == "3 textures are missing"
+    # What pyblish itself logs, at the level that it chose, is no event.
+    assert [name for name in failures(receiver) if name] == []
 
 
 ONE_FAULT = """
