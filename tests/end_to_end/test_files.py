@@ -134,8 +134,8 @@ def test_a_read_only_publish_folder_tells_who_owns_it_and_who_was_refused(
     assert refused.attributes["file.group"] == found.st_gid
     assert refused.attributes["file.mode"] == "0555"
     assert refused.attributes["file.refused.user"] == os.geteuid()
-    work = {"asset": "hero", "task": "rig"}
-    assert_always(refused, desk, service=("publisher", "5.0"), production=work)
+    production = {"asset": "hero", "task": "rig"}
+    assert_always(refused, desk, service=("publisher", "5.0"), production=production)
 
 
 VERSION_UP = f"""
