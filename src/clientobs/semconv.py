@@ -329,6 +329,9 @@ FILE_TARGET: Final = _attribute("file.target", OWN, "Second path of a rename, co
 FILE_SOURCE: Final = _attribute("file.source", OWN, "File that a copy read from.", INDIRECT)
 FILE_OWNER: Final = _attribute("file.owner", OWN, "User number of who owns what refused access.", INDIRECT)
 FILE_GROUP: Final = _attribute("file.group", OWN, "Group number of what refused access.", INDIRECT)
+FILE_MODIFIED: Final = _attribute(
+    "file.modified", DEV, "Since when a file is there that was not expected (a lock), ISO 8601."
+)
 FILE_MODE: Final = _attribute("file.mode", OWN, "Permission bits of what refused access, octal.")
 FILE_REFUSED_AT: Final = _attribute(
     "file.refused.path", OWN, "The existing folder or file that refused access.", INDIRECT
@@ -465,7 +468,7 @@ EXCEPTION_MECHANISM: Final = _attribute(
 EXCEPTION_FILES: Final = _attribute(
     "exception.files",
     OWN,
-    "Files that the functions it came through had in their hands, the innermost last.",
+    "Files, or else paths, that the functions it came through had in their hands, the innermost last.",
     INDIRECT,
 )
 EXCEPTION_LOCALS: Final = _attribute(

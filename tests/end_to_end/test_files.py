@@ -175,6 +175,45 @@ def test_a_rename_that_is_refused_tells_both_names_and_the_folder_that_is_closed
     ]
 
 
+SAVE = """
+import os, sys
+import clientobs
+
+clientobs.init("save-scene", version="1.0")
+
+
+def lock(path):
+    try:
+        return os.open(path + ".lock", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    except FileExistsError:
+        raise RuntimeError("the scene is locked") from None
+
+
+with clientobs.context(asset="hero"), clientobs.span("save"):
+    lock(sys.argv[1])
+"""
+
+
+@pytest.mark.diagnosis("locked-file")
+def test_a_lock_of_another_machine_tells_whose_it_is_and_since_when(
+    desk: Workstation, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    held = tmp_path / "hero.ma.lock"
+    held.write_text("ws-412:8123")
+    os.utime(held, (1_700_000_000, 1_700_000_000))
+    if os.geteuid() == 0:
+        os.chown(held, 4321, 8765)
+    host = desk.start(RUN_SCRIPT, script_of(desk, SAVE), str(tmp_path / "hero.ma"))
+    assert host.end() == 1
+    told = span(receiver, "file open")
+    assert told.attributes["error.code"] == "EEXIST"
+    assert told.attributes["file.path"] == str(held)
+    assert told.attributes["file.owner"] == held.stat().st_uid
+    assert told.attributes["file.modified"] == "2023-11-14T22:13:20Z"
+    assert told.record.parent_span_id == span(receiver, "save").record.span_id
+    assert_always(told, desk, service=("save-scene", "1.0"), production={"asset": "hero"})
+
+
 KOREAN = "레이아웃"
 INGEST = """
 import os, sys

@@ -45,7 +45,11 @@ def read_cache(path: Path) -> Any:
         return pickle.load(file)
 
 
-@pytest.mark.parametrize("read", [read_settings, read_cache], ids=lambda read: read.__name__)
+def read_at_once(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("read", [read_settings, read_cache, read_at_once], ids=lambda read: read.__name__)
 def test_a_parser_s_error_names_the_file_that_it_was_given(
     runtime: Runtime, home: Path, tmp_path: Path, read: Callable[[Path], Any]
 ) -> None:
@@ -68,6 +72,17 @@ def test_a_system_error_and_a_policy_against_paths_leave_files_out(tmp_path: Pat
             raise OSError(5, "Input/output error", file.name)
 
     assert circumstances_of(caught(fails), files=True) == {}
+
+
+def test_a_system_error_without_a_path_names_the_file_that_it_is_about(tmp_path: Path) -> None:
+    def lock() -> None:
+        with (tmp_path / "scene.lock").open("w") as first, (tmp_path / "scene.lock").open("w") as second:
+            fcntl.flock(first, fcntl.LOCK_EX)
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    fcntl = pytest.importorskip("fcntl", reason="locks as POSIX has them")
+    facts = circumstances_of(caught(lock), files=True)
+    assert facts == {"exception.files": [str(tmp_path / "scene.lock")]}
 
 
 def test_only_files_of_python_s_own_classes_are_looked_at(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """What an exception doesn't say and its frames know: which file was being read, which server was asked.
 
 `Expecting value: line 1 column 1` names no file, `[Errno 111] Connection refused` no server. Both are in the
-variables of the frames that the exception came through: a file object that a parser had in its hands, the address
-that `socket.create_connection` was called with. Nothing else of them is looked at: objects of Python's own file
-classes, and arguments of functions of the standard library.
+variables of the frames that the exception came through: a file object that a parser had in its hands, else a
+`pathlib.Path`; the address that `socket.create_connection` was called with. Nothing else of them is looked at than
+objects of Python's own classes of files and paths, and arguments of functions of the standard library.
 
 Only frames that have ended are read. Up to Python 3.12 the variables of a running frame can't be had without a copy
 that keeps them alive as long as it runs; the outermost frame of a traceback may be such a one.
@@ -12,12 +12,12 @@ that keeps them alive as long as it runs; the outermost frame of a traceback may
 from __future__ import annotations
 
 import io
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import CodeType, FrameType, TracebackType
 
 __all__ = ["circumstances_of"]
@@ -27,6 +27,7 @@ _FRAMES: Final = 32
 _MOST_FILES: Final = 4
 _RAW: Final = frozenset({io.FileIO})
 _BUFFERED: Final = frozenset({io.BufferedReader, io.BufferedWriter, io.BufferedRandom})
+_PATHS: Final = ("PosixPath", "WindowsPath")
 _CONNECTING: Final = {
     ("socket", "create_connection"): ("address", ""),
     ("asyncio.base_events", "create_connection"): ("host", "port"),
@@ -37,16 +38,18 @@ _CONNECTING: Final = {
 def circumstances_of(error: BaseException, *, files: bool) -> dict[str, Any]:
     """Return the facts; `files` says whether paths may be recorded."""
     facts: dict[str, Any] = {}
-    names: dict[str, None] = {}
+    opened: dict[str, None] = {}
+    paths: dict[str, None] = {}
     is_system = isinstance(error, OSError)
+    files = files and not (isinstance(error, OSError) and error.filename is not None)  # it says so itself
     for frame in _ended_frames(error.__traceback__):
         code = frame.f_code
         if is_system and code.co_name == "create_connection":
             facts |= _server(frame)
-        if files and not is_system and _may_hold_files(code):
-            for name in _files_in(frame):
-                names[name] = None
-    if names:
+        if files and _may_hold_files(code):
+            for value in tuple(frame.f_locals.values()):
+                _take_in(value, opened, paths)
+    if names := opened or paths:
         facts[semconv.EXCEPTION_FILES] = list(names)[-_MOST_FILES:]
     return facts
 
@@ -69,11 +72,13 @@ def _may_hold_files(code: CodeType) -> bool:
     return code.co_name != "<module>" and bool(code.co_varnames or code.co_cellvars)
 
 
-def _files_in(frame: FrameType) -> Iterator[str]:
-    for value in tuple(frame.f_locals.values()):
-        name = _name_of(value)
-        if name:
-            yield name
+def _take_in(value: Any, opened: dict[str, None], paths: dict[str, None]) -> None:
+    if name := _name_of(value):
+        opened[name] = None
+    elif type(value).__name__ in _PATHS:
+        pathlib: Any = sys.modules.get("pathlib")
+        if pathlib is not None and type(value) in (pathlib.PosixPath, pathlib.WindowsPath):
+            paths[str(value)] = None
 
 
 def _name_of(value: Any) -> str:

@@ -123,6 +123,8 @@ class Teller:
             facts.update(self._room(place, failure.path))
         elif number in _REFUSED and spent < _SURELY_ANSWERS:
             facts.update(self._owner(*_refusing(failure.operation, failure.path, second)))
+        elif number == errno.EEXIST and spent < _SURELY_ANSWERS:
+            facts.update(self._holder(failure.path))
         if isinstance(error, UnicodeError):
             facts |= undecodable_facts(error)
         words = getattr(error, "strerror", None) or str(error)
@@ -173,6 +175,19 @@ class Teller:
                 semconv.FILE_REFUSED_USER: os.geteuid(),
             }
         return {semconv.FILE_REFUSED_USER: os.geteuid()}
+
+    def _holder(self, path: Any) -> dict[str, Any]:
+        """Return whose a file is that is in the way, and since when: a lock that somebody else has, as a rule."""
+        try:
+            found = self._stat(path)
+        except (OSError, ValueError):
+            return {}
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(found.st_mtime))
+        return {
+            semconv.FILE_OWNER: found.st_uid,
+            semconv.FILE_MODIFIED: since,
+            semconv.FILE_SIZE: found.st_size,
+        }
 
     def _write(self, operation: str, facts: dict[str, Any], spent: int, problem: str | None) -> None:
         from opentelemetry.trace import StatusCode  # noqa: PLC0415  # loaded with the instrument
