@@ -45,6 +45,9 @@ def test_a_storm_of_quick_spans_is_thinned_and_counted_and_costs_nothing_else(
     for event in ("session.start", "layout.loaded", "cache.written", "session.end"):
         assert events.count(event) == 1
     assert failures(receiver) == []
+    told = [log.attributes for log in receiver.logs() if log.record.event_name == "clientobs.storm"]
+    assert {one["clientobs.storm.name"] for one in told} == {"instance"}
+    assert sum(one["clientobs.storm.dropped"] for one in told) == storm(receiver)
 
 
 def kept(receiver: Inbox) -> set[bytes]:

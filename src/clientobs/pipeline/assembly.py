@@ -24,6 +24,7 @@ from clientobs.pipeline.recent import Recent
 from clientobs.pipeline.sampling import NameBudget, StormSampler, configured_sampler
 from clientobs.pipeline.scopes import ScopeNumbers
 from clientobs.pipeline.spans import JournalSpanProcessor, Redacts
+from clientobs.pipeline.storms import Storms
 from clientobs.pipeline.tracer import JournalTracerProvider, Origin
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Pipeline:
         self._logs = JournalLogProcessor(
             journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length, self.recent
         )
+        self._storms = Storms()
         self._now = clock.now
         self._sink = MetricsSink(journal.append, redactor, clock.now, scopes)
         self._started = clock.now()
@@ -124,7 +126,7 @@ class Pipeline:
             clock=clock,
             plain=redactor.value,
             resource=described,
-            sampler=StormSampler(configured_sampler(config.traces), budget, loss),
+            sampler=StormSampler(configured_sampler(config.traces), budget, loss, self._storms),
             id_generator=PrivateIdGenerator(),
             span_limits=_span_limits(config.limits),
             **_no_self_metrics(TracerProvider),
@@ -145,6 +147,11 @@ class Pipeline:
     def collect_metrics(self) -> None:
         """Write the metric deltas since the last collection."""
         self._meters.collect()
+        self.tell_storms(all_of_them=False)
+
+    def tell_storms(self, *, all_of_them: bool = True) -> None:
+        """Say which spans came too fast to be recorded."""
+        self._storms.tell(self.voice.logger, all_of_them=all_of_them)
 
     def add_distribution(self, name: str, *counted: Any) -> None:
         """Write histograms that their owner counted since the last time; see MetricsSink."""
@@ -155,6 +162,7 @@ class Pipeline:
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""
         self._spans.forget_open()
+        self._storms.after_fork_in_child()
         self._meters.after_fork_in_child()
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from clientobs._loss import LossLedger
     from clientobs.config.model import TracesConfig
+    from clientobs.pipeline.storms import Storms
 
 __all__ = ["NameBudget", "StormSampler", "configured_sampler"]
 
@@ -67,8 +68,9 @@ class NameBudget:
 class StormSampler(sampling.Sampler):
     """Ask the budget of the name first, then the configured sampler."""
 
-    def __init__(self, inner: sampling.Sampler, budget: NameBudget, loss: LossLedger) -> None:
+    def __init__(self, inner: sampling.Sampler, budget: NameBudget, loss: LossLedger, storms: Storms) -> None:
         self._inner = inner
+        self._storms = storms
         # The default sampler needs no call: keep roots and whatever has a kept parent.
         self._always = type(inner) is sampling.ParentBased and inner._root is sampling.ALWAYS_ON  # noqa: SLF001
         self._allows = budget.allows
@@ -89,6 +91,7 @@ class StormSampler(sampling.Sampler):
         del trace_state
         if not self._allows(name):
             self._loss.add("storm")
+            self._storms.add(name)
             return _DROP
         result = self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links)
         if result.decision is sampling.Decision.DROP:

@@ -149,6 +149,7 @@ class _Builder:
         pipeline.contexts.set_base(self._base(origin.production_of(incoming, descent), farm))
         parts = self._parts(pipeline, journal, kind)
         runtime = self._runtime(parts)
+        runtime.endings.append(lambda _evidence: pipeline.tell_storms())
         self._install(runtime, parts, pipeline)
         with quiet("session.start"):
             parts.events.started(self.config.service.name, self.config.service.version, _host(host))
