@@ -537,6 +537,9 @@ PROBLEM_SCREENSHOT_ERROR: Final = _attribute(
 PROCESS_MEMORY_LIMIT: Final = _attribute(
     "process.memory.limit", OWN, "Bytes of address space that a process out of memory may have (ulimit -v)."
 )
+PROCESS_ADDRESS_SPACE: Final = _attribute(
+    "process.memory.address_space", OWN, "Bytes of address space that such a process had taken."
+)
 PROBLEM_THREADS: Final = _attribute("problem.threads", OWN, "Threads of the host at a report.")
 PROBLEM_LOAD: Final = _attribute("problem.load", OWN, "Load of the machine at a report: the last minute's.")
 PROCESS_MEMORY_RESIDENT: Final = _attribute(

@@ -172,13 +172,18 @@ import resource
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, resource.RLIM_INFINITY))
 
 
-def fill(volume):
-    while True:
-        volume.append(bytearray(1 << 16))
+def fill(volume, *sizes):
+    for size in sizes:
+        try:
+            while True:
+                volume.append(bytes(size))
+        except MemoryError:
+            if size == sizes[-1]:
+                raise
 
 
 with clientobs.context(project="mars"), clientobs.span("bake volume"):
-    fill([])
+    fill([], 1 << 20, 1 << 14, 1 << 9, 40)  # to the last byte
 """
 
 
@@ -191,6 +196,7 @@ def test_a_memory_error_is_told_with_what_there_was(desk: Workstation, receiver:
     assert said["exception.type"] == "MemoryError"
     assert "in fill" in said["exception.stacktrace"]
     assert said["process.memory.limit"] == 1 << 30
-    assert 1 << 28 < said["process.memory.resident"] < 1 << 30
+    assert 0.9 * (1 << 30) < said["process.memory.address_space"] <= 1 << 30
+    assert 0 < said["process.memory.resident"] < 1 << 30
     assert said["machine.memory.available"] > 0
     assert_always(told, desk, service=SERVICE, production=PRODUCTION)

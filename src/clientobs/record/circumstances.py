@@ -6,7 +6,7 @@ variables of the frames that the exception came through: a file object that a pa
 objects of Python's own classes of files and paths, and arguments of functions of the standard library.
 
 Only frames that have ended are read. Up to Python 3.12 the variables of a running frame can't be had without a copy
-that keeps them alive as long as it runs; the outermost frame of a traceback may be such a one.
+that keeps them alive as long as it runs; a traceback begins with such a one.
 """
 
 from __future__ import annotations
@@ -55,13 +55,18 @@ def circumstances_of(error: BaseException, *, files: bool) -> dict[str, Any]:
 
 
 def _ended_frames(trace: TracebackType | None) -> list[FrameType]:
-    """Return the innermost frames below the outermost one."""
+    """Return the innermost frames that this thread is no longer in."""
     kept: list[FrameType] = []
-    trace = trace.tb_next if trace is not None else None
+    running: set[int] = set()
+    above: FrameType | None = sys._getframe()  # noqa: SLF001  # the one way, and documented
+    while above is not None and len(running) < _MAX_WALK:
+        running.add(id(above))
+        above = above.f_back
     for _ in range(_MAX_WALK):
         if trace is None:
             break
-        kept.append(trace.tb_frame)
+        if id(trace.tb_frame) not in running:
+            kept.append(trace.tb_frame)
         if len(kept) > 2 * _FRAMES:
             del kept[:_FRAMES]
         trace = trace.tb_next

@@ -17,7 +17,7 @@ from clientobs.record.fingerprints import Frame, fingerprint, is_own
 from clientobs.record.imports import import_facts
 from clientobs.record.outcomes import Outcome, outcome_of
 from clientobs.record.rates import Rates
-from clientobs.record.shortage import give_back, is_shortage, keep_reserve, shortage_facts
+from clientobs.record.shortage import RESERVE, is_shortage, keep_reserve, shortage_facts
 from clientobs.record.sightings import sightings
 from clientobs.record.stacks import error_type, links_of, tell, text_of
 from clientobs.record.undecodable import undecodable_facts
@@ -77,6 +77,8 @@ def report_exception(
     exception was raised from another one that had. `leaving` and `parent` are the spans that it leaves and goes on
     to (sightings.NO_SPAN for a place that is no span); it is recognized from there on.
     """
+    if isinstance(error, MemoryError):
+        RESERVE.clear()
     mark = sightings.find(error, leaving)
     if mark is not None and (mark.headline or not headline):
         sightings.add(error, mark.fault, headline=mark.headline, parent=parent)
@@ -130,7 +132,7 @@ def exception_attributes(
 ) -> dict[str, Any]:
     """Return exception.*, the fingerprint, the place in the program's own code, and what its class calls for."""
     short = is_shortage(error)
-    give_back() if short else keep_reserve()
+    RESERVE.clear() if short else keep_reserve()
     chain = tell(error)
     last = chain[-1]
     attributes: dict[str, Any] = {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs.record.exceptions import error_type, outcome_of, report_exception, report_rejection
+from clientobs.record.shortage import RESERVE
 
 if TYPE_CHECKING:
     from clientobs.record.recorder import Recorder
@@ -17,6 +18,8 @@ _MAX_STATUS: Final = 1024
 
 def tell(recorder: Recorder, started: Any, error: BaseException, context: Any) -> None:
     """Say on an open span what the exception that leaves it means, and record the exception where it is new."""
+    if isinstance(error, MemoryError):
+        RESERVE.clear()  # what follows needs some
     told = getattr(started, "attributes", None) or {}
     outcome = outcome_of(error, recorder.outcomes)
     if outcome == "ok":

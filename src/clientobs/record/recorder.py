@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clientobs._dataclass import dataclass
 from clientobs.record.outcomes import DEFAULT_RULES, OutcomeRules
-from clientobs.record.shortage import give_back, keep_reserve
+from clientobs.record.shortage import RESERVE, keep_reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,4 +77,4 @@ def install(recorder: Recorder | None) -> None:
     """Make `recorder` the active one, or none."""
     global _active  # noqa: PLW0603  # the one slot; set by the runtime
     _active = recorder
-    give_back() if recorder is None else keep_reserve()
+    RESERVE.clear() if recorder is None else keep_reserve()

@@ -14,10 +14,11 @@ from typing import Any, Final
 from clientobs import semconv
 from clientobs.record.vitals import vitals
 
-__all__ = ["give_back", "is_shortage", "keep_reserve", "shortage_facts"]
+__all__ = ["RESERVE", "is_shortage", "keep_reserve", "shortage_facts"]
 
 _SIZE: Final = 4 << 20
 _LINKS: Final = 4
+_USED: Final = b"VmSize:"
 _LIMIT: Final = b"Max address space"
 _WANTED: Final = (
     semconv.PROCESS_MEMORY_RESIDENT,
@@ -25,24 +26,18 @@ _WANTED: Final = (
     semconv.MACHINE_MEMORY_AVAILABLE,
 )
 
-_reserve: bytes | None = None
+RESERVE: Final[list[bytes]] = []
+"""Given back by `RESERVE.clear()`: a function of Python's would need memory for its frame (3.10)."""
 
 
 def keep_reserve() -> None:
     """Take the reserve, unless it is there or not to be had."""
-    global _reserve  # noqa: PLW0603  # one a process
-    if _reserve is None:
+    if not RESERVE:
         try:
             # Not bytearray(): that writes its zeros. This is calloc: pages that nobody has touched.
-            _reserve = bytes(_SIZE)
+            RESERVE.append(bytes(_SIZE))
         except MemoryError:
             return
-
-
-def give_back() -> None:
-    """Let the reserve go, for whoever needs memory now."""
-    global _reserve  # noqa: PLW0603  # one a process
-    _reserve = None
 
 
 def is_shortage(error: BaseException | None) -> bool:
@@ -60,16 +55,19 @@ def shortage_facts() -> dict[str, Any]:
     """Return what the process has and may have, and what the machine had left."""
     found = vitals()
     facts = {name: found[name] for name in _WANTED if name in found}
-    limit = _address_space() if sys.platform == "linux" else 0
-    return {**facts, semconv.PROCESS_MEMORY_LIMIT: limit} if limit else facts
+    if sys.platform == "linux":
+        used, limit = _number("status", _USED), _number("limits", _LIMIT)  # "unlimited" is none
+        facts |= {semconv.PROCESS_ADDRESS_SPACE: used * 1024} if used else {}
+        facts |= {semconv.PROCESS_MEMORY_LIMIT: limit} if limit else {}
+    return facts
 
 
-def _address_space() -> int:
-    """Return the bound of the process's address space in bytes (ulimit -v), 0 for none."""
+def _number(file_name: str, label: bytes) -> int:
+    """Return the number behind a label in a file of /proc/self, 0 where there is none."""
     try:
-        with FileIO("/proc/self/limits") as file:  # not open(): that is watched
+        with FileIO(f"/proc/self/{file_name}") as file:  # not open(): that is watched
             table = file.readall() or b""
     except OSError:
         return 0
-    words = table.partition(_LIMIT)[2].split(None, 1)
+    words = table.partition(label)[2].split(None, 1)
     return int(words[0]) if words and words[0].isdigit() else 0
