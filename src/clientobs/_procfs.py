@@ -198,6 +198,14 @@ def has_run(pid: int | str, thread: int) -> str:
     return _read(f"/proc/{pid}/task/{thread}/schedstat").partition(" ")[0]
 
 
+def wanted_seconds(pid: int | str, thread: int) -> float | None:
+    """Return the time in which a thread ran or would have, had a processor been free; None where nobody tells."""
+    words = _read(f"/proc/{pid}/task/{thread}/schedstat").split()
+    if len(words) < 2 or not all(word.isdigit() for word in words[:2]):  # noqa: PLR2004  # ran, waited to run
+        return None
+    return (int(words[0]) + int(words[1])) / 1e9
+
+
 def is_held(pid: int | str) -> bool:
     """Say whether a debugger or a signal has stopped the process: it stands still because somebody wants that."""
     for line in _read(f"/proc/{pid}/status").splitlines():

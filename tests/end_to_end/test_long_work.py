@@ -10,6 +10,7 @@ import importlib.util
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,77 +30,82 @@ pytestmark = pytest.mark.skipif(
 
 HEAD = 'clientobs.init(sys.argv[1], version="2.1", session_kind="{kind}", hangs={{"seconds": 2}})\n'
 INTERACTIVE, BATCH = HEAD.format(kind="interactive"), HEAD.format(kind="batch")
-COMPUTE = """
-import time
-def compute(seconds):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        sum(range(1000))
+WORK = """
+import select, subprocess, threading, time
+def goes_on(): return not select.select([sys.stdin], [], [], 0)[0]
+def compute():
+    while goes_on():
+        sum(range(100_000))
 """
 HEALTHY = {
-    "a scene load that computes": 'with clientobs.span("load scene"): compute(LONG)',
-    "a render, said to be one": 'with clientobs.span("beauty", **{"tool.work": "render"}): compute(LONG)',
+    "a scene load that computes": 'with clientobs.span("load scene"): compute()',
+    "a render, said to be one, elsewhere": """
+with clientobs.span("beauty", **{"tool.work": "render"}):
+    while goes_on(): time.sleep(0.05)
+""",
     "a save that makes progress": """
 with clientobs.span("save scene"), open("scene.usdc", "wb") as out:
-    for _ in range(10):
-        out.write(bytes(1 << 20)); out.flush(); time.sleep(LONG / 10)
+    while goes_on():
+        out.write(bytes(1 << 16)); out.flush(); time.sleep(0.1)
 """,
     "a step that prints how far it is": """
 with clientobs.span("check"):
-    for percent in range(40):
-        compute(LONG / 40); print(percent, file=sys.stderr, flush=True)
+    while goes_on():
+        print("on", file=sys.stderr, flush=True); time.sleep(0.05)
 """,
     "a tool that waits for a child": """
-import subprocess
-with clientobs.span("transcode"): subprocess.run(["sleep", str(LONG)], check=True)
+with clientobs.span("transcode"): subprocess.run(["cat"], check=True)
 """,
     "a tool that waits for its worker": """
-import threading
+def encode():
+    while goes_on(): time.sleep(0.05)
 with clientobs.span("publish"):
-    worker = threading.Thread(target=compute, args=(LONG,)); worker.start(); worker.join()
+    worker = threading.Thread(target=encode); worker.start(); worker.join()
 """,
     "an autosave in the background": """
-import threading
 def autosave():
     with clientobs.span("autosave"), open("autosave.usdc", "wb") as out:
-        for _ in range(10):
-            out.write(bytes(1 << 18)); out.flush(); time.sleep(LONG / 10)
+        while goes_on():
+            out.write(bytes(1 << 16)); out.flush(); time.sleep(0.1)
 with clientobs.span("paint"):
     saver = threading.Thread(target=autosave, name="autosave"); saver.start()
     while saver.is_alive():
         with clientobs.span("stroke"): time.sleep(0.05)
 """,
-    "a tool that waits for the farm": 'with clientobs.span("farm"): time.sleep(LONG)',
-    "a computation outside of every span": "compute(LONG)",
+    "a tool that waits for the farm": 'with clientobs.span("farm"): select.select([sys.stdin], [], [])',
 }
+TOLD = ("load scene", "beauty", "save scene", "check", "transcode", "publish", "autosave", "farm", "solve")
+WITNESS = 'with clientobs.span("dig"): compute()'
 
 
 @pytest.mark.diagnosis("long-work", "background-work")
+@pytest.mark.parametrize("seconds", [0, pytest.param(40, marks=pytest.mark.torture)])
 def test_work_that_takes_long_is_told_as_long_and_as_no_hang(
-    receiver: OtlpReceiver, desk: Workstation
+    receiver: OtlpReceiver, desk: Workstation, seconds: int
 ) -> None:
-    run_healthy(receiver, desk, 3.5)
+    """All of it goes on until a host beside it, which began later and computes as one of them does, is told as hung.
 
-
-@pytest.mark.torture
-def test_work_that_takes_longer_than_a_real_hang_is_none_either(
-    receiver: OtlpReceiver, desk: Workstation
-) -> None:
-    run_healthy(receiver, desk, 40)
-
-
-def run_healthy(receiver: OtlpReceiver, desk: Workstation, seconds: float) -> None:
-    programs = {name: INTERACTIVE + COMPUTE + program for name, program in HEALTHY.items()}
-    programs["a batch"] = BATCH + COMPUTE + 'with clientobs.span("solve"): compute(LONG)'
-    hosts = [desk.start(program.replace("LONG", str(seconds)), name) for name, program in programs.items()]
-    assert [host.process.wait(60 + 4 * seconds) for host in hosts] == [0] * len(hosts)
-    receiver.wait_for(lambda: names(receiver).count("session.end") == len(hosts), 30)
-    receiver.wait_for(lambda: "solve" in spans(receiver), 30)
-    assert failures(receiver) == []
-    for name in ("load scene", "beauty", "save scene", "autosave", "farm", "solve"):
+    Few compute: on a machine with other work each must get the share of a processor that is evidence of a hang.
+    """
+    programs = {name: INTERACTIVE + WORK + program for name, program in HEALTHY.items()}
+    programs["a batch"] = BATCH + WORK + 'with clientobs.span("solve"): compute()'
+    hosts = [desk.start(program, name) for name, program in programs.items()]
+    until(lambda: names(receiver).count("session.start") == len(hosts))
+    began = time.monotonic()
+    until(lambda: time.monotonic() - began >= seconds, seconds + 1)
+    witness = desk.start(INTERACTIVE + WORK + WITNESS, "witness")
+    receiver.wait_for(lambda: "app.hang" in names(receiver), 60)
+    assert [host.end() for host in (*hosts, witness)] == [0] * (len(hosts) + 1)
+    receiver.wait_for(lambda: names(receiver).count("session.end") == len(hosts) + 1, 30)
+    receiver.wait_for(lambda: spans(receiver).keys() >= set(TOLD), 30)
+    assert hung(receiver) == {"witness"}, told(receiver)
+    assert [one.record.name for one in receiver.spans() if one.record.status.code == 2] == []
+    events = [log.record.event_name for log in receiver.logs() if log.record.severity_number >= 13]
+    assert set(events) == {"app.hang"}
+    for name in TOLD:
         record = spans(receiver)[name].record
-        assert record.end_time_unix_nano - record.start_time_unix_nano >= seconds * 1e9 * 0.99
-    assert spans(receiver)["save scene"].attributes["file.io.written"] == 10 << 20
+        assert record.end_time_unix_nano - record.start_time_unix_nano >= max(2, seconds) * 10**9
+    assert spans(receiver)["save scene"].attributes["file.io.written"] >= 10 << 16
 
 
 PDB = """
@@ -135,14 +141,14 @@ def test_a_host_that_somebody_has_stopped_is_no_hang(
     stopped = desk.start(INTERACTIVE + 'with clientobs.span("paint"): say("in it"); wait()', "stopped")
     debugged = desk.start(INTERACTIVE + (PDB if attached == "pdb" else DEBUGPY), "debugged")
     assert stopped.heard() == "in it"
-    told = debugged.heard()
-    debugger = None if attached == "pdb" else Debugger(told)
+    port = debugged.heard()
+    debugger = None if attached == "pdb" else Debugger(port)
     if debugger is not None:
         debugger.attach()
         debugger.wait_until_stopped()
     until(lambda: len(list(desk.home.glob("v1/*/beat"))) == 2)
     os.kill(stopped.pid, signal.SIGSTOP)
-    witness = desk.start(INTERACTIVE + COMPUTE + 'with clientobs.span("dig"): compute(60)', "witness")
+    witness = desk.start(INTERACTIVE + WORK + WITNESS, "witness")
     receiver.wait_for(lambda: "app.hang" in names(receiver), 30)  # the others stand still for longer by now
     os.kill(stopped.pid, signal.SIGCONT)
     assert stopped.end() == 0
@@ -156,7 +162,7 @@ def test_a_host_that_somebody_has_stopped_is_no_hang(
     assert debugged.end() == 0
     witness.kill()
     receiver.wait_for(lambda: names(receiver).count("session.end") == 3, 30)
-    assert hung(receiver) == ["witness"]
+    assert hung(receiver) == {"witness"}, told(receiver)
 
 
 # What a process sees of an hour in which its machine slept: all clocks but the monotonic one are an hour ahead.
@@ -194,8 +200,8 @@ def test_an_hour_of_sleep_in_a_span_is_neither_a_hang_nor_part_of_its_duration(
     assert failures(receiver) == []
     paint = spans(receiver)["paint"].record
     assert 0 < paint.end_time_unix_nano - paint.start_time_unix_nano < 600 * 10**9
-    told = {log.record.event_name: log.record.time_unix_nano for log in receiver.logs()}
-    assert 3600 * 10**9 <= told["after"] - told["before"] < 4200 * 10**9
+    times = {log.record.event_name: log.record.time_unix_nano for log in receiver.logs()}
+    assert 3600 * 10**9 <= times["after"] - times["before"] < 4200 * 10**9
 
 
 def names(receiver: Inbox) -> list[str]:
@@ -206,9 +212,14 @@ def spans(receiver: Inbox) -> dict[str, Telemetry]:
     return {one.record.name: one for one in receiver.spans()}
 
 
-def hung(receiver: Inbox) -> list[Any]:
-    return [
+def told(receiver: Inbox) -> list[Any]:
+    return [log.attributes for log in receiver.logs() if log.record.event_name == "app.hang"]
+
+
+def hung(receiver: Inbox) -> set[str]:
+    """Return who was told as hung; one that gets too little of a processor may be told more than once."""
+    return {
         log.resource["service.name"]
         for log in receiver.logs()
         if log.record.event_name in {"app.hang", "storage.hung"}
-    ]
+    }

@@ -45,6 +45,15 @@ def busy() -> Iterator[Busy]:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # other tests' threads may live still
+def test_a_debugger_that_stops_all_threads_is_asked_to_leave_ours_alone() -> None:
+    keeper = Keeper()
+    keeper.start()
+    (thread,) = [one for one in threading.enumerate() if one.name == "clientobs-keeper"]
+    assert thread.pydev_do_not_trace  # type: ignore[attr-defined]  # pydevd's own convention
+    keeper.stop()
+    keeper.join(10)
+
+
 def test_a_forked_child_finds_no_lock_that_the_keeper_held(busy: Busy) -> None:
     assert busy.inside.wait(10)
     pid = os.fork()

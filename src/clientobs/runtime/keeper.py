@@ -68,6 +68,9 @@ class Keeper:
             return
         stop = threading.Event()
         thread = threading.Thread(target=self._run, args=(stop,), name="clientobs-keeper", daemon=True)
+        # A breakpoint stops all threads but those that say so (pydevd: debugpy, PyCharm). A keeper that is stopped
+        # too could not see that the main thread stands in a debugger: from outside that looks like native code.
+        thread.pydev_do_not_trace = True  # type: ignore[attr-defined]  # pydevd's own convention
         # Before it runs: a signal handler that forks in here comes by `pause` and `resume`, on this very thread,
         # and would else find none to end, and start a second one beside it.
         self._stop, self._thread = stop, thread

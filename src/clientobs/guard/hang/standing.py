@@ -19,6 +19,9 @@ _PROGRESS_CPU: Final = 0.05
 _PROGRESS_BYTES: Final = 64 << 10
 _BUSY: Final = 0.2
 """Share of a processor from which a thread computes: it may have to share a loaded machine."""
+_STARVED: Final = 0.02
+_ALWAYS: Final = 0.9
+"""Shares from which it computes on a machine that has no time for it: what it gets, and what it would have taken."""
 
 _WINDOW: Final = 900_000_000
 _IDLE_SECONDS: Final = 0.2
@@ -51,7 +54,7 @@ class Standing:
         """When the process as a whole was last seen to move something."""
         self._moved: tuple[int, int] | None = None
         self._cpu: float | None = None
-        self._window: tuple[int, float] | None = None
+        self._window: tuple[int, float, float | None] | None = None
         self._computing_ns = 0
         self._line = ""
         self._line_ns = 0
@@ -64,7 +67,7 @@ class Standing:
         self._moved = None
         self._computing_ns = 0
         cpu = self._cpu = _thread_cpu()
-        self._window = None if cpu is None else (now, cpu)
+        self._window = None if cpu is None else (now, cpu, _wanted())
         self._line = ""
         self._whole = None
 
@@ -91,13 +94,17 @@ class Standing:
         if cpu is None:
             return
         if self._window is None:
-            self._window = now, cpu
+            self._window = now, cpu, _wanted()
             return
-        then, spent = self._window
+        then, spent, before = self._window
         if now - then >= _WINDOW:
-            busy = (cpu - spent) / ((now - then) / 1e9) >= _BUSY
+            seconds, wanted = (now - then) / 1e9, _wanted()
+            share = (cpu - spent) / seconds
+            busy = share >= _BUSY
+            if not busy and share >= _STARVED and wanted is not None and before is not None:
+                busy = (wanted - before) / seconds >= _ALWAYS
             self._computing_ns = (self._computing_ns or then) if busy else 0
-            self._window = now, cpu
+            self._window = now, cpu, wanted
 
     def look_at_process(self, now: int) -> None:
         """Note whether the process as a whole moves; at most once a second is enough."""
@@ -121,6 +128,10 @@ class Standing:
 
 def _main() -> int:
     return threading.main_thread().native_id or os.getpid()
+
+
+def _wanted() -> float | None:
+    return _procfs.wanted_seconds("self", _main())
 
 
 def _thread_cpu() -> float | None:
