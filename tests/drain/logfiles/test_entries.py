@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clientobs.drain.logfiles.boundaries import Boundaries
 from clientobs.drain.logfiles.entries import Joiner
 from clientobs.drain.logfiles.grammar import Grammar
 from clientobs.drain.logfiles.lines import Line
@@ -27,7 +28,7 @@ and nobody knows why"""
 
 
 def entries_of(text: str, grammar: Grammar) -> list[str]:
-    joiner = Joiner(grammar.starts)
+    joiner = Joiner(Boundaries(grammar).begins)
     found, at = [], 0
     for line in text.splitlines():
         end = at + len(line) + 1
@@ -56,7 +57,7 @@ def test_an_indented_line_belongs_to_the_one_before() -> None:
 
 
 def test_an_entry_waits_a_second_for_more() -> None:
-    joiner = Joiner(Grammar().starts)
+    joiner = Joiner(Boundaries(Grammar()).begins)
     assert list(joiner.feed(Line(0, 4, "one"), 0)) == []
     assert joiner.pending == 0
     assert list(joiner.quiet(999_999_999)) == []
@@ -65,7 +66,7 @@ def test_an_entry_waits_a_second_for_more() -> None:
 
 
 def test_an_entry_without_end_is_bounded_and_says_what_was_left_out() -> None:
-    joiner = Joiner(lambda _line, before: not before)
+    joiner = Joiner(lambda _line, *, is_open: not is_open)
     for number in range(5000):
         list(joiner.feed(Line(number * 10, number * 10 + 10, "  x" * 3), 0))
     (entry,) = joiner.finish()

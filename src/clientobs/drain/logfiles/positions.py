@@ -75,7 +75,7 @@ class Positions:
                 return
             self._changed = False
             marks = list(self._marks.copy().values())[-_MAX_FILES:]
-            document = {"files": [astuple(mark) for mark in marks], "runs": sorted(self._runs)}
+            document = {"files": [_written(mark) for mark in marks], "runs": sorted(self._runs)}
             replace_file(self._path, json.dumps(document).encode())
 
     def _load(self) -> None:
@@ -111,6 +111,11 @@ class Positions:
         # What was read without being recorded (ignored lines) is in the known positions alone.
         if mark is not None:
             self._marks[mark.path] = replace(mark, offset=max(mark.offset, offset))
+
+
+def _written(mark: Mark) -> tuple[Any, ...]:
+    entry = astuple(mark)
+    return entry if mark.began is not None else entry[:-1]  # as it was before there was such a field
 
 
 def _records_of(run_folder: str) -> Iterator[Record | Header | None]:

@@ -1,7 +1,9 @@
 """The time that a line of a log file bears, as nanoseconds since the epoch.
 
 ISO 8601 is always known; other forms are those of strptime. What a form leaves out comes from the time at which
-the line was written, as the file's own date tells it.
+the line was written, as the file's own date tells it. A clock without a date is of that day, or of the day before
+where that would lie ahead; a line that was written more than a day before the last one of its file can't be told
+from that, which matters for files that nobody followed for so long.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["read_time"]
+__all__ = ["is_plausible", "read_elapsed", "read_time"]
 
 _ISO_FORMS: Final = (
     "%Y-%m-%dT%H:%M:%S.%f",
@@ -26,6 +28,11 @@ _DATE: Final = re.compile(r"%[dejxcDFsU]")
 _YEAR: Final = re.compile(r"%[YyGxcDFs]")
 _AHEAD: Final = timedelta(minutes=1)
 _FAR_AHEAD: Final = timedelta(days=1)
+_ELAPSED: Final = re.compile(r"(?:(\d{1,6}):)?(\d{1,2}):(\d\d)(?:[.,](\d{1,9}))?")
+_EARLIEST_NS: Final = 631_152_000 * 1_000_000_000
+"""1990: before that no clock was right that a log file of today was written by."""
+_AHEAD_NS: Final = 86_400 * 1_000_000_000
+"""A time of another zone that says no zone is within this of the truth."""
 
 
 def read_time(text: str, forms: Sequence[str], *, utc: bool, now: float) -> int | None:
@@ -49,6 +56,28 @@ def read_time(text: str, forms: Sequence[str], *, utc: bool, now: float) -> int 
         except (ValueError, OverflowError, OSError):
             continue
     return None
+
+
+def read_elapsed(text: str) -> int | None:
+    """Return a time since the start in nanoseconds, of `h:mm:ss` or `mm:ss`, with or without a fraction.
+
+    >>> read_elapsed("00:01:02"), read_elapsed("01:02.500"), read_elapsed("soon")
+    (62000000000, 62500000000, None)
+    """
+    match = _ELAPSED.fullmatch(text.strip())
+    if match is None:
+        return None
+    seconds = int(match[1] or 0) * 3600 + int(match[2]) * 60 + int(match[3])
+    return seconds * 1_000_000_000 + int((match[4] or "").ljust(9, "0"))
+
+
+def is_plausible(time_ns: int, now: float) -> bool:
+    """Say whether a line that was written about `now` (seconds since the epoch) can be of this time.
+
+    >>> is_plausible(0, 1714644672.0), is_plausible(1714644672 * 10**9, 1714644000.0)
+    (False, True)
+    """
+    return _EARLIEST_NS <= time_ns <= int(now) * 1_000_000_000 + _AHEAD_NS
 
 
 def _read(text: str, form: str, written: datetime) -> datetime:

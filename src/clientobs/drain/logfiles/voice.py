@@ -62,8 +62,8 @@ class Voice:
         )
         self._journal = Journal(home, identity, config=config.journal, clock=Clock(), loss=self.loss)
 
-    def say(self, path: str, entry: Entry, said: Said) -> bool:
-        """Record one entry; say whether it landed."""
+    def say(self, path: str, entry: Entry, said: Said, written: float) -> bool:
+        """Record one entry, of the time that it says or else of `written`, seconds; say whether it landed."""
         observed = time.time_ns()
         attributes = {
             **said.attributes,
@@ -72,7 +72,7 @@ class Voice:
         }
         payload = encode_payload(
             (
-                said.time_ns or observed,
+                int(written * 1e9) if said.time_ns is None else said.time_ns,
                 observed,
                 said.severity,
                 said.severity_text,
