@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from clientobs.config.log_presets import PRESETS
 from clientobs.config.resolve import Resolved, resolve
 from clientobs.drain.launch.settings import config_from_text, config_to_text
 from clientobs.errors import ConfigError
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "follow-log-files.md"
 
 
 def resolved(text: str) -> Resolved:
@@ -81,6 +85,17 @@ def test_each_preset_is_an_entry_that_the_drain_can_use(preset: str) -> None:
     places = (*entry.linux, *entry.macos, *entry.windows)
     assert all(place.startswith(("/", "%", "$")) for place in places)  # a home is filled in already
     assert config_from_text(config_to_text(config)) == config
+
+
+def test_the_page_on_log_files_lists_each_preset_and_its_entries_hold() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([a-z0-9-]+)` \|", page, re.MULTILINE)
+    assert listed == list(PRESETS)
+    blocks = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    found = [resolved(block) for block in blocks]
+    assert [each.problems for each in found] == [()] * 3
+    names = [entry.name for each in found for entry in each.config.log_files]
+    assert names == ["deadline-worker", "nuke", "asset-sync", "in-house-renderer"]
 
 
 def test_one_table_where_a_list_belongs_is_told() -> None:

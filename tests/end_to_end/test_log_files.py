@@ -231,7 +231,9 @@ def test_a_mount_that_hangs_holds_up_its_own_entry_and_nothing_else(
         drain = service[-1]
         drain.terminate()
         # It ends when it is told to; what the kernel holds on to in the call is one thread of it.
-        until(lambda: drain.poll() is not None or "\nState:\tZ" in Path(f"/proc/{drain.pid}/status").read_text())
+        until(
+            lambda: drain.poll() is not None or "\nState:\tZ" in Path(f"/proc/{drain.pid}/status").read_text()
+        )
 
 
 def test_a_drain_that_only_follows_leaves_when_nothing_comes(
