@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.blender import BLENDER
 from support.slow_mount import slow_mount
 from support.workstation import until
 
@@ -207,6 +208,33 @@ def test_what_known_tools_write_where_they_write_it_arrives_with_its_time_and_se
     assert raised.record.time_unix_nano == (WRITTEN - 1870) * 10**9  # 09:58:50 in Seoul
     assert found["arnold"][1].record.time_unix_nano == (WRITTEN - 1876) * 10**9  # four seconds after it began
     assert {one.record.time_unix_nano for one in found["maya"]} == {WRITTEN * 10**9}
+
+
+@pytest.mark.skipif(BLENDER is None, reason="no blender on PATH (Debian: apt-get install blender)")
+def test_what_a_real_blender_prints_into_a_file_is_told_by_its_errors_alone(
+    receiver: Inbox, desk: Workstation, tmp_path: Path
+) -> None:
+    script, log = tmp_path / "open.py", tmp_path / "renders" / "blender.log"
+    script.write_text('import bpy\nbpy.ops.wm.open_mainfile(filepath="/nowhere/sh020.blend")\n')
+    log.parent.mkdir()
+    config = tmp_path / "clientobs.toml"
+    config.write_text(
+        f'[[log_files]]\npreset = "blender"\npaths = ["{log.parent}/*.log"]\nfrom_start = true\n'
+    )
+    desk.environ["CLIENTOBS_CONFIG"] = str(config)
+    with log.open("wb") as file:
+        command = [str(BLENDER), "-b", "--python-exit-code", "3", "--python", str(script)]
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 3
+    assert desk.clientobs("drain", "--once").returncode == 0
+    found = lines_of(receiver, "blender")
+    assert {one.record.severity_text for one in found} == {"ERROR"}
+    bodies = [one.record.body.string_value for one in found]
+    assert bodies[0] == "Error: Cannot read file '/nowhere/sh020.blend': No such file or directory"
+    assert found[1].attributes["exception.type"] == "RuntimeError"
+    assert bodies[1].splitlines()[-1].startswith("RuntimeError: Error: Cannot read file")
+    assert bodies[2].startswith("Error: script failed")
+    assert len(bodies) == 3
 
 
 def test_a_mount_that_hangs_holds_up_its_own_entry_and_nothing_else(
