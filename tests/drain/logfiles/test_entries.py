@@ -49,6 +49,50 @@ def test_without_times_each_line_is_an_entry_and_a_traceback_is_one() -> None:
     assert entries_of(log, Grammar()) == ["opening scene", "Warning: no camera", TRACEBACK, "done"]
 
 
+def test_a_traceback_that_leads_from_one_exception_to_the_next_is_one() -> None:
+    chained = CHAINED.removesuffix("\nand nobody knows why")
+    direct = chained.replace(
+        "During handling of the above exception, another exception occurred:",
+        "The above exception was the direct cause of the following exception:",
+    )
+    log = f"opening scene\n{chained}\ndone\n{direct}\ndone"
+    assert entries_of(log, Grammar()) == ["opening scene", chained, "done", direct, "done"]
+
+
+def test_a_group_of_exceptions_is_one_traceback() -> None:
+    group = "\n".join(
+        [
+            "  + Exception Group Traceback (most recent call last):",
+            '  |   File "a.py", line 9, in <module>',
+            "  | ExceptionGroup: many (1 sub-exception)",
+            "  +-+---------------- 1 ----------------",
+            "    | Traceback (most recent call last):",
+            '    |   File "a.py", line 3, in work',
+            "    | ValueError: one",
+            "    +------------------------------------",
+        ]
+    )
+    assert entries_of(f"opening scene\nError: failed\n{group}\ndone", Grammar()) == [
+        "opening scene",
+        f"Error: failed\n{group}",
+        "done",
+    ]
+
+
+def test_a_traceback_longer_than_a_record_takes_nothing_with_it() -> None:
+    frames = [f'  File "a.py", line {number}, in deeper' for number in range(3000)]
+    trace = ["Traceback (most recent call last):", *frames, "RecursionError: too deep", "done"]
+    first, last = entries_of("\n".join(trace), Grammar())
+    assert first.startswith("Traceback")
+    assert last == "done"
+
+
+def test_a_pattern_sees_the_beginning_of_a_line() -> None:
+    grammar = Grammar(pattern=r"^x*\[(?P<level>[A-Z]+)\]")
+    assert grammar.read("x" * 900 + "[ERROR] no walls", now=0.0).severity_text == "ERROR"
+    assert grammar.read("x" * 1100 + "[ERROR] no walls", now=0.0).severity_text == "INFO"
+
+
 def test_an_indented_line_belongs_to_the_one_before() -> None:
     assert entries_of("could not load:\n  a.ma\n  b.ma\nnext", Grammar()) == [
         "could not load:\n  a.ma\n  b.ma",
