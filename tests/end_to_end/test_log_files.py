@@ -197,7 +197,7 @@ def test_what_known_tools_write_where_they_write_it_arrives_with_its_time_and_se
     found = {name: lines_of(receiver, name) for name in ("maya", "arnold", "deadline-worker")}
     severities = {name: [one.record.severity_text for one in each] for name, each in found.items()}
     assert severities == {
-        "maya": ["WARN", "WARN", "ERROR", "ERROR", "ERROR", "FATAL"],
+        "maya": ["WARN", "WARN", "ERROR", "ERROR", "ERROR", "ERROR", "FATAL"],
         "arnold": ["WARN", "ERROR", "WARN", "ERROR"],
         "deadline-worker": ["WARN", "ERROR", "ERROR", "ERROR"],
     }

@@ -41,7 +41,6 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
             r"(?! {1,9}(?:[<>]{9}|at |\(null\)|Exception Details|[A-Za-z]{0,60}Exception(?:\.[A-Z]| -- )))"
             r" {1,2}(?:\d{1,3}: )?(?:(?P<level>STDOUT|DEBUG|INFO|WARNING|ERROR): )?"
         ),
-        "errors": (r"\bthrew an? [a-z ]{1,30}error\b",),
         "level": _QUIET,
     },
     # Error: line 1: ... | // Warning: line 24: ... // | # Error: RuntimeError: file <maya console> line 1: ...
@@ -81,7 +80,6 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
             r"^Invalid .{1,80} license key",
             r"^Worker process failed",
             r"^Segmentation fault",
-            r"^Node execution error:",
         ),
         "level": _QUIET,
     },
@@ -93,7 +91,6 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "errors": (
             r"^No licenses could be found to run this application",
             r"^Please check for a valid license server host",
-            r"^Fatal error:",
         ),
         "level": _QUIET,
     },
@@ -154,7 +151,6 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
             r"\bFrame rendering aborted",
             r"\bRendering was internally aborted",
             r"\bNo devices found\. Aborting rendering",
-            r"\b[Ll]icens(?:e|ing) error\b",
         ),
         "level": _QUIET,
     },
@@ -179,7 +175,6 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
             r"^CUDA error\b",
             r"^Failed to create CUDA context",
             r"^Illegal address in CUDA",
-            r"^Render error:",
             r"^Writing: .{1,400}\.crash\.txt\b",
         ),
         "level": _QUIET,

@@ -51,6 +51,7 @@ EXPECTED = {
         Expected("ERROR", "", "# Error: file: /mnt/proj"),
         Expected("ERROR", "", "# Error: no camera", "# RuntimeError: no camera of shot sh020 #", "RuntimeError"),
         Expected("ERROR", "", "Scene /mnt/proj/sq010/sh020/anim.ma: Frame aborted."),
+        Expected("ERROR", "", "[Redshift] Rendering was internally aborted"),
         Expected("FATAL", "", "Fatal Error. Attempting"),
     ],
     "3dsmax": [
@@ -64,12 +65,18 @@ EXPECTED = {
         Expected("ERROR", "10:01:02.000", "[10:01.02] ERROR: RSMB5:"),
         Expected("ERROR", "", "Traceback", "No module named 'wall'", "ModuleNotFoundError"),
         Expected("ERROR", "", "Invalid render license key."),
+        Expected("ERROR", "", "Worker process failed"),
+        Expected("ERROR", "", "Node execution error:"),
+        Expected("ERROR", "", "Segmentation fault"),
     ],
     "houdini": [
         Expected("WARN", "", "Warning:     Ignoring data", "[/obj/walls]"),
         Expected("ERROR", "", "Error:       Failed to resolve", "(/obj/walls/solver1/path)"),
         Expected("ERROR", "", "Traceback", "The attempted operation failed.", "hou.OperationFailed"),
         Expected("ERROR", "", "No licenses could be found"),
+        Expected("ERROR", "", "Please check for a valid license server host."),
+        Expected("ERROR", "", "Fatal error: Segmentation fault"),
+        Expected("ERROR", "09:58:41.000", "[09:58:41] Error: Unable to save"),
     ],
     "karma": [
         Expected("WARN", "", "Warning: in _ReportErrors"),
@@ -77,6 +84,9 @@ EXPECTED = {
         Expected("ERROR", "09:58:42.000", "[09:58:42] Error: Failed to create file"),
         Expected("ERROR", "", "Coding Error: in _Load"),
         Expected("ERROR", "", "No licenses could be found"),
+        Expected("ERROR", "", "Please check for a valid license server host."),
+        Expected("ERROR", "09:58:43.000", "[09:58:43] Failed to create file"),
+        Expected("ERROR", "", "Error loading geometry"),
     ],
     "arnold": [
         Expected("WARN", "09:58:42.000", "00:00:02   279MB WARNING | [walls]"),
@@ -95,6 +105,9 @@ EXPECTED = {
         Expected("ERROR", "", "Redshift Error: ====", "======"),
         Expected("ERROR", "", "[Redshift] Maxon licensing error"),
         Expected("ERROR", "", "INFO: Frame rendering aborted."),
+        Expected("ERROR", "", "INFO: Rendering was internally aborted"),
+        Expected("ERROR", "", "INFO: No devices found."),
+        Expected("ERROR", "", "[Redshift] License error:"),
         Expected("ERROR", "", "ERROR: Please make sure"),
     ],
     "renderman": [
@@ -110,6 +123,8 @@ EXPECTED = {
         Expected("WARN", "", "WARNING (wm.keymap):"),
         Expected("ERROR", "09:58:40.248", "E0314 09:58:40.248324 16412 device_cuda.cpp:186]"),
         Expected("ERROR", "", "CUDA error at cuModuleLoad"),
+        Expected("ERROR", "", "Failed to create CUDA context"),
+        Expected("ERROR", "", "Illegal address in CUDA queue"),
         Expected("ERROR", "", "Render error: cannot save"),
         Expected("ERROR", "", "Writing: /tmp/layout.crash.txt"),
     ],
@@ -121,8 +136,8 @@ EXPECTED = {
 }  # fmt: skip
 
 NUMBERS = {
-    "shotgrid-toolkit": 4, "deadline-worker": 12, "maya": 10, "3dsmax": 5, "nuke": 8, "houdini": 6, "karma": 8,
-    "arnold": 9, "vray": 7, "redshift": 9, "renderman": 5, "blender": 15, "unreal": 6,
+    "shotgrid-toolkit": 4, "deadline-worker": 12, "maya": 11, "3dsmax": 5, "nuke": 11, "houdini": 9, "karma": 11,
+    "arnold": 9, "vray": 7, "redshift": 12, "renderman": 5, "blender": 17, "unreal": 6,
 }  # fmt: skip
 """How many records each sample makes, those included that stay on the machine."""
 
