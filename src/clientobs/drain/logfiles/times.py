@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_plausible", "read_elapsed", "read_time"]
 
-_ISO_FORMS: Final = (
-    "%Y-%m-%dT%H:%M:%S.%f",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S.%f%z",
-    "%Y-%m-%dT%H:%M:%S%z",
-)
+_ISO: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:([+-]\d\d):?(\d\d))?")
 _FRACTION: Final = re.compile(r"(?<=:\d\d)[.,](\d{1,6})\d*")
 _DATE: Final = re.compile(r"%[dejxcDFsU]")
 _YEAR: Final = re.compile(r"%[YyGxcDFs]")
@@ -47,15 +42,17 @@ def read_time(text: str, forms: Sequence[str], *, utc: bool, now: float) -> int 
     True
     """
     plain = _FRACTION.sub(r".\1", text.strip())
-    iso = plain.replace("/", "-").replace(" ", "T", 1).replace(" ", "").replace("Z", "+00:00")
     zone = timezone.utc if utc else None
-    for form in (*forms, *_ISO_FORMS):
+    for form in forms:
         try:
             written = datetime.fromtimestamp(now, zone).replace(tzinfo=None)
-            return _nanoseconds(_read(iso if form in _ISO_FORMS else plain, form, written), zone)
+            return _nanoseconds(_read(plain, form, written), zone)
         except (ValueError, OverflowError, OSError):
             continue
-    return None
+    try:
+        return _nanoseconds(_read_iso(plain), zone)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def read_elapsed(text: str) -> int | None:
@@ -78,6 +75,16 @@ def is_plausible(time_ns: int, now: float) -> bool:
     (False, True)
     """
     return _EARLIEST_NS <= time_ns <= int(now) * 1_000_000_000 + _AHEAD_NS
+
+
+def _read_iso(text: str) -> datetime:
+    """Read ISO 8601 as it is written in logs, in a fraction of the time that strptime takes. Raises ValueError."""
+    iso = text.replace("/", "-").replace(" ", "T", 1).replace(" ", "").replace("Z", "+00:00")
+    match = _ISO.fullmatch(iso)
+    if match is None:
+        raise ValueError(text)
+    seconds, fraction, hours, minutes = match.groups(default="")
+    return datetime.fromisoformat(f"{seconds}.{fraction:0<6}{hours}{':' if hours else ''}{minutes}")
 
 
 def _read(text: str, form: str, written: datetime) -> datetime:
