@@ -61,7 +61,8 @@ def wrap_fork_exec(original: Any, desk: Children) -> Any:
 
 def _completed(desk: Children, child: Child, args: tuple[Any, ...]) -> tuple[Any, ...]:
     try:
-        desk.complete(child, args[_ARGUMENTS])
+        if not child.command.whole:
+            desk.complete(child, args[_ARGUMENTS])
         entries = args[_ENTRIES]
         if entries is None and args[_PREEXEC] is not None:
             # What that function puts into its environment is for the program: so we put ours there, after it.

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
 from clientobs.instruments.patching import dressed
-from clientobs.instruments.processes.child import begin
 from clientobs.instruments.processes.command import command_of, text_of
 from clientobs.instruments.processes.pipes import watch_pipes
 
@@ -31,7 +30,8 @@ __all__ = ["patch_popen"]
 _KEY: Final = "_clientobs_child"
 _HOW: Final = "subprocess.Popen"
 # Places of the parameters of Popen.__init__, the same since Python 3.0.
-_EXECUTABLE, _STDOUT, _SHELL, _CWD, _ENV = 2, 4, 8, 9, 10
+_LOOKED_AT: Final = ((2, "executable"), (4, "stdout"), (8, "shell"), (9, "cwd"))
+_ENV: Final = 10
 
 
 def patch_popen(desk: Children, patches: Patches, waitpid: Any) -> None:
@@ -92,15 +92,15 @@ def _wrap_init(original: Any, desk: Children) -> Any:
 def _begin(desk: Children, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Child | None:
     began = desk.meter.now()
     try:
-        arguments = _given(args, kwargs, 0, "args")
-        command = command_of(
-            arguments,
-            _given(args, kwargs, _EXECUTABLE, "executable"),
-            shell=bool(_given(args, kwargs, _SHELL, "shell")),
-        )
-        child = begin(command, how=_HOW, cwd=_given(args, kwargs, _CWD, "cwd"))
-        if child is not None:
-            name = getattr(_given(args, kwargs, _STDOUT, "stdout"), "name", None)
+        if len(args) == 1:  # and all else by its name, as nearly all launches have it
+            arguments, given = args[0], kwargs
+        else:
+            arguments = _given(args, kwargs, 0, "args")
+            given = {name: _given(args, kwargs, place, name) for place, name in _LOOKED_AT}
+        command = command_of(arguments, given.get("executable"), shell=bool(given.get("shell")))
+        child = desk.begin(command, how=_HOW, cwd=given.get("cwd"))
+        if child is not None and given.get("stdout") is not None:
+            name = getattr(given["stdout"], "name", None)
             child.redirected = (name,) if isinstance(name, str) else ()
     except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
         faults.record("processes.popen", error)
@@ -140,7 +140,8 @@ def _started(child: Child, popen: Any) -> None:
 def _wrap_communicate(original: Any, desk: Children) -> Any:
     def communicate(self: Any, *args: Any, **kwargs: Any) -> Any:
         child = _child_of(self) if desk.switch.on else None
-        if child is None or child.finished or not (child.piped or args or kwargs):
+        # Without a pipe nothing is read, and without a limit nothing can be cut off: it waits, no more.
+        if child is None or child.finished or not (child.piped or _any_of(args) or _any_of(kwargs.values())):
             return original(self, *args, **kwargs)
         child.hold()
         try:
@@ -156,6 +157,10 @@ def _wrap_communicate(original: Any, desk: Children) -> Any:
         return result
 
     return communicate
+
+
+def _any_of(given: Any) -> bool:
+    return any(value is not None for value in given)
 
 
 def _take_read(child: Child, popen: Any, result: Any) -> None:
