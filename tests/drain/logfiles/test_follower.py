@@ -6,6 +6,7 @@ import os
 import time
 from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -186,7 +187,7 @@ def test_a_look_into_a_slow_folder_is_not_taken_every_few_seconds(
         return [], 0
 
     monkeypatch.setattr(module, "find", slow_find)
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     follower = site.follower()
     while clock[0] < 3600:
         follower.round(clock[0])

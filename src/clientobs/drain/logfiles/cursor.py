@@ -131,7 +131,7 @@ class Cursor:
             yield from self._rest_of_quiet()
             return
         with open_shared(path) as file:
-            _make_sure(file, look)
+            _make_sure(file, path, look)
             if look.size < self._offset or not self._same_head(file):
                 self._begin_anew()
             is_new = not self._head[1]
@@ -162,7 +162,7 @@ class Cursor:
         self._offset = (look.size - FARTHEST_BACK) & ~3  # the beginning of a character of any width
         self._splitter = None
         file.seek(self._offset)
-        return file.read(4) != bytes(4)  # a hole is no line
+        return bool(file.read(4) != bytes(4))  # a hole is no line
 
     def _new_splitter(self, file: Any, is_within: bool) -> LineSplitter:
         file.seek(0)
@@ -224,11 +224,12 @@ def _look_at(path: str) -> _Look:
     return _regular(os.stat(path), path)
 
 
-def _make_sure(file: Any, look: _Look) -> None:
+def _make_sure(file: Any, path: str, look: _Look) -> None:
     """Raise OSError where what was opened is not what was looked at: a rotation or a fifo came between."""
-    opened = _regular(os.fstat(file.fileno()), file.name)
-    if sys.platform != "win32" and opened[:2] != look[:2]:  # where the two calls need not name a device alike
-        raise OSError(f"another file by now: {file.name}")
+    _regular(os.fstat(file.fileno()), path)
+    # Asked by path again: on old overlay file systems an open file has other numbers than its path.
+    if _look_at(path)[:2] != look[:2]:
+        raise OSError(f"another file by now: {path}")
 
 
 def _regular(found: os.stat_result, path: str) -> _Look:
