@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clientobs.config.log_files import read_log_files
 from clientobs.config.log_presets import PRESETS
 from clientobs.config.values import Base
+from clientobs.drain.logfiles.times import is_plausible
 from drain.logfiles.tailing import Read, grammar_of, read, settings_of
 
 if TYPE_CHECKING:
@@ -255,3 +258,31 @@ def test_an_error_by_its_words_is_one_whatever_level_its_line_names() -> None:
 def test_a_tool_with_a_place_of_its_own_is_found_there(preset: str, platform: str, glob: str) -> None:
     settings = read_log_files({"preset": preset}, Base(None, "/home/artist", "linux"))
     assert glob in settings.globs(platform)
+
+
+LINES = st.one_of(
+    st.sampled_from(
+        [line for path in sorted(SAMPLES.glob("*.log")) for line in path.read_bytes().splitlines()]
+    ),
+    st.binary(max_size=60),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@pytest.mark.parametrize("preset", PRESETS)
+@given(
+    lines=st.lists(LINES, max_size=12), encoding=st.sampled_from(["utf-8", "cp949", "utf-16-le", "latin-1"])
+)
+def test_whatever_bytes_a_file_has_each_record_is_one_that_can_be_shipped(
+    preset: str, lines: list[bytes], encoding: str
+) -> None:
+    data = b"".join(line + "\n".encode(encoding) for line in lines)
+    found = read(data, grammar_of(settings_of(preset)), now=WRITTEN, encoding=encoding)
+    for entry, said in found:
+        assert said.severity_text in ("FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE")
+        assert said.time_ns is None or is_plausible(said.time_ns, WRITTEN)
+        said.body.encode()  # no half of a character pair, which OTLP can't carry
+        assert all(isinstance(value, str) for value in said.attributes.values())
+        assert entry.begin < entry.end
+    ends = [each.entry.end for each in found]
+    assert ends == sorted(ends)

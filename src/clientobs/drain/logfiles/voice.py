@@ -93,7 +93,10 @@ class Voice:
     def begin_file(self, mark: Mark | None) -> None:
         """Say which file the records that follow are from; `positions.py` reads that after a kill."""
         if mark is not None:
-            self._journal.note(FILE_NOTE, asdict(mark))
+            # What is not known is left out: an older version may have to read it.
+            self._journal.note(
+                FILE_NOTE, {key: value for key, value in asdict(mark).items() if value is not None}
+            )
 
     def tend(self) -> None:
         """Do what a journal needs now and then."""
