@@ -236,6 +236,21 @@ def test_without_the_line_that_says_when_it_began_an_elapsed_time_is_none() -> N
     assert grammar.read(line, now=WRITTEN, began_ns=began).time_ns == began + 2 * 10**9
 
 
+@pytest.mark.parametrize(
+    ("preset", "encoding", "line"),
+    [
+        ("maya", "cp949", "// Error: 파일을 열 수 없습니다: P:/장면/벽.ma // "),
+        ("3dsmax", "utf-16", "2026/03/14 09:58:43 ERR: [10560] [05208] 파일을 열 수 없습니다"),
+        ("unreal", "utf-16", "[2026.03.14-00.58.43:000][  0]LogPython: Error: 파일을 열 수 없습니다"),
+    ],
+)
+def test_a_log_in_the_encoding_of_its_machine_is_read_in_it(preset: str, encoding: str, line: str) -> None:
+    data = f"{line}\r\n".encode(encoding)
+    configured = "cp949" if encoding == "utf-16" else encoding  # a byte order mark says more
+    ((entry, said),) = read(data, grammar_of(settings_of(preset)), now=WRITTEN, encoding=configured)
+    assert (entry.text, said.severity_text) == (line.rstrip(), "ERROR")
+
+
 def test_an_error_by_its_words_is_one_whatever_level_its_line_names() -> None:
     grammar = grammar_of(settings_of("redshift"))
     assert grammar.read("INFO: Frame rendering aborted.", now=0.0).severity_text == "ERROR"
