@@ -93,6 +93,13 @@ def test_a_pattern_sees_the_beginning_of_a_line() -> None:
     assert grammar.read("x" * 1100 + "[ERROR] no walls", now=0.0).severity_text == "INFO"
 
 
+def test_a_pattern_that_matches_into_what_is_said_leaves_tracebacks_whole() -> None:
+    grammar = Grammar(pattern=r"^[A-Z]\w*")
+    said = grammar.read(f"Publish failed\n{TRACEBACK}", now=0.0)
+    assert said.attributes["exception.stacktrace"] == TRACEBACK
+    assert said.attributes["exception.type"] == "FileNotFoundError"
+
+
 def test_an_indented_line_belongs_to_the_one_before() -> None:
     assert entries_of("could not load:\n  a.ma\n  b.ma\nnext", Grammar()) == [
         "could not load:\n  a.ma\n  b.ma",

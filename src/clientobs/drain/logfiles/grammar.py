@@ -89,7 +89,10 @@ class Grammar:
             if start >= 0:
                 stamp = stamp[:start] + stamp[end:]
                 break  # no pattern has both at once
-        return stamp, line[match.end() :]
+        text = line[match.end() :]
+        if is_header(line) and not is_header(text):  # a pattern that matches into what is said
+            return "", without_comment_sign(line)
+        return stamp, text
 
     def severity(self, line: str) -> int:
         """Return the level that the first line of an entry names, 0 where it names none."""
@@ -130,7 +133,12 @@ class Grammar:
         lines = text.split("\n")
         if self.is_generic:
             return [without_comment_sign(line) for line in lines]
-        return [self.split(line)[1] for line in lines]
+        parts = [self.split(line) for line in lines]
+        stamps = {None, next((stamp for stamp, part in parts if is_header(part)), None)}
+        return [
+            part if stamp in stamps else without_comment_sign(line)
+            for line, (stamp, part) in zip(lines, parts, strict=True)
+        ]
 
     def _time_of(self, groups: dict[str, str | None], now: float, began_ns: int | None) -> int | None:
         elapsed = groups.get("elapsed")
