@@ -79,6 +79,23 @@ threading.Thread(target=prefetch, name="prefetch", daemon=True).start()
 with clientobs.span("publish"):
     publish()
 """
+WORKERS = """
+import concurrent.futures, threading
+cache, scene = threading.Lock(), threading.Lock()
+both = threading.Barrier(2)
+def prefetch():
+    with cache:
+        both.wait()
+        with scene: pass
+def export():
+    with scene:
+        both.wait()
+        with cache: pass
+with clientobs.span("publish"), concurrent.futures.ThreadPoolExecutor(2, "worker") as pool:
+    work = [pool.submit(one) for one in (prefetch, export)]
+    if sys.argv[2] == "result":
+        work[0].result()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +115,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         made = Stage(desk, receiver, HEAD)
         made.start("loop", LOOP)
         made.start("deadlock", DEADLOCK)
+        made.start("joins", WORKERS, "shutdown")
+        made.start("asks", WORKERS, "result")
         if mounted:
             made.start("stat", STAT, str(point / "sq010" / "rig.ma"))
         begin_native(made, "native", "4.5", CLIENTOBS_CONFIG=str(settings))
@@ -181,6 +200,7 @@ def test_native_code_that_holds_the_interpreter_is_seen_from_outside(stage: Stag
     assert stage.event("native", "session.end").attributes["session.status"] == "exited"
 
 
+@pytest.mark.diagnosis("deadlock")
 def test_a_deadlock_says_who_waits_for_whom(stage: Stage) -> None:
     hang = stage.event("deadlock", "app.hang")
     assert hang.attributes["app.hang.reason"] == "deadlock"
@@ -189,7 +209,25 @@ def test_a_deadlock_says_who_waits_for_whom(stage: Stage) -> None:
         "prefetch waits for scene, held by MainThread",
     ]
     assert any(stack.startswith("prefetch: ") for stack in hang.attributes["app.hang.threads"])
+    assert_always(hang, stage.desk, service=("deadlock", "2.1"), production={"shot": "sq010_sh020"})
     stage.kill("deadlock")
+
+
+@pytest.mark.diagnosis("deadlock")
+@pytest.mark.parametrize("name", ["joins", "asks"])
+def test_workers_that_wait_for_each_other_are_told_though_the_main_thread_waits_for_their_end(
+    stage: Stage, name: str
+) -> None:
+    hang = stage.event(name, "app.hang")
+    assert hang.attributes["app.hang.reason"] == "deadlock"
+    waits = set(hang.attributes["app.hang.waits"])
+    assert waits >= {
+        "worker_0 waits for scene, held by worker_1",
+        "worker_1 waits for cache, held by worker_0",
+    }
+    joins = [wait for wait in waits if wait.startswith("MainThread waits for the end of worker_")]
+    assert len(joins) == (name == "joins")
+    stage.kill(name)
 
 
 @pytest.mark.skipif(

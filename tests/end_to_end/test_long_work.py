@@ -62,6 +62,13 @@ def encode():
 with clientobs.span("publish"):
     worker = threading.Thread(target=encode); worker.start(); worker.join()
 """,
+    "a tool that waits for the result of its worker": """
+import concurrent.futures
+def encode():
+    while goes_on(): time.sleep(0.05)
+with clientobs.span("collect"), concurrent.futures.ThreadPoolExecutor(1) as pool:
+    pool.submit(encode).result()
+""",
     "an autosave in the background": """
 def autosave():
     with clientobs.span("autosave"), open("autosave.usdc", "wb") as out:
@@ -74,7 +81,18 @@ with clientobs.span("paint"):
 """,
     "a tool that waits for the farm": 'with clientobs.span("farm"): select.select([sys.stdin], [], [])',
 }
-TOLD = ("load scene", "beauty", "save scene", "check", "transcode", "publish", "autosave", "farm", "solve")
+TOLD = (
+    "collect",
+    "load scene",
+    "beauty",
+    "save scene",
+    "check",
+    "transcode",
+    "publish",
+    "autosave",
+    "farm",
+    "solve",
+)
 WITNESS = 'with clientobs.span("dig"): compute()'
 
 

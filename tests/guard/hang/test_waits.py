@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import queue
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -162,3 +164,96 @@ def test_no_property_of_the_host_is_run_to_find_a_lock(stage: Stage) -> None:
 
 def test_a_thread_elsewhere_waits_for_nobody() -> None:
     assert who_waits(sys._current_frames(), names()) == ([], False)
+
+
+@pytest.mark.parametrize("way", ["event", "condition", "future", "queue", "semaphore", "join"])
+def test_who_waits_to_be_woken_waits_for_nobody_s_lock(stage: Stage, way: str) -> None:
+    """The commonest of all waits; to take it for a deadlock was a false alarm in every tool with a worker."""
+    future: concurrent.futures.Future[None] = concurrent.futures.Future()
+    condition, other = threading.Condition(), stage.start("other", stage.gate.wait)
+    calls: dict[str, Callable[[], Any]] = {
+        "event": stage.gate.wait,
+        "condition": lambda: woken(condition),
+        "future": future.result,
+        "queue": (words := queue.Queue[str]()).get,
+        "semaphore": (turns := threading.Semaphore(0)).acquire,
+        "join": other.join,
+    }
+    waiting = stage.start("waiting", calls[way])
+    until(lambda: stands_in(waiting, "join" if way == "join" else "wait"))
+    found = who_waits(stage.frames_with(waiting), names())
+    assert not found.circle
+    assert "waiter" not in str(found.sentences)
+    stage.gate.set()
+    future.set_result(None)
+    words.put("")
+    turns.release()
+    with condition:
+        condition.notify_all()
+
+
+def woken(condition: threading.Condition) -> None:
+    with condition:
+        condition.wait()
+
+
+def test_a_thread_that_joins_waits_for_what_the_other_waits_for(stage: Stage) -> None:
+    worker = stage.start("worker", lambda: stage.gate.wait() and None)
+    held, there = threading.Lock(), threading.Event()
+
+    def holds() -> None:
+        with held:
+            there.set()
+            worker.join()
+
+    def waits() -> None:
+        there.wait()
+        with held:
+            pass
+
+    holder = stage.start("holder", holds)
+    waiter = stage.start("waiter", waits)
+    until(
+        lambda: stands_in(holder, "join") and len(who_waits(stage.frames_with(waiter), names()).sentences) > 1
+    )
+    found = who_waits(stage.frames_with(waiter), names())
+    assert found.sentences == [
+        "MainThread waits for held, held by holder",
+        "holder waits for the end of worker",
+    ]
+    assert not found.circle
+
+
+def test_a_circle_of_others_is_found_from_where_the_main_thread_can_not_be_followed(stage: Stage) -> None:
+    first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
+
+    def one() -> None:
+        with first:
+            both.wait()
+            second.acquire()
+
+    def other() -> None:
+        with second:
+            both.wait()
+            first.acquire()
+
+    threads = [stage.start("one", one), stage.start("other", other)]
+    idle = stage.start("idle", stage.gate.wait)
+    until(lambda: who_waits(stage.frames_with(idle), names()).circle)
+    assert all(thread.is_alive() for thread in threads)
+    found = who_waits(stage.frames_with(idle), names())
+    first.release()
+    assert found.circle
+    assert set(found.sentences) >= {
+        "one waits for second, held by other",
+        "other waits for first, held by one",
+    }
+
+
+def stands_in(thread: threading.Thread, function: str) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    names_above = set()
+    while frame is not None:
+        names_above.add(frame.f_code.co_name)
+        frame = frame.f_back
+    return function in names_above

@@ -33,6 +33,8 @@ _SKIPPED: Final = frozenset(
     {"CACHE", "PRECALL", "CALL", "CALL_METHOD", "PUSH_NULL", "COPY", "SWAP", "LOAD_CONST"}
 )
 _MAX_INSTRUCTIONS: Final = 20_000
+_FRAMES_OF_JOIN: Final = 3
+"""Up to 3.12 it has a function of its own for the wait."""
 
 
 class Waits(NamedTuple):
@@ -48,26 +50,65 @@ class _Lock(NamedTuple):
 
 
 def who_waits(frames: dict[int, FrameType], names: dict[int, str]) -> Waits:
-    """Return who waits for whom, from the main thread on."""
+    """Return who waits for whom, from the main thread on; else a circle of others that wait for each other.
+
+    The main thread may wait for what they were to do in a way that can't be followed (a queue, a future).
+    """
     wanted = {ident: lock for ident, frame in frames.items() if (lock := _waited_for(frame))}
     held = {ident: list(_held_by(frame)) for ident, frame in frames.items()}
+    main = threading.main_thread().ident or 0
+    first = _follow(main, frames, wanted, held, names)
+    if first.circle:
+        return first
+    others = (_follow(ident, frames, wanted, held, names) for ident in wanted if ident != main)
+    circle = next((one for one in others if one.circle), None)
+    return first if circle is None else Waits([*first.sentences, *circle.sentences], circle=True)
+
+
+def _follow(
+    ident: int,
+    frames: dict[int, FrameType],
+    wanted: dict[int, _Lock],
+    held: dict[int, list[_Lock]],
+    names: dict[int, str],
+) -> Waits:
+    """Go from thread to thread as long as each waits for another."""
     sentences: list[str] = []
     seen: list[int] = []
-    ident = threading.main_thread().ident or 0
-    while ident in wanted and ident not in seen:
+    while ident not in seen:
         seen.append(ident)
-        lock = wanted[ident]
+        who = names.get(ident, f"thread {ident}")
+        joined = _joined(frames.get(ident))
+        if joined:
+            sentences.append(f"{who} waits for the end of {names.get(joined, f'thread {joined}')}")
+            ident = joined
+            continue
+        lock = wanted.get(ident)
+        if lock is None:
+            return Waits(sentences, circle=False)
         holder = _owner(lock.lock) or next(
             (other for other, locks in held.items() if any(one.lock is lock.lock for one in locks)), None
         )
-        who = names.get(ident, f"thread {ident}")
         if holder is None:
             sentences.append(f"{who} waits for {lock.name}; who holds it can't be seen")
             return Waits(sentences, circle=False)
         whose = "itself" if holder == ident else names.get(holder, f"thread {holder}")
         sentences.append(f"{who} waits for {lock.name}, held by {whose}")
         ident = holder
-    return Waits(sentences, circle=ident in seen)
+    return Waits(sentences, circle=True)
+
+
+def _joined(frame: FrameType | None) -> int:
+    """Return the thread that another one waits for in Thread.join(), 0 where it stands elsewhere."""
+    for _ in range(_FRAMES_OF_JOIN):
+        if frame is None or frame.f_globals.get("__name__") != "threading":
+            return 0
+        if frame.f_code.co_name == "join":
+            thread = frame.f_locals.get("self")
+            ident = _fields(thread).get("_ident") if isinstance(thread, threading.Thread) else None
+            return ident if type(ident) is int else 0
+        frame = frame.f_back
+    return 0
 
 
 def _owner(lock: Any) -> int | None:
@@ -77,6 +118,8 @@ def _owner(lock: Any) -> int | None:
 
 def _waited_for(frame: FrameType) -> _Lock | None:
     """Return the lock at whose `with` or acquire() a frame stands, None where it stands elsewhere."""
+    if _is_threading(frame) and frame.f_code.co_name == "wait":
+        return None  # it waits to be woken
     instructions = _instructions(frame.f_code)
     place = next((at for at, each in enumerate(instructions) if each.offset == frame.f_lasti), None)
     if place is None:
@@ -93,6 +136,9 @@ def _waited_for(frame: FrameType) -> _Lock | None:
 def _held_by(frame: FrameType) -> Iterator[_Lock]:
     """Give the locks in whose blocks a thread stands, by all frames of its stack."""
     for each in frames_of(frame):
+        # Condition.wait() takes a lock of its own twice, to be woken by its release: it is nobody's.
+        if _is_threading(each):
+            continue
         instructions = _instructions(each.f_code)
         taken: dict[tuple[str, ...], None] = {}
         for place, instruction in enumerate(instructions):
@@ -108,6 +154,10 @@ def _held_by(frame: FrameType) -> Iterator[_Lock]:
             lock = _locked(each, chain)
             if lock is not None:
                 yield lock
+
+
+def _is_threading(frame: FrameType) -> bool:
+    return bool(frame.f_globals.get("__name__") == "threading")
 
 
 def _has_returned(frame: FrameType, instructions: list[dis.Instruction], place: int) -> bool:
