@@ -200,10 +200,21 @@ def has_run(pid: int | str, thread: int) -> str:
 
 def wanted_seconds(pid: int | str, thread: int) -> float | None:
     """Return the time in which a thread ran or would have, had a processor been free; None where nobody tells."""
+    times = _scheduled(pid, thread)
+    return None if times is None else sum(times)
+
+
+def waited_seconds(pid: int | str, thread: int) -> float | None:
+    """Return the time in which a thread would have run, and no processor was free; None where nobody tells."""
+    times = _scheduled(pid, thread)
+    return None if times is None else times[1]
+
+
+def _scheduled(pid: int | str, thread: int) -> tuple[float, float] | None:
     words = _read(f"/proc/{pid}/task/{thread}/schedstat").split()
     if len(words) < 2 or not all(word.isdigit() for word in words[:2]):  # noqa: PLR2004  # ran, waited to run
         return None
-    return (int(words[0]) + int(words[1])) / 1e9
+    return int(words[0]) / 1e9, int(words[1]) / 1e9
 
 
 def is_held(pid: int | str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ def follow(silence: Silence, beat: Beat, start: float, end: float) -> tuple[int,
 @pytest.fixture
 def pid() -> Iterator[int]:
     """Return a process that does nothing, and in no file."""
-    sleeper = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(120)"])
+    waits = "import _thread; lock = _thread.allocate_lock(); lock.acquire(); lock.acquire(timeout=120)"
+    sleeper = subprocess.Popen([sys.executable, "-S", "-c", waits])
     yield sleeper.pid
     sleeper.kill()
     sleeper.wait(10)
@@ -51,6 +53,21 @@ def test_a_beat_that_has_stopped_is_a_hang_after_its_threshold(silence: Silence)
 def test_nothing_watched_or_no_beat_is_no_silence(silence: Silence) -> None:
     assert follow(silence, Beat(at=100 * SECOND), 100, 130)[0] == 0
     assert silence.look(None, 131 * SECOND) == 0
+
+
+@pytest.mark.parametrize(("share", "counts"), [(0.0, True), (0.9, False)], ids=["it slept", "it starved"])
+def test_a_keeper_that_got_no_processor_proves_nothing(pid: int, share: float, counts: bool) -> None:
+    """On a machine that has no time, a beat is late as well: who waits for the interpreter could not run."""
+    passed = {"looks": 0}
+
+    def waited(_pid: int, _thread: int) -> float:
+        passed["looks"] += 1
+        return share * passed["looks"] / 4
+
+    silence = Silence(pid, is_held=lambda _pid: False, waited=waited)
+    beat = replace(BEAT, thread=pid)
+    silent, now = follow(silence, beat, 100, 110)
+    assert bool(silent and silence.is_hang(beat, silent, now)) is counts
 
 
 def test_a_drain_that_was_late_itself_proves_nothing(silence: Silence) -> None:

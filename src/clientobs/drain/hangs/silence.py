@@ -2,7 +2,7 @@
 
 The host can say nothing then. What is known: what it watched when it beat last (_beat.py), and what the system
 counts of it. A process that a debugger or a signal has stopped is silent because somebody wants that, and one whose
-drain was late itself proves nothing.
+drain was late itself proves nothing, nor does one whose keeper could have run and got no processor.
 """
 
 from __future__ import annotations
@@ -24,14 +24,23 @@ NOTICEABLE: Final = 2 * SECOND
 _LATE: Final = 2 * SECOND
 _PROGRESS_CPU: Final = 0.05
 _PROGRESS_BYTES: Final = 64 << 10
+_STARVED: Final = 0.3
+"""Share of a silence in which the keeper waited for a processor."""
 
 
 class Silence:
     """Follows the beat of one process; `look` says since when it has been silent for too long."""
 
-    def __init__(self, pid: int, is_held: Callable[[int], bool] = _procfs.is_held) -> None:
+    def __init__(
+        self,
+        pid: int,
+        is_held: Callable[[int], bool] = _procfs.is_held,
+        waited: Callable[[int, int], float | None] = _procfs.waited_seconds,
+    ) -> None:
         self._pid = pid
         self._is_held = is_held
+        self._waited = waited
+        self._starting: tuple[int, float | None] = (0, None)
         self._beat: Beat | None = None
         self._seen_ns = 0
         self._looked_ns = 0
@@ -57,6 +66,9 @@ class Silence:
             return 0
         if beat.thread and not _procfs.waits_for_lock(self._pid, beat.thread):
             self._begin(beat, now)  # its keeper is held up by a disk: that says nothing of the interpreter
+            return 0
+        if beat.thread and self._is_starved(beat.thread, now):
+            self._begin(beat, now)
             return 0
         self._look_at_process(now)
         self._look_at_call(now)
@@ -84,6 +96,14 @@ class Silence:
         self._whole = None
         self._progress_ns = now
         self._line, self.call = "", None
+        self._starting = now, self._waited(self._pid, beat.thread) if beat.thread else None
+
+    def _is_starved(self, thread: int, now: int) -> bool:
+        """Say whether its keeper could have run for much of the time: who waits for the interpreter can't."""
+        (then, before), waited = self._starting, self._waited(self._pid, thread)
+        if before is None or waited is None or now <= then:
+            return False
+        return waited - before >= _STARVED * (now - then) / SECOND
 
     def _look_at_process(self, now: int) -> None:
         if self._whole is not None and now - self._whole[0] < SECOND:
