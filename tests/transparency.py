@@ -150,7 +150,9 @@ def _command(module: str, folder: Path, report: Path) -> list[str]:
     if "." in module and not module.startswith("test_"):
         return ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", "--pyargs", module]
     ignored = [option for name in LEFT_OUT for option in ("--ignore", name)]
-    return ["-m", "test", "--tempdir", str(folder), "--junit-xml", str(report), *ignored, module]
+    # A test that stands still says where, ahead of our own patience.
+    stacks = ["--timeout", str(_PATIENCE // 2)]
+    return ["-m", "test", "--tempdir", str(folder), "--junit-xml", str(report), *stacks, *ignored, module]
 
 
 def _outcome(case: ET.Element) -> str:
