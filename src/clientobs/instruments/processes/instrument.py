@@ -87,7 +87,7 @@ class ProcessesInstrument:
         if self._desk is not None:
             self._measures.forget()
             self._desk.drop_all()
-            self._desk.teller.outputs.forget()
+            self._desk.teller.forget()
 
     def tick(self) -> None:
         """Look after children that nobody waits for, and hand what has been counted to the metrics."""
