@@ -93,7 +93,6 @@ def assert_nothing_is_kept(desk: Workstation, receiver: Inbox, number: int) -> N
     assert drains[-1]["descriptors"] <= drains[0]["descriptors"]
     assert drains[-1]["threads"] <= drains[0]["threads"]
     assert drains[-1]["rss"] - drains[0]["rss"] < 8 * MIB
-    print("host", [told["bytes"] for told in (at_first, *after)], "drain", drains)
     assert host.end() == 0
     assert_all_were_told(receiver, number)
 

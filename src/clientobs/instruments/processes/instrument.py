@@ -18,6 +18,7 @@ from clientobs.instruments.processes.rules import RuleBook
 from clientobs.instruments.processes.telling import Teller
 from clientobs.instruments.processes.waits import patch_waits
 from clientobs.paths.mounts import MountTable
+from clientobs.record.doorstep import Doorstep
 
 if TYPE_CHECKING:
     from clientobs.instruments.arrivals import Arrivals
@@ -31,6 +32,7 @@ class ProcessesInstrument:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._config = surroundings.config.processes
+        self._home = surroundings.home
         self._mounts = surroundings.mounts or MountTable.of_this_machine()
         self._patches = Patches()
         self._switch = Switch()
@@ -114,5 +116,6 @@ class ProcessesInstrument:
             meter=Meter("processes", too_much=self.turn_off),
             rules=RuleBook(self._config),
             inherited=Inherited(os.environ),
+            doorstep=Doorstep(self._home),
             teller=Teller(self._config, self._measures, self._mounts.is_network),
         )
