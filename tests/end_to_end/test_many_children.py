@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,8 @@ def assert_nothing_is_kept(desk: Workstation, receiver: Inbox, number: int) -> N
     after, drains = [], []
     for wave in range(2, WAVES + 1):
         after.append(next_wave(host))
-        receiver.wait_for(lambda wave=wave: len(receiver.spans()) >= wave * (number + 1), 120)
+        wanted = wave * (number + 1)
+        receiver.wait_for(functools.partial(has_spans, receiver, wanted), 120)
         drains.append(kept_by(desk.drains()[0]))
     for told in after:
         assert told["ran"] == [number, number]
@@ -108,6 +110,10 @@ def without_segments(told: dict[str, Any]) -> list[str]:
     kept = [name for name in names if not name.endswith(".seg")]
     assert len(names) - len(kept) <= 3
     return kept
+
+
+def has_spans(receiver: Inbox, wanted: int) -> bool:
+    return len(receiver.spans()) >= wanted
 
 
 def next_wave(host: Host) -> dict[str, Any]:

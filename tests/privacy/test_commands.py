@@ -144,7 +144,7 @@ SECRET = (
         ("ayon", "AYON_API_KEY"), ("openpype", "OPENPYPE_MONGO"),
     )),
 )  # fmt: skip
-AS_ARGUMENTS_ONLY = ("az", "vault", "rclone", "imp")
+AS_ARGUMENTS_ONLY = ("az", "vault", "rclone", "imp", "expdp")
 """Names that are in too many texts: known where the words of a command are known."""
 INNOCENT: tuple[list[str], ...] = (
     ["docker", "run", "-p", "8080:80", "image"],

@@ -50,6 +50,7 @@ _WINDOWS_FLAG: Final = pattern(r"/(?:password|passwd|passphrase|pwd|pw|pass)\Z",
 _SWITCH: Final = pattern(r"--[A-Za-z]|-[A-Za-z]\Z")
 _ASSIGNED: Final = pattern(r"([\w.-]{1,128})(?:=|:[ \t]{0,3})(?=.)", re.DOTALL)
 _EMPTY: Final = pattern(r"([\w.-]{1,128})[=:]\Z")
+_JOINS: Final = ("=", ":")
 _SETS: Final = frozenset({"set", "setx", "setenv", "config", "export", "-v", "/v"})
 _ACCOUNT: Final = pattern(
     r"--?(?:[a-z]+-)?(?:user|userpwd|userinfo|basic-auth|http-auth|login)\Z", re.IGNORECASE
@@ -178,13 +179,16 @@ def _hits(words: Sequence[str], verdict: Callable[[str], Verdict]) -> Iterator[t
 
 def _awaited_after(word: str, before: str, flags: Flags, verdict: Callable[[str], Verdict]) -> Verdict:
     """Say what the word after this one is."""
-    if _unbundled(word, flags) in flags.next or (word[:1] == "/" and word.lower() in flags.next):
+    first = word[:1]
+    if flags.next and (
+        _unbundled(word, flags) in flags.next or (first == "/" and word.lower() in flags.next)
+    ):
         return "secret"
-    if _FLAG.match(word):
+    if first == "-" and _FLAG.match(word):
         return verdict(word)
-    if _WINDOWS_FLAG.match(word):
-        return "secret"
-    if empty := _EMPTY.match(word):
+    if first == "/":
+        return "secret" if _WINDOWS_FLAG.match(word) else "open"
+    if word[-1:] in _JOINS and (empty := _EMPTY.match(word)):
         return verdict(empty[1])
     # `setx FTRACK_API_KEY X`; a name of one word may be anything: `git config token`.
     named = before in _SETS and "_" in words_of(word[-_MAX_NAME:])
@@ -193,22 +197,28 @@ def _awaited_after(word: str, before: str, flags: Flags, verdict: Callable[[str]
 
 def _secret_in(word: str, before: str, flags: Flags, line: list[str]) -> int:
     """Return where in this word a secret begins, NOTHING for nowhere."""
-    if offset := _glued(word, flags):
-        return offset
-    if flags.operand is not None and 0 < len(line) < _MAX_OPERANDS and not _REDIRECT.match(word):
-        offset = flags.operand([*line[1:], word])
-        if offset != NOTHING:
+    if flags is not NO_FLAGS:
+        if offset := _glued(word, flags):
             return offset
-    if _ACCOUNT.match(before) and flags is not CONTAINERS and (named := _NAMED.match(word)):
-        return NOTHING if word.replace(":", "").isdigit() else named.end()
-    return begin_of_login(word)
+        if flags.operand is not None and 0 < len(line) < _MAX_OPERANDS and not _REDIRECT.match(word):
+            offset = flags.operand([*line[1:], word])
+            if offset != NOTHING:
+                return offset
+    # A user and a group of a container are numbers or names, too.
+    if ":" in word and before[:1] == "-" and flags is not CONTAINERS and _ACCOUNT.match(before):
+        named = _NAMED.match(word)
+        if named and not word.replace(":", "").isdigit():
+            return named.end()
+    return begin_of_login(word) if "@" in word else NOTHING
 
 
 def _program_after(word: str, flags: Flags, line: list[str]) -> tuple[Flags, list[str]]:
     """Return the rules from this word on, and the words of the command so far."""
+    if word[:1] == "-" or len(word) > _MAX_NAME:
+        return flags, line
     if word == "login" and flags is CONTAINERS:
         return LOGIN, line
-    found = AS_ARGUMENTS.get(_program_of(word)) if len(word) <= _MAX_NAME else None
+    found = AS_ARGUMENTS.get(_program_of(word))
     return (flags, line) if found is None else (found, [])
 
 

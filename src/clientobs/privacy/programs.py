@@ -121,7 +121,7 @@ PROGRAMS: Final[dict[str, Flags]] = {
     "ssh-keygen": Flags(next=("-N", "-P")),
     "cmdkey": Flags(glued=("/pass:",)),
     "htpasswd": Flags(operand=_htpasswd),
-    **dict.fromkeys(("sqlplus", "sqlldr", "expdp", "impdp"), _ORACLE),
+    **dict.fromkeys(("sqlplus", "sqlldr"), _ORACLE),
     "rclone": Flags(next=("obscure", "pass")),
     "mosquitto_pub": Flags(("-P",), ("-P",)),
     "ipmitool": Flags(("-P",), ("-P",)),
@@ -135,7 +135,7 @@ STEMS: Final = (
     *("mysql", "mariadb", "7z", "rar", "plink", "pscp", "psftp", "putty", "mongo", "ldap", "sshpass", "curl", "zip"),
     *("client", "redis-cli", "sqlcmd", "p4", "psexec", "cpau", "lftp", "ncftp", "openssl", "freerdp", "docker"),
     *("podman", "keytool", "signer", "signtool", "osslsigncode", "schtasks", "security", "etcdctl", "vault"),
-    *("ssh-keygen", "cmdkey", "htpasswd", "sqlplus", "sqlldr", "expdp", "impdp", "rclone", "mosquitto", "ipmitool"),
+    *("ssh-keygen", "cmdkey", "htpasswd", "sqlplus", "sqlldr", "rclone", "mosquitto", "ipmitool"),
     *("snmp", "mount", "net use", "net.exe", "net', 'use", 'net", "use', "securestring"),
 )  # fmt: skip
 """A piece of each program's name: the prefilter."""
@@ -145,6 +145,6 @@ AS_ARGUMENTS: Final[dict[str, Flags]] = {
     "az": Flags(next=("-p",)),
     "net": Flags(operand=_net),
     "net1": Flags(operand=_net),
-    **dict.fromkeys(("exp", "imp", "rman"), _ORACLE),
+    **dict.fromkeys(("exp", "imp", "expdp", "impdp", "rman"), _ORACLE),
 }
 """The same, and those whose names are in half of all texts: known where the words of a command are known."""

@@ -59,7 +59,7 @@ def may_hold_secret(text: str) -> bool:
     if (
         "=" in text or (":" in text and text.find(":", 2) >= 0) or ">" in text or "'" in text
     ):  # P:/show is a path
-        return "@" in text or _has_hint(_lower(text)) or _stands_apart(text)
+        return "@" in text or "/p:" in text or _has_hint(_lower(text)) or _stands_apart(text)
     return (('"' in text or "%" in text) and _has_hint(_lower(text))) or _stands_apart(text)
 
 
@@ -68,23 +68,29 @@ def _stands_apart(text: str) -> bool:
     if " " in text or "\t" in text:
         if "-" in text and (_has_hint(lowered := _lower(text)) or may_name_program(lowered)):
             return True
-        if ("/" in text or "\\" in text) and ("sql" in text or "pdp" in text or _is_of_net(text)):
-            return True  # sqlplus ron/X, net use P: //nas/show X
-        if ("set" in text or "    " in text) and _has_hint(_lower(text)):
-            return True  # setenv API_KEY X, and a table of variables
         if "earer" in text or "asic" in text or "EARER" in text or "ASIC" in text:
             return True
-        if (" /" in text or "'/" in text or '"/' in text) and _has_windows_flag(_lower(text)):
+        # /password X, schtasks /p X, net user ron X; net use P: \\nas\show X; sqlplus ron/X
+        if (
+            ("/" in text and ("/pass" in text or "/pw" in text or "asks" in text or " user" in text))
+            or (("\\" in text or "'" in text or '"' in text) and _may_be_of_windows(text))
+            or ("q" in text and "sql" in text)
+        ):
             return True
-    return ("@" in text and "//" in text) or may_hold_placed(text) or may_hold_token(text)
+        # `setenv API_KEY X`, and a table of variables.
+        if ("_" in text and "set" in text) or ("\n" in text and "    " in text):
+            return _has_hint(_lower(text)) or _is_placed_or_token(text)
+    return _is_placed_or_token(text)
 
 
-def _is_of_net(text: str) -> bool:
-    return "et use" in text or "net.exe" in text or "net'," in text or 'net",' in text
+def _is_placed_or_token(text: str) -> bool:
+    if "@" in text and ("//" in text or ":" in text):
+        return True
+    return ((":" in text or "(" in text or "|" in text) and may_hold_placed(text)) or may_hold_token(text)
 
 
-def _has_windows_flag(lowered: str) -> bool:
-    return "/p:" in lowered or "/pass" in lowered or "/pw" in lowered or "/p " in lowered or "/rp" in lowered
+def _may_be_of_windows(text: str) -> bool:
+    return "et use" in text or "net.exe" in text or "net'," in text or 'net",' in text or "/p:" in text
 
 
 def _has_hint(lowered: str) -> bool:

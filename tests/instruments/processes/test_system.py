@@ -49,8 +49,8 @@ def notes(home: Path) -> list[str]:
 def test_a_child_that_records_joins_below_the_call_whatever_the_shell_makes_of_it(
     family: Family, form: str
 ) -> None:
-    with clientobs.context(shot="sh020"), clientobs.span("publish") as span:
-        trace = f"{span.get_span_context().trace_id:032x}"
+    with clientobs.context(shot="sh020"), clientobs.span("publish"):
+        trace = clientobs.trace_id()
         command = recording("inside")
         os.system(form.format(command) if "!r" not in form else f"sh -c {shlex.quote(command)}")
     found = family.recorded()
@@ -130,9 +130,12 @@ def test_threads_that_leave_the_first_notes_at_once_all_leave_theirs(tmp_path: P
     for round_ in range(20):
         doorstep = Doorstep(str(tmp_path / str(round_)))
         os.mkdir(tmp_path / str(round_))
-        gate, left = threading.Barrier(8), []
+        gate = threading.Barrier(8)
+        left: list[str] = []
 
-        def leave(doorstep: Doorstep = doorstep, gate: threading.Barrier = gate, left: Any = left) -> None:
+        def leave(
+            doorstep: Doorstep = doorstep, gate: threading.Barrier = gate, left: list[str] = left
+        ) -> None:
             gate.wait()
             left.append(doorstep.leave({"TRACEPARENT": OTHERS}, ""))
             gate.wait()  # no thread's number is used again meanwhile
