@@ -91,7 +91,7 @@ def outcome_of(command: list[str], environ: dict[str, str]) -> tuple[int, bytes,
 )
 def test_the_preloaded_file_parses_by_the_grammar_of_python_2() -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")  # that lib2to3 is about to leave
         from lib2to3 import pygram, pytree  # noqa: PLC0415  # gone from 3.13 on
         from lib2to3.pgen2 import driver, parse  # noqa: PLC0415
     of_2 = driver.Driver(pygram.python_grammar, convert=pytree.convert)

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["PIECES", "WORST"]
 
 WORST = (
+    'log_in("' + "a" * 40 + "\n",
     "token=&",
     "token=\\",
     "'mysql', '-p', ",

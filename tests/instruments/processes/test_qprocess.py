@@ -123,6 +123,8 @@ with open(sys.argv[1], "w") as file:
         "parent": os.getppid() == int(os.environ["THE_PARENT"]), "group": os.getpgrp() == os.getpid(),
         "signals": [line for line in status if line.startswith(("SigBlk", "SigIgn", "Umask"))],
         "streams": [os.readlink(f"/proc/self/fd/{n}").partition(":")[0] for n in range(3)],
+        "same": [os.readlink(f"/proc/self/fd/{n}") == os.readlink(f"/proc/{os.environ['THE_PARENT']}/fd/{n}")
+                 for n in range(3)],
         "open": sorted(name for name in os.listdir("/proc/self/fd") if int(name) < 100),
         "environ": {name: value for name, value in os.environ.items() if name not in ("TRACEPARENT", "BAGGAGE")},
         "context": os.environ.get("TRACEPARENT"),
