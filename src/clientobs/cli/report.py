@@ -106,7 +106,7 @@ def _report(words: str, resolved: Resolved, invocation: Invocation, session: str
     """Record the report in a session of its own that points at the one it is about."""
     about = _about(resolved, invocation, session)
     # No terminal makes it interactive: a session that only reports is no artist's, and counts as none.
-    clientobs.init(_SERVICE, profile="minimal", session_kind="batch")
+    clientobs.init(_SERVICE, profile="minimal", session_kind="batch", instruments=())
     try:
         recorder = active()
         found = {**machine_vitals(), **about}  # this process's own memory and threads would say nothing

@@ -295,9 +295,9 @@ class _Builder:
         record_span.bind()
         exceptions.forget()
         pipeline.place()
-        patches = self.config.profile != "minimal" and not parts.failures.begin(self.run)
+        may_patch = not parts.failures.begin(self.run)
         parts.exits = ExitWatch(lambda kind, detail: runtime.leave(f"{kind} {detail}"), runtime.stayed)
-        if patches:
+        if may_patch and self.config.profile != "minimal":
             parts.exits.install()
         at_exit = _AtExit(runtime)
         atexit.register(at_exit)
@@ -307,7 +307,7 @@ class _Builder:
         parts.journal.in_child.begin = parts.keeper.start_anew
         parts.journal.in_child.end = runtime.leave
         _recorder.install(parts.recorder)
-        if patches:
+        if may_patch:
             self._instrument()
 
         def release() -> None:
@@ -335,7 +335,8 @@ class _Builder:
             )
         )
         wanted = self.config.instruments
-        names = registry.STANDARD if wanted is None else [n for n in wanted if n in registry.INSTRUMENTS]
+        profile = registry.PROFILES[self.config.profile]
+        names = profile if wanted is None else [name for name in wanted if name in registry.INSTRUMENTS]
         if names:
             registry.instrument(*names)
 
