@@ -434,6 +434,9 @@ ERROR_TYPE: Final = _attribute("error.type", STABLE, "Class of the failure: the 
 EXCEPTION_TYPE: Final = _attribute("exception.type", STABLE, "Class of the exception, with its module.")
 EXCEPTION_MESSAGE: Final = _attribute("exception.message", STABLE, "Its message, redacted.", INDIRECT)
 EXCEPTION_STACKTRACE: Final = _attribute("exception.stacktrace", STABLE, "Its traceback.", INDIRECT)
+EXCEPTION_ESCAPED: Final = _attribute(
+    "exception.escaped", STABLE, "Of an event of a span: whether it left the span, True or False as a text."
+)
 TEXT_ENCODING: Final = _attribute(
     "text.encoding", OWN, "Encoding by which a text could not be read or written."
 )

@@ -21,6 +21,7 @@ from clientobs.pipeline.metrics import LazyMeterProvider, MetricsSink
 from clientobs.pipeline.older_sdks import LOGGERS_TAKE_LIMITS, FixedLimits, LimitedLoggerProvider
 from clientobs.pipeline.providers import SLOTS, GlobalProvider
 from clientobs.pipeline.recent import Recent
+from clientobs.pipeline.recorded import describe_nothing
 from clientobs.pipeline.sampling import NameBudget, StormSampler, configured_sampler
 from clientobs.pipeline.scopes import ScopeNumbers
 from clientobs.pipeline.spans import JournalSpanProcessor, Redacts
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from clientobs._clock import Clock
     from clientobs._loss import LossLedger
     from clientobs.config.model import Config, LimitsConfig
+    from clientobs.pipeline.recorded import Describe
 
 __all__ = ["Pipeline", "Voice"]
 
@@ -87,6 +89,7 @@ class Pipeline:
         loss: LossLedger,
         tool: Tool,
         resource: dict[str, Any],
+        describe: Describe = describe_nothing,
     ) -> None:
         self.contexts = ContextNumbers(journal.context_number, tool)
         self.origin = Origin()
@@ -94,7 +97,9 @@ class Pipeline:
         scopes = ScopeNumbers(journal.context_number)
         journal.watch_contexts(_all_of(self.contexts.forget, scopes.forget))
         described = Resource(resource)
-        self._spans = JournalSpanProcessor(journal, redactor, clock, self.contexts, scopes, self.recent)
+        self._spans = JournalSpanProcessor(
+            journal, redactor, clock, self.contexts, scopes, self.recent, describe
+        )
         self._logs = JournalLogProcessor(
             journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length, self.recent
         )

@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs import semconv
+from clientobs.record import recorder as _recorder
 from clientobs.record.fingerprints import Frame, fingerprint, is_own
 from clientobs.record.imports import import_facts
 from clientobs.record.outcomes import Outcome, outcome_of
@@ -31,7 +32,9 @@ __all__ = [
     "Mechanism",
     "Outcome",
     "error_type",
+    "event_attributes",
     "exception_attributes",
+    "fault_of",
     "forget",
     "outcome_of",
     "report_exception",
@@ -145,6 +148,37 @@ def exception_attributes(
     if recorder.keep_locals:
         attributes[semconv.EXCEPTION_LOCALS] = variables_of(error.__traceback__, recorder.redactor)
     return attributes
+
+
+def event_attributes(error: BaseException) -> dict[str, Any]:
+    """Return the attributes of the event `exception` that somebody records on a span; {} where nothing records."""
+    recorder = _recorder.active()
+    if recorder is None:
+        return {}
+    chain = tell(error)
+    last = chain[-1]
+    return {
+        semconv.EXCEPTION_TYPE: last.kind,
+        semconv.EXCEPTION_MESSAGE: last.message,
+        semconv.EXCEPTION_STACKTRACE: text_of(chain, recorder.may_read),
+        semconv.EXCEPTION_FINGERPRINT: fingerprint(links_of(chain)),
+        semconv.FAULT_ID: fault_of(error, may_be_again=True),
+    }
+
+
+def fault_of(error: BaseException, *, may_be_again: bool) -> str:
+    """Return the id of the fault of an exception that is told without its ending anything; it is known from there on.
+
+    One that was told at this very place may be the same, or the next one of a loop that has got its id. A program logs
+    an exception once, so there it is the next one; OpenTelemetry records it on each span that it leaves.
+    """
+    mark = sightings.find(error)
+    if mark is not None and mark.headline:
+        return mark.fault
+    is_next = mark is not None and not may_be_again and sightings.is_at(error, mark)
+    fault = mark.fault if mark is not None and not is_next else sightings.new_fault()
+    sightings.add(error, fault, headline=False, passing=may_be_again)
+    return fault
 
 
 def forget() -> None:

@@ -117,6 +117,7 @@ class _Builder:
     def build(self, package: str) -> Runtime:
         """Build, install and start all parts."""
         from clientobs.pipeline.assembly import Pipeline  # noqa: PLC0415  # needs the loaded SDK
+        from clientobs.record.exceptions import event_attributes  # noqa: PLC0415  # as `exceptions` below
 
         self._see_to_a_drain()
         self.tools.register(package, self.tool)
@@ -144,6 +145,7 @@ class _Builder:
             loss=self.loss,
             tool=self.tool,
             resource=resource,
+            describe=event_attributes,
         )
         origin.place(pipeline.origin, incoming, descent)
         pipeline.contexts.set_base(self._base(origin.production_of(incoming, descent), farm))
