@@ -2,12 +2,14 @@
 
 Three say so, the first that does wins: the exception's class by an attribute `tool_outcome = "rejected"` (so that a
 studio's own code needs no import of ours), the configuration by the class's name (`[outcomes]`), and the lists here.
+What none of them knows is asked of `judges`: a framework may know what an exception means where it was raised.
 Names are compared with each class of the exception's MRO, with its module ("hou.OperationInterrupted") or without it
 ("PublishValidationError"), so that no host module is ever imported for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -16,7 +18,7 @@ from clientobs import semconv
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DEFAULT_RULES", "Outcome", "OutcomeRules", "leaves_of", "outcome_of"]
+__all__ = ["DEFAULT_RULES", "Outcome", "OutcomeRules", "judged", "judges", "leaves_of", "outcome_of"]
 
 Outcome = semconv.ToolOutcome
 
@@ -49,6 +51,18 @@ class OutcomeRules:
 
 
 DEFAULT_RULES: Final = OutcomeRules()
+
+judges: Final[list[Callable[[BaseException], Outcome | None]]] = []
+"""Asked by `judged` of an exception that would be a failure, on the thread and at the place where it was raised."""
+
+
+def judged(error: BaseException, rules: OutcomeRules) -> Outcome:
+    """Return what `outcome_of` does, or what a judge knows better of a failure."""
+    outcome = outcome_of(error, rules)
+    if outcome == "failed":
+        for judge in judges:
+            outcome = judge(error) or outcome
+    return outcome
 
 
 def outcome_of(error: BaseException | None, rules: OutcomeRules = DEFAULT_RULES) -> Outcome:

@@ -83,7 +83,7 @@ class Sightings:
     def add(
         self, error: BaseException, fault: str, *, headline: bool, parent: int = 0, passing: bool = False
     ) -> None:
-        """Remember that `error` was told, as a part of `fault`, where it is now; `passing` a context manager, or not."""
+        """Remember that `error` was told, as a part of `fault`, where it is now; `passing`: in a context manager."""
         code, line = _lasting_place_of(error) if passing else _place_of(error)
         marks = self._marks
         marks.pop(id(error), None)

@@ -35,6 +35,7 @@ class ExceptionsInstrument:
         wanted: dict[str, Callable[[ModuleType], None]] = {
             loops.MODULE: lambda module: loops.patch_loops(module, self._patches, self._switch, self._desk),
             publishing.MODULE: self._results.register,
+            publishing.UTIL_MODULE: self._wrap_publish,
         }
         if self._config.qt_messages:
             wanted |= dict.fromkeys(qt_messages.MODULES, self._messages.install)
@@ -76,3 +77,11 @@ class ExceptionsInstrument:
         if self._switch.on:
             self._desk.look()
             self._arrivals.look()
+            self._results.look()
+
+    def _wrap_publish(self, module: ModuleType) -> None:
+        original = module.publish
+        wrapper = publishing.wrap_publish(original, self._switch)
+        for name in ("publish", "run"):  # an alias of it
+            if getattr(module, name, None) is original:
+                self._patches.replace(module, name, original, wrapper)
