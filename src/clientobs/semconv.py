@@ -468,6 +468,13 @@ EXCEPTION_OWNER: Final = _attribute(
 FAULT_ID: Final = _attribute(
     "fault.id", OWN, "Random; the same on all records about one fault, and on what was raised from it."
 )
+IMPORTS_MISSING: Final = _metric(
+    "import.missing.count",
+    OWN,
+    "{import}",
+    "counter",
+    "Imports of modules that are not there and that the program goes on without, by import.missing.",
+)
 IMPORT_MODULE: Final = _attribute("import.module", OWN, "Module whose import failed.")
 IMPORT_MODULE_PATH: Final = _attribute("import.module.path", OWN, "Its file.", INDIRECT)
 IMPORT_MISSING: Final = _attribute(

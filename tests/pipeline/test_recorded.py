@@ -33,7 +33,8 @@ def tracer(request: pytest.FixtureRequest, runtime: Runtime) -> trace.Tracer:
         (processor,) = provider._active_span_processor._span_processors
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(processor)
-    return provider.get_tracer("studio.publish")
+    made: trace.Tracer = provider.get_tracer("studio.publish")
+    return made
 
 
 def read_plate(path: str) -> None:

@@ -153,9 +153,16 @@ class Pipeline:
 
     def add_distribution(self, name: str, *counted: Any) -> None:
         """Write histograms that their owner counted since the last time; see MetricsSink."""
+        self._sink.add_distribution(_OWN_SCOPE, self._since(name), name, *counted)
+
+    def add_sum(self, name: str, *counted: Any) -> None:
+        """Write a counter's increments that their owner added up since the last time; see MetricsSink."""
+        self._sink.add_sum(_OWN_SCOPE, self._since(name), name, *counted)
+
+    def _since(self, name: str) -> int:
         since = self._counted_since.get(name, self._started)
         self._counted_since[name] = self._now()
-        self._sink.add_distribution(_OWN_SCOPE, since, name, *counted)
+        return since
 
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""

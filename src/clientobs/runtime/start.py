@@ -227,6 +227,7 @@ class _Builder:
             origin=pipeline.origin,
             paths=self.config.files.paths,
             add_distribution=pipeline.add_distribution,
+            add_sum=pipeline.add_sum,
             outcomes=OutcomeRules(
                 cancelled=frozenset(self.config.outcomes.cancelled),
                 rejected=frozenset(self.config.outcomes.rejected),
