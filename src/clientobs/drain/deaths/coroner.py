@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import faults, quiet
 from clientobs.config import environment
-from clientobs.drain.deaths.findings import read_findings, write_findings
+from clientobs.drain.deaths.findings import EXIT_STATUS_FILE, read_findings, write_findings
 from clientobs.drain.deaths.inquest import Inquest, Sources
 from clientobs.drain.deaths.watch import LivesWatch
 from clientobs.privacy.pseudonym import maker
@@ -88,7 +88,11 @@ class Coroner:
             if known is not None:
                 return known
             inquest = Inquest(
-                self._with_life(run, death()), clean=self.clean, environ=self._environ, sources=self._sources
+                self._with_life(run, death()),
+                clean=self.clean,
+                environ=self._environ,
+                sources=self._sources,
+                exit_status=os.path.join(folder, EXIT_STATUS_FILE),
             )
             case = self._cases[run] = self._begin(inquest)
         if not case.done and not self._is_overdue(case):
