@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs import semconv
 from clientobs.record import recorder as _recorder
+from clientobs.record.causes import fault_before, forget_children
 from clientobs.record.fingerprints import Frame, fingerprint, is_own
 from clientobs.record.imports import import_facts
 from clientobs.record.outcomes import Outcome, outcome_of
@@ -75,18 +76,18 @@ def report_exception(
     """Write the record of an exception that ended something, unless it was told before; return its fault's id.
 
     It is the fault's headline but for three cases: `headline` is False, `follows` names a fault that had one, or the
-    exception was raised from another one that had. `leaving` and `parent` are the spans that it leaves and goes on
+    exception goes on with one that had (causes.py). `leaving` and `parent` are the spans that it leaves and goes on
     to (sightings.NO_SPAN for a place that is no span); it is recognized from there on.
     """
     mark = sightings.find(error, leaving)
     if mark is not None and (mark.headline or not headline):
         sightings.add(error, mark.fault, headline=mark.headline, parent=parent)
         return mark.fault
-    follows = follows or _fault_of_cause(error)
+    follows = follows or fault_before(error, leaving, _trace_id(context))
     fault = mark.fault if mark is not None else follows
     attributes = exception_attributes(recorder, error, mechanism, fault=fault)
     fault = str(attributes[semconv.FAULT_ID])
-    sightings.add(error, fault, headline=headline, parent=parent)
+    sightings.add(error, fault, headline=headline or follows is not None, parent=parent)
     before = _rates.admit((attributes[semconv.EXCEPTION_FINGERPRINT], headline))
     if before < 0:
         recorder.count_loss("exceptions")
@@ -184,25 +185,14 @@ def fault_of(error: BaseException, *, may_be_again: bool) -> str:
 def forget() -> None:
     """Begin anew: in a forked child, and for tests."""
     sightings.forget()
+    forget_children()
     _rates.forget()
 
 
-def _fault_of_cause(error: BaseException) -> str | None:
-    """Return the fault of what an exception was raised from, where that had its headline already.
+def _trace_id(context: Any) -> int:
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415  # loaded with the SDK; keeps import light
 
-    That is its explicit cause; and for sys.exit() in an `except` block, what was handled there.
-    """
-    cause = error.__cause__
-    if cause is None and isinstance(error, SystemExit):
-        cause = error.__context__
-    for _ in range(8):
-        if cause is None:
-            return None
-        mark = sightings.find(cause)
-        if mark is not None and mark.headline:
-            return mark.fault
-        cause = cause.__cause__
-    return None
+    return get_current_span(context).get_span_context().trace_id
 
 
 def _place(chain: Sequence[Told]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from clientobs.instruments.processes.sentences import (
 )
 from clientobs.record import recorder as _recorder
 from clientobs.record import span as _span
+from clientobs.record.causes import note_failed_child
+from clientobs.record.sightings import sightings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +89,10 @@ class Teller:
             told = self._failure_facts(child)
             facts.update(told)
             sentence = self._sentence(child, told)
-        self._write(child, outcome, facts, sentence)
+        fault = sightings.new_fault() if sentence else ""
+        self._write(child, outcome, facts, sentence, fault)
+        if sentence and child.code is not None and child.span is not None:
+            note_failed_child(child.code, child.span.get_span_context().trace_id, fault)
         if outcome == "ok":
             self.outputs.look(child)
 
@@ -104,7 +109,11 @@ class Teller:
         if isinstance(error, OSError) and not machinery:
             sentence = f"{child.command.name} could not be started: {_reason_of(child, error, facts)}"
             sentence += f"; asked for by {caller}" if caller else ""
-        self._write(child, "not_started", facts, sentence)
+        fault = sightings.new_fault() if sentence else ""
+        self._write(child, "not_started", facts, sentence, fault)
+        if sentence:  # this very exception goes on to the program
+            around = getattr(child.span, "parent", None)
+            sightings.add(error, fault, headline=True, parent=around.span_id if around is not None else 0)
 
     def detached(self, child: Child) -> None:
         """Write that a child lives on where nobody here will see its end."""
@@ -192,7 +201,9 @@ class Teller:
         short = "memory was short" if told[semconv.MACHINE_MEMORY_SHORT] else "memory was not short"
         return f"; {short} ({peak}{room})"
 
-    def _write(self, child: Child, outcome: str, facts: dict[str, Any], sentence: str) -> None:
+    def _write(
+        self, child: Child, outcome: str, facts: dict[str, Any], sentence: str, fault: str = ""
+    ) -> None:
         span = child.span
         duration = child.ended_at - child.started_at
         self._measures.take(child.command.name, outcome, duration)
@@ -200,7 +211,7 @@ class Teller:
             from opentelemetry.trace import StatusCode  # noqa: PLC0415  # loaded with the instrument
 
             span.set_status(StatusCode.ERROR, sentence)
-            self._tell(child, semconv.PROCESS_FAILED, facts, sentence)
+            self._tell(child, semconv.PROCESS_FAILED, {**facts, semconv.FAULT_ID: fault}, sentence)
         if span.is_recording():
             end = span.start_time + duration
             end_with = getattr(span, "end_with", None)  # ours; the application may have a provider of its own
