@@ -51,7 +51,15 @@ def report_lines(report: FoundReport, width: int, *, everything: bool) -> Iterat
         ("─" * max(width - 22, 2), "warn"),
     ]
     where = [date_time(log.time_ns), run_words(run), visible(run.text(semconv.HOST_NAME)), f"pid {run.pid}"]
-    yield [("   ", ""), (" · ".join([part for part in where if part] + context_words(log.context)), "dim")]
+    yield [
+        ("   ", ""),
+        (
+            " · ".join(
+                [part for part in where if part] + context_words({**log.record.attributes, **log.context})
+            ),
+            "dim",
+        ),
+    ]
     yield [("   ", ""), (f"session {visible(report.session)}", "dim")]
     yield []
     for paragraph in str(report.value(semconv.PROBLEM_MESSAGE) or "").splitlines() or [""]:
@@ -84,7 +92,8 @@ def bundle_lines(recordings: Recordings, width: int) -> Iterator[Line]:
             logs = reader.book.take()[1]
             reports += [log for log in logs if log.record.event_name == semconv.PROBLEM_REPORT]
     yield [("── ", "title"), ("bundle", "title"), (f"  made {date_time(recordings.now_ns)}", "dim")]
-    for run in sorted(runs.values(), key=lambda one: one.started_ns):
+    known = [run for run in runs.values() if not run.is_witness]
+    for run in sorted(known, key=lambda one: one.started_ns):
         ended = "was running" if run.alive else run.closed or "ended without a clean close"
         words = [
             date_time(run.started_ns),
