@@ -109,7 +109,7 @@ def hosts(session: nox.Session) -> None:
 
 @nox.session(python="3.10")  # the last one that PySide2 has wheels for
 def qt(session: nox.Session) -> None:
-    """Run the tests of threads and processes of Qt, with each of its four bindings."""
+    """Run the tests of hosts with Qt (threads, processes, exceptions, hangs), with each of its four bindings."""
     install(session, "test", "qt")
     session.run(
         "python",
@@ -117,6 +117,10 @@ def qt(session: nox.Session) -> None:
         "pytest",
         "tests/instruments/threads/test_qt.py",
         "tests/instruments/processes/test_qprocess.py",
+        "tests/instruments/exceptions/test_qt.py",
+        "tests/guard/hang/test_loop.py",
+        "tests/end_to_end/test_hangs.py::test_a_slot_that_blocks_the_interface_is_a_hang_and_a_dialog_is_none",
+        "tests/hosts/test_qt_dialog.py",
         *session.posargs,
     )
 
