@@ -1,7 +1,7 @@
 """Every check of this project, one session each: `python3 dev.py nox -l` lists them.
 
-A plain `nox` runs what a change must pass. `bench`, `demo`, `hosts`, `qt`, `quickstart`, `torture` and `transparency`
-are run by name.
+A plain `nox` runs what a change must pass. `bench`, `demo`, `hosts`, `logql`, `qt`, `quickstart`, `torture` and
+`transparency` are run by name.
 """
 
 from __future__ import annotations
@@ -123,6 +123,18 @@ def qt(session: nox.Session) -> None:
         "tests/hosts/test_qt_dialog.py",
         *session.posargs,
     )
+
+
+@nox.session
+def logql(session: nox.Session) -> None:
+    """Hold the queries of the documentation against Grafana's own grammar of LogQL; needs Node.js with npm."""
+    install(session, "test")
+    folder = Path(session.create_tmp()).resolve()
+    packages = ("@grafana/lezer-logql", "@lezer/common", "@lezer/lr")
+    session.run("npm", "install", "--silent", "--no-audit", "--prefix", str(folder), *packages, external=True)
+    parser = {"LOGQL_PARSER": str(folder)}
+    test = ("tests/project/test_queries.py", "-rs", *session.posargs)
+    session.run("python", "-m", "pytest", *test, env=parser)
 
 
 @nox.session
