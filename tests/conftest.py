@@ -28,9 +28,12 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("clientobs", deadline=None)
     settings.load_profile("clientobs")
     config.option.markexpr = config.option.markexpr or "not torture and not hosts"
-    # A shell lets what it starts in the background ignore Ctrl-C, and every host of a test would inherit that.
+    # A shell lets what it starts in the background ignore Ctrl-C, and nohup the end of the terminal; every host of a
+    # test would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,8 @@ MODULES: Final = (
     *("test_subprocess", "test_popen", "test_signal", "test_faulthandler", "test_cmd_line"),
     *("test_venv", "test_wait3", "test_wait4"),
 )
+_PATIENCE: Final = 1_200
+"""Seconds that the longest of them take some times over."""
 QUICK: Final = ("test_file", "test_fileio", "test_dbm_dumb", "test_glob", "test_genericpath")
 LIBRARIES: Final = {
     "rez": ("rez.tests",),
@@ -111,20 +114,33 @@ def outcomes(module: str, folder: Path, *, recording: bool) -> dict[str, str]:
         "CLIENTOBS_HOME": str(folder / "home"),
         "CLIENTOBS_EXIT_FLUSH": "0",
     }
-    done = subprocess.run(
-        [sys.executable, *_command(module, folder, report)],
-        cwd=module if os.path.isdir(module) else folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    said = _run([sys.executable, *_command(module, folder, report)], folder, module, environment)
     if not report.exists():
-        return {f"{module} as a whole": f"no report: {(done.stdout + done.stderr)[-2000:]}"}
+        return {f"{module} as a whole": f"no report: {said[-2000:]}"}
     cases = ET.parse(report).getroot().iter("testcase")
     return {f"{case.get('classname') or ''}{case.get('name')}": _outcome(case) for case in cases}
+
+
+def _run(command: list[str], folder: Path, module: str, environment: dict[str, str]) -> str:
+    """Run a module's tests and return what they print; what stands still is ended, with all its children."""
+    with (folder / "output").open("w+", encoding="utf-8", errors="replace") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=module if os.path.isdir(module) else folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            output.write(f"\nended after {_PATIENCE} s")
+        output.seek(0)
+        return output.read()
 
 
 def _command(module: str, folder: Path, report: Path) -> list[str]:

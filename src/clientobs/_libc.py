@@ -23,7 +23,7 @@ from functools import partial
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["HIGH_DESCRIPTOR", "Libc", "Watch", "libc", "move_high"]
+__all__ = ["HIGH_DESCRIPTOR", "Libc", "Watch", "libc", "make_room_high", "move_high"]
 
 HIGH_DESCRIPTOR: Final = 900
 """Ours live at or above this number: hosts close the low ones that they think theirs (os.closerange)."""
@@ -148,6 +148,16 @@ def _is_understood(watch: Watch, found: os.stat_result) -> bool:
             ),  # other 64-bit Linux
         ]
     return (watch.inode, watch.device) in expected
+
+
+def make_room_high() -> None:
+    """Let the kernel enlarge this process's table of descriptors, which `move_high` would have it do.
+
+    It takes 0.01 ms as long as the process has one thread. With a second one Linux waits until each processor has
+    passed a quiet state: 8 to 19 ms on the caller's thread (measured, Linux 6.18).
+    """
+    if os.name == "posix":
+        os.close(move_high(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)))
 
 
 def move_high(fd: int) -> int:

@@ -7,7 +7,6 @@ kernel doesn't let us look, everything here is None: what rests on it is then no
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from dataclasses import dataclass
 from typing import Final
@@ -92,8 +91,9 @@ _ARM64: Final[dict[int, tuple[str, int | None, int | None]]] = {
     291: ("stat", 1, None),
     439: ("access", 1, None),
 }
-_CALLS: Final = {"x86_64": _X86_64, "aarch64": _ARM64}.get(platform.machine(), {})
-_FUTEX: Final = {"x86_64": "202", "aarch64": "98"}.get(platform.machine(), "")
+_MACHINE: Final = os.uname().machine if hasattr(os, "uname") else ""
+_CALLS: Final = {"x86_64": _X86_64, "aarch64": _ARM64}.get(_MACHINE, {})
+_FUTEX: Final = {"x86_64": "202", "aarch64": "98"}.get(_MACHINE, "")
 _NOT_FILES: Final = ("pipe:", "socket:", "anon_inode:", "/dev/", "/proc/")
 """Where a read may wait for as long as it likes: a pipe, a terminal, a device."""
 

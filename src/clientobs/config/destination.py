@@ -1,13 +1,13 @@
 """The key of a destination: two tools with another endpoint or another token get a drain of their own.
 
-The key names files, so it is a keyed hash: nobody without the home's secret can try tokens against it. It
-comes from `_blake2`, the C module under hashlib, because importing hashlib loads OpenSSL into the host, which
-brings its own.
+The key names files, so it is a keyed hash: nobody without the home's secret can try tokens against it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+
+from clientobs._hashes import blake2b
 
 if TYPE_CHECKING:
     from clientobs.config.model import DeliveryConfig, EndpointConfig
@@ -45,8 +45,4 @@ def _endpoint_parts(endpoint: EndpointConfig | None) -> list[str]:
 
 
 def _hash(content: bytes, secret: bytes) -> str:
-    try:
-        from _blake2 import blake2b  # noqa: PLC0415  # only where something is to be sent
-    except ImportError:
-        from hashlib import blake2b  # noqa: PLC0415  # a Python built without the C module
     return blake2b(content, digest_size=16, key=secret[:_SECRET_BYTES], person=b"clientobs.dest").hexdigest()

@@ -102,8 +102,10 @@ def encode_frame(kind: int, payload: bytes, sequence: int, monotonic_ns: int, se
     >>> len(encode_frame(Kind.NOTE, b"abc", 1, 2, seed=3)) == FRAME.size + 3
     True
     """
-    head = _HEAD.pack(FRAME_MAGIC, kind, 0, len(payload), sequence, monotonic_ns)
-    crc = crc32_under_gil(payload, zlib.crc32(head, seed))
+    size = len(payload)
+    head = _HEAD.pack(FRAME_MAGIC, kind, 0, size, sequence, monotonic_ns)
+    crc = zlib.crc32(head, seed)
+    crc = zlib.crc32(payload, crc) if size <= _CRC_PIECE else crc32_under_gil(payload, crc)
     return head + _CRC.pack(crc) + payload
 
 

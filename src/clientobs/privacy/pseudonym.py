@@ -10,17 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from clientobs import semconv
+from clientobs._hashes import blake2b
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from clientobs.config.model import UserPolicy
-
-try:
-    # hashlib would load OpenSSL into the host, whose own copy may be another.
-    from _blake2 import blake2b
-except ImportError:  # pragma: no cover  # an interpreter built without it
-    from hashlib import blake2b
 
 from clientobs._patterns import pattern
 

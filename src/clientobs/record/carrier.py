@@ -92,29 +92,42 @@ def _carrier() -> dict[str, str]:
 
 def carrier_in(current: Any, span: SpanContext | None = None) -> dict[str, str]:
     """Return what `carrier` does, of another OpenTelemetry context than the current one, and of another span."""
-    recorder = _recorder.active()
+    recorder = _recorder._active  # noqa: SLF001  # what `active()` returns; each call is a cold line at a launch
     if recorder is None:
         return {}
-    from opentelemetry import baggage  # noqa: PLC0415  # loaded with the SDK
-    from opentelemetry.trace import get_current_span  # noqa: PLC0415
-
+    if not _otel:
+        _bind()
+    current_span, baggage_in = _otel
     carried: dict[str, str] = {}
     if span is None:
-        span = get_current_span(current).get_span_context()
+        span = current_span(current).get_span_context()
     if not span.is_valid and recorder.origin.parent is not None:
         span = recorder.origin.parent  # outside any span: hand on what was handed to us
-    if span.is_valid:
+    valid, state = span.is_valid, span.trace_state
+    if valid:
         carried["TRACEPARENT"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 0xFF:02x}"
-        if span.trace_state:
-            carried["TRACESTATE"] = span.trace_state.to_header()[:_MAX_STATE]
-    encoded = _baggage_in(current, recorder, baggage.get_all(current))
-    if not span.is_valid and recorder.origin.link is not None:
+        if state:
+            carried["TRACESTATE"] = state.to_header()[:_MAX_STATE]
+    encoded = _baggage_in(current, recorder, baggage_in(current))
+    if not valid and recorder.origin.link is not None:
         # The child will find the submission's TRACEPARENT, which it inherits: it is to link to that as we do, and
         # not to be told that it is inside our task.
         encoded = ",".join(member for member in encoded.split(",") if not member.startswith("farm."))
     if encoded:
         carried["BAGGAGE"] = encoded
     return carried
+
+
+_otel: tuple[Any, ...] = ()
+"""OpenTelemetry's get_current_span and baggage.get_all, once it is loaded."""
+
+
+def _bind() -> None:
+    global _otel  # noqa: PLW0603  # bound once: an import within a function is a call or two each time
+    from opentelemetry.baggage import get_all  # noqa: PLC0415
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415
+
+    _otel = (get_current_span, get_all)
 
 
 _last: tuple[Any, Any, Any, str] = (None, None, None, "")

@@ -24,9 +24,9 @@ The algorithm has a number, which the fingerprint begins with ("1-"); a better o
 from __future__ import annotations
 
 import errno
-import hashlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from clientobs._hashes import blake2b
 from clientobs._patterns import pattern
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ __all__ = ["Frame", "Link", "fingerprint", "is_own", "name_of_file"]
 
 _VERSION: Final = "1"
 _FRAMES: Final = 5
-_DIGITS: Final = 16
+_BYTES: Final = 8
 
 _FROZEN: Final = pattern(r"<frozen (?:.*\.)?(\w+)>")
 _UNNAMED: Final = pattern(r"(?<=[^\W\d])[-_ ]?\d[\w-]*")
@@ -71,13 +71,13 @@ def fingerprint(chain: Sequence[Link]) -> str:
     r"""Return the fingerprint of a chain, root cause first.
 
     >>> fingerprint([Link("KeyError", [Frame("/mnt/tools/1.2/publish/main.py", "run")])])
-    '1-eb27e25facb396ef'
+    '1-8b55863bd3fc2e20'
     >>> fingerprint([Link("KeyError", [Frame(r"Z:\tools\1.3\publish\main.py", "run")])])
-    '1-eb27e25facb396ef'
+    '1-8b55863bd3fc2e20'
     """
     text = "\n".join(_line(link) for link in chain)
-    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
-    return f"{_VERSION}-{digest[:_DIGITS]}"
+    digest = blake2b(text.encode("utf-8", "backslashreplace"), digest_size=_BYTES).hexdigest()
+    return f"{_VERSION}-{digest}"
 
 
 def is_own(frame: Frame) -> bool:

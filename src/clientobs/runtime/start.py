@@ -11,6 +11,7 @@ from clientobs import _fork, semconv
 from clientobs._clock import Clock
 from clientobs._guarded import faults, quiet
 from clientobs._ids import ids
+from clientobs._libc import make_room_high
 from clientobs._loss import LossLedger
 from clientobs._version import __version__
 from clientobs.config import environment, surroundings
@@ -172,6 +173,8 @@ class _Builder:
     def _see_to_a_drain(self) -> None:
         """Begin with what takes longest and needs nothing else: a short program would wait for it at its end."""
         self.delivery.load()
+        with quiet("descriptors"):  # before the first thread of ours
+            make_room_high()
         _fork.around(self.keeper.pause, self.keeper.resume)
         self.keeper.take_on([drain_chore(self.delivery)])
         self.keeper.start()

@@ -229,14 +229,16 @@ def test_rmtree_keeps_its_defence_where_shutil_is_imported_after_us(home: Path) 
         import json, sys, clientobs
         clientobs.init("t")
         clientobs.shutdown()
-        del sys.modules["shutil"]
+        sys.modules.pop("shutil", None)
         clientobs_off = __import__("shutil").rmtree.avoids_symlink_attacks
         del sys.modules["shutil"]
-        clientobs.init("t")
-        print(json.dumps([clientobs_off, __import__("shutil").rmtree.avoids_symlink_attacks]))
+        runtime = clientobs.init("t")
+        clientobs_on = __import__("shutil").rmtree.avoids_symlink_attacks
+        print(json.dumps([clientobs_off, clientobs_on, "shutil.rmtree" in runtime.patched]))
     """
-    off, on = answer_of(program)
+    off, on, is_patched = answer_of(program)
     assert off == on
+    assert is_patched
 
 
 def test_what_stands_on_open_comes_through_here(studio: Studio) -> None:

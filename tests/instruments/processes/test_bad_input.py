@@ -244,11 +244,11 @@ def test_a_fault_of_ours_is_counted_and_the_call_goes_on(
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("ours")
 
-    for place in ("command_of", "begin", "watch_pipes"):
+    for place in ("popen.command_of", "child.carrier_in", "popen.watch_pipes"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"clientobs.instruments.processes.popen.{place}", broken)
+            patch.setattr(f"clientobs.instruments.processes.{place}", broken)
             assert sub.run(["/bin/echo", "x"], stdout=-1, check=True).stdout == b"x\n"
-    for method in ("variables", "environment", "watch", "tell_ended"):
+    for method in ("begin", "inherited", "watch", "tell_ended"):
         with monkeypatch.context() as patch:
             patch.setattr(family.desk, method, broken)
             assert sub.run(["/bin/echo", "x"], stdout=-1, check=True).stdout == b"x\n"

@@ -10,13 +10,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-
-try:
-    from _blake2 import blake2b  # hashlib would load OpenSSL into the host
-except ImportError:
-    from hashlib import blake2b  # a Python built without the C module
 from collections.abc import Iterator
 from typing import Final
+
+from clientobs._hashes import blake2b
 
 __all__ = ["copy_folder", "is_intact", "write_manifest"]
 

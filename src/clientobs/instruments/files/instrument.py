@@ -13,6 +13,7 @@ import io
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs.instruments.arrivals import Arrivals
 from clientobs.instruments.files import metadata
 from clientobs.instruments.files.apart import LOOKS, wrap_apart
 from clientobs.instruments.files.books import Books
@@ -33,6 +34,7 @@ from clientobs.paths.portable import Roots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from clientobs.config.model import Config
     from clientobs.instruments.registry import Surroundings
@@ -56,6 +58,7 @@ class FilesInstrument:
         self._switch = Switch()
         self._measures = Measures()
         self._desk: Desk | None = None
+        self._arrivals = Arrivals({"shutil": self._patch_trees})
         self._mounts = surroundings.mounts or MountTable.of_this_machine()
         self._list_folder = os.scandir
         self._compared = False
@@ -78,7 +81,7 @@ class FilesInstrument:
         self._switch.on = True
         self._patch_opens(desk)
         self._patch_names(desk)
-        self._patch_trees(desk)
+        self._arrivals.watch()
         self._patch_looks(desk)
 
     def uninstrument(self) -> None:
@@ -86,6 +89,7 @@ class FilesInstrument:
         desk = self._desk
         if not self._switch.on or desk is None:
             return
+        self._arrivals.stop()
         self._patches.undo()
         self.tick()
         self.turn_off()
@@ -106,6 +110,7 @@ class FilesInstrument:
     def tick(self) -> None:
         """Hand what has been counted to the metrics."""
         if self._desk is not None and self._switch.on:
+            self._arrivals.look()
             self._desk.settle()
             self._measures.write()
             if not self._compared:
@@ -176,10 +181,11 @@ class FilesInstrument:
         if accessor is not None and accessor.__dict__.get(name) is original:  # Python 3.10
             self._patches.replace(accessor, name, original, wrapper)
 
-    def _patch_trees(self, desk: Desk) -> None:
-        # shutil decides at its import, by os.supports_*, how rmtree defends itself: the sets are right by now.
-        import shutil  # noqa: PLC0415  # loaded with the SDK as a rule
-
+    def _patch_trees(self, shutil: ModuleType) -> None:
+        # shutil decides at its import, by os.supports_*, how rmtree defends itself: the sets are right by then.
+        desk = self._desk
+        if desk is None or not self._switch.on:
+            return
         for name in TREES:
             original = getattr(shutil, name)
             self._patches.replace(shutil, name, original, dressed(wrap_tree(original, name, desk), original))

@@ -22,7 +22,6 @@ from clientobs.instruments.processes.command import command_of, text_of
 from clientobs.instruments.processes.memory import peak_of, processor_time_of
 from clientobs.record import recorder as _recorder
 from clientobs.record import span as _span
-from clientobs.record.carrier import carrier_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,10 +98,6 @@ class Children:
         self.open[id(child)] = child
         return child
 
-    def variables(self, child: Child) -> dict[str, str]:
-        """Return the carrier of a child's span."""
-        return carrier_in(child.context, child.span.get_span_context()) if child.rules.context else {}
-
     def complete(self, child: Child, words: Any) -> None:
         """Take the words of a command that was an iterator, and is a list at the launch."""
         if not child.command.whole:
@@ -111,7 +106,7 @@ class Children:
 
     def environment(self, child: Child, env: Any) -> Any:
         """Return an environment for a child; see `Child.environment`."""
-        variables = self.variables(child)
+        variables = child.variables()
         if not variables:
             return env
         if env is not None:

@@ -90,10 +90,11 @@ def text_of(value: object) -> str:
 
 
 def _words_of(arguments: object) -> tuple[str, ...] | None:
-    if isinstance(arguments, (str, bytes, os.PathLike)):
-        return (text_of(arguments),)
-    if not isinstance(arguments, (list, tuple)):
-        return None
+    if type(arguments) is not list:  # what it nearly always is, and the look for a PathLike takes its time
+        if isinstance(arguments, (str, bytes, os.PathLike)):
+            return (text_of(arguments),)
+        if not isinstance(arguments, (list, tuple)):
+            return None
     words = tuple(
         [
             word if type(word) is str and len(word) <= _WORD else text_of(word)[:_WORD]

@@ -82,9 +82,9 @@ class Inherited:
         if given is None or not variables:
             return given
         own = _ours_in(given)
+        if not own:  # as nearly always
+            return [*given, *[f"{name}={value}".encode() for name, value in variables.items()]]
         added = self._added(own, variables)
-        if not own:
-            return [*given, *[f"{name}={value}".encode() for name, value in added.items()]]
         out = self._left_out(own, added)
         kept = [entry for entry in given if entry.partition(b"=")[0] not in out]
         return [*kept, *[f"{name}={value}".encode() for name, value in added.items()]]
@@ -133,8 +133,9 @@ class Inherited:
 
 
 def _ours_in(entries: list[bytes]) -> dict[str, str]:
-    own = {}
-    for entry in [entry for entry in entries if entry[:8] in _BEGINNINGS]:
+    own: dict[str, str] = {}
+    found = [entry for entry in entries if entry[:8] in _BEGINNINGS]
+    for entry in found:
         name, _, value = entry.decode("utf-8", "surrogateescape").partition("=")
         if name in _NAMES:
             own[name] = value

@@ -12,7 +12,6 @@ from clientobs.instruments.processes.children import Children
 from clientobs.instruments.processes.environment import Inherited
 from clientobs.instruments.processes.functions import patch_functions
 from clientobs.instruments.processes.later import arrivals_of
-from clientobs.instruments.processes.launches import patch_launches
 from clientobs.instruments.processes.measures import Measures
 from clientobs.instruments.processes.rules import RuleBook
 from clientobs.instruments.processes.telling import Teller
@@ -57,13 +56,9 @@ class ProcessesInstrument:
         self._desk = desk = self._make_desk()
         waitpid = patch_waits(desk, self._patches)
         patch_functions(desk, self._patches)
-        from clientobs.instruments.processes.popen import patch_popen  # noqa: PLC0415
-
-        patch_popen(desk, self._patches, waitpid)
-        patch_launches(desk, self._patches)
         _child.install(desk.begin)
         self._switch.on = True
-        self._arrivals = arrivals_of(desk, self._patches)
+        self._arrivals = arrivals_of(desk, self._patches, waitpid)
         self._arrivals.watch()
 
     def uninstrument(self) -> None:

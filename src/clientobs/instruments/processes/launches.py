@@ -8,7 +8,6 @@ caller's own mapping and of its errors is settled by then, by the interpreter's 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from clientobs.instruments.processes.child import Child
     from clientobs.instruments.processes.children import Children
 
-__all__ = ["patch_launches", "wrap_fork_exec"]
+__all__ = ["patch_creation", "patch_launches", "wrap_fork_exec"]
 
 _ARGUMENTS, _ENTRIES = 0, 5
 """Places in fork_exec's arguments, the same in Python 3.8 to 3.14."""
@@ -28,14 +27,16 @@ _PREEXEC: Final = -2 if sys.version_info >= (3, 11) else -1
 _WINDOWS_ENVIRONMENT: Final = 6
 
 
-def patch_launches(desk: Children, patches: Patches) -> None:
-    """Wrap the calls by which subprocess launches."""
+def patch_launches(subprocess: Any, desk: Children, patches: Patches) -> None:
+    """Wrap the calls by which the module `subprocess` launches."""
     if sys.platform == "win32":
-        _patch_windows(desk, patches)
+        patch_creation(desk, patches)
         return
     native = loaded("_posixsubprocess")
     original = getattr(native, "fork_exec", None)
-    if original is None:
+    if (
+        original is None or patches.of("fork_exec") is not None
+    ):  # multiprocessing was there first (workers.py)
         return
     wrapper = in_place_of(wrap_fork_exec(original, desk), original, "_posixsubprocess")
     if (
@@ -61,7 +62,8 @@ def wrap_fork_exec(original: Any, desk: Children) -> Any:
 
 def _completed(desk: Children, child: Child, args: tuple[Any, ...]) -> tuple[Any, ...]:
     try:
-        desk.complete(child, args[_ARGUMENTS])
+        if not child.command.whole:
+            desk.complete(child, args[_ARGUMENTS])
         entries = args[_ENTRIES]
         if entries is None and args[_PREEXEC] is not None:
             # What that function puts into its environment is for the program: so we put ours there, after it.
@@ -88,10 +90,11 @@ def _after(preexec: Any, desk: Children, child: Child) -> Any:
     return preexec_fn
 
 
-def _patch_windows(desk: Children, patches: Patches) -> None:
+def patch_creation(desk: Children, patches: Patches) -> None:
+    """Wrap the one call by which Python launches on Windows; a second call does nothing."""
     native = loaded("_winapi")
     original = getattr(native, "CreateProcess", None)
-    if original is None:
+    if original is None or patches.of("CreateProcess") is not None:
         return
     here = desk.here
 

@@ -8,14 +8,12 @@ environment, which is changed at the very last call (`Launches`), after the call
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
 from clientobs.instruments.patching import dressed
-from clientobs.instruments.processes.child import begin
 from clientobs.instruments.processes.command import command_of, text_of
 from clientobs.instruments.processes.pipes import watch_pipes
 
@@ -31,28 +29,26 @@ __all__ = ["patch_popen"]
 _KEY: Final = "_clientobs_child"
 _HOW: Final = "subprocess.Popen"
 # Places of the parameters of Popen.__init__, the same since Python 3.0.
-_EXECUTABLE, _STDOUT, _SHELL, _CWD, _ENV = 2, 4, 8, 9, 10
+_LOOKED_AT: Final = ((2, "executable"), (4, "stdout"), (8, "shell"), (9, "cwd"))
+_ENV: Final = 10
 
 
-def patch_popen(desk: Children, patches: Patches, waitpid: Any) -> None:
-    """Wrap the methods of subprocess.Popen; `waitpid` is what polling is to ask."""
-    popen = subprocess.Popen
+def patch_popen(subprocess: Any, desk: Children, patches: Patches, waitpid: Any) -> None:
+    """Wrap the methods of Popen of the module `subprocess`; `waitpid` is what polling is to ask."""
+    popen, expired = subprocess.Popen, subprocess.TimeoutExpired
+    safe = getattr(subprocess, "_del_safe", None)
     wrappers: dict[str, Callable[..., Any]] = {
-        "__init__": _wrap_init(popen.__init__, desk),
-        "communicate": _wrap_communicate(popen.communicate, desk),
-        "wait": _wrap_wait(popen.wait, desk),
-        "_internal_poll": _wrap_poll(_named(popen, "_internal_poll"), desk, waitpid),
+        "__init__": _wrap_init(popen, subprocess.__file__, desk),
+        "communicate": _wrap_communicate(popen.communicate, expired, desk),
+        "wait": _wrap_wait(popen.wait, expired, desk),
+        "_internal_poll": _wrap_poll(popen._internal_poll, _asking(popen, safe, waitpid), desk),  # noqa: SLF001
     }
     if sys.platform == "win32":
-        wrappers["_wait"] = _wrap_windows_wait(_named(popen, "_wait"), desk)
+        wrappers["_wait"] = _wrap_windows_wait(popen._wait, desk)  # noqa: SLF001  # what wait() comes down to
         wrappers["terminate"] = wrappers["kill"] = _wrap_terminate(popen.terminate, desk)
     for name, wrapper in wrappers.items():
-        original = _named(popen, name)
+        original = getattr(popen, name)
         patches.replace(popen, name, original, dressed(wrapper, original))
-
-
-def _named(owner: Any, name: str) -> Any:
-    return getattr(owner, name)
 
 
 def _child_of(popen: Any) -> Child | None:
@@ -63,8 +59,8 @@ def _child_of(popen: Any) -> Child | None:
     return found
 
 
-def _wrap_init(original: Any, desk: Children) -> Any:
-    here, switch, popen = desk.here, desk.switch, subprocess.Popen
+def _wrap_init(popen: Any, source: str, desk: Children) -> Any:
+    here, switch, original = desk.here, desk.switch, popen.__init__
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # the name of the original
         if not switch.on or here.busy or not isinstance(self, popen):
@@ -85,22 +81,22 @@ def _wrap_init(original: Any, desk: Children) -> Any:
 
     if sys.flags.warn_default_encoding:
         # The warning of a missing encoding is for the first caller outside the file of subprocess.
-        __init__.__code__ = __init__.__code__.replace(co_filename=subprocess.__file__)
+        __init__.__code__ = __init__.__code__.replace(co_filename=source)
     return __init__
 
 
 def _begin(desk: Children, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Child | None:
     began = desk.meter.now()
     try:
-        arguments = _given(args, kwargs, 0, "args")
-        command = command_of(
-            arguments,
-            _given(args, kwargs, _EXECUTABLE, "executable"),
-            shell=bool(_given(args, kwargs, _SHELL, "shell")),
-        )
-        child = begin(command, how=_HOW, cwd=_given(args, kwargs, _CWD, "cwd"))
-        if child is not None:
-            name = getattr(_given(args, kwargs, _STDOUT, "stdout"), "name", None)
+        if len(args) == 1:  # and all else by its name, as nearly all launches have it
+            arguments, given = args[0], kwargs
+        else:
+            arguments = _given(args, kwargs, 0, "args")
+            given = {name: _given(args, kwargs, place, name) for place, name in _LOOKED_AT}
+        command = command_of(arguments, given.get("executable"), shell=bool(given.get("shell")))
+        child = desk.begin(command, how=_HOW, cwd=given.get("cwd"))
+        if child is not None and given.get("stdout") is not None:
+            name = getattr(given["stdout"], "name", None)
             child.redirected = (name,) if isinstance(name, str) else ()
     except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
         faults.record("processes.popen", error)
@@ -137,17 +133,18 @@ def _started(child: Child, popen: Any) -> None:
         faults.record("processes.popen", error)
 
 
-def _wrap_communicate(original: Any, desk: Children) -> Any:
+def _wrap_communicate(original: Any, expired: type[BaseException], desk: Children) -> Any:
     def communicate(self: Any, *args: Any, **kwargs: Any) -> Any:
         child = _child_of(self) if desk.switch.on else None
-        if child is None or child.finished or not (child.piped or args or kwargs):
+        # Without a pipe nothing is read, and without a limit nothing can be cut off: it waits, no more.
+        if child is None or child.finished or not (child.piped or _any_of(args) or _any_of(kwargs.values())):
             return original(self, *args, **kwargs)
         child.hold()
         try:
             result = original(self, *args, **kwargs)
         except BaseException as error:
             _take_read(child, self, None)
-            if isinstance(error, subprocess.TimeoutExpired):
+            if isinstance(error, expired):
                 child.timed_out(_given(args, kwargs, 1, "timeout"))
             child.release()
             raise
@@ -156,6 +153,10 @@ def _wrap_communicate(original: Any, desk: Children) -> Any:
         return result
 
     return communicate
+
+
+def _any_of(given: Any) -> bool:
+    return any(value is not None for value in given)
 
 
 def _take_read(child: Child, popen: Any, result: Any) -> None:
@@ -189,13 +190,13 @@ def _take_read(child: Child, popen: Any, result: Any) -> None:
 _KEPT: Final = 8_192
 
 
-def _wrap_wait(original: Any, desk: Children) -> Any:
+def _wrap_wait(original: Any, expired: type[Any], desk: Children) -> Any:
     def wait(self: Any, timeout: Any = None) -> Any:
         if timeout is None:
             return original(self)
         try:
             return original(self, timeout)
-        except subprocess.TimeoutExpired as error:
+        except expired as error:
             child = _child_of(self) if desk.switch.on else None
             if child is not None and not child.held:
                 child.timed_out(error.timeout)
@@ -204,9 +205,7 @@ def _wrap_wait(original: Any, desk: Children) -> Any:
     return wait
 
 
-def _wrap_poll(original: Any, desk: Children, waitpid: Any) -> Any:
-    ours = _asking(original, waitpid)
-
+def _wrap_poll(original: Any, ours: dict[str, Any], desk: Children) -> Any:
     def _internal_poll(self: Any, *args: Any, **kwargs: Any) -> Any:
         child = _child_of(self)
         if child is None or child.over or not desk.switch.on:
@@ -220,12 +219,12 @@ def _wrap_poll(original: Any, desk: Children, waitpid: Any) -> Any:
     return _internal_poll
 
 
-def _asking(original: Any, waitpid: Any) -> dict[str, Any]:
+def _asking(popen: Any, safe: Any, waitpid: Any) -> dict[str, Any]:
     """Return the argument by which _internal_poll calls our os.waitpid, where it took the original at its import."""
-    names = original.__code__.co_varnames[: original.__code__.co_argcount] if waitpid is not None else ()
+    code = popen._internal_poll.__code__  # noqa: SLF001  # what poll() comes down to
+    names = code.co_varnames[: code.co_argcount] if waitpid is not None else ()
     if "_waitpid" in names:  # until Python 3.12
         return {"_waitpid": waitpid}
-    safe: Any = getattr(subprocess, "_del_safe", None)
     if "_del_safe" in names and hasattr(safe, "waitpid"):
         return {"_del_safe": type("_del_safe", (safe,), {"waitpid": staticmethod(waitpid)})}
     return {}

@@ -23,7 +23,7 @@ from clientobs._guarded import faults, quiet
 from clientobs.instruments.patching import dressed, in_place_of, loaded
 from clientobs.instruments.processes.child import begin
 from clientobs.instruments.processes.command import Command, base_name
-from clientobs.instruments.processes.launches import wrap_fork_exec
+from clientobs.instruments.processes.launches import patch_creation, wrap_fork_exec
 from clientobs.record import span as _span
 from clientobs.record.carrier import read_incoming
 
@@ -61,6 +61,7 @@ class Workers:
             self._patches.replace(owner, name, original, dressed(make(original, self._desk), original))
 
     def _patch_popen(self, module: ModuleType) -> None:
+        patch_creation(self._desk, self._patches)  # that of Windows calls it by itself
         self._replace(vars(module)["Popen"], "__init__", _wrap_launch)
         self._patch_end(module)
 
