@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from clientobs.config.model import Config
     from clientobs.drain.deaths.findings import Findings
     from clientobs.drain.deaths.inquest import Death
-    from clientobs.drain.runs.run_tail import RunTail
+    from clientobs.drain.deaths.watch import Life
     from clientobs.journal.home import Home
 
 __all__ = ["LIMIT", "Coroner", "coroner_of"]
@@ -75,7 +75,7 @@ class Coroner:
         self._queue: queue.SimpleQueue[_Case | None] | None = None
         self._left = 0
 
-    def look(self, runs: Iterable[RunTail]) -> None:
+    def look(self, runs: Iterable[Life]) -> None:
         """Watch the living; often."""
         self._lives.look(runs)
 
