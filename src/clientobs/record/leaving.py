@@ -28,7 +28,7 @@ def tell(recorder: Recorder, started: Any, error: BaseException, context: Any) -
     around = getattr(started, "parent", None)
     ids = {
         "leaving": started.get_span_context().span_id,
-        "parent": around.span_id if around is not None else 0,
+        "parent": around.span_id if around is not None and not around.is_remote else 0,
     }
     if outcome == "failed":
         fail(started, error_type(error), f"{error_type(error)}: {_short(error)}")

@@ -113,7 +113,7 @@ class Teller:
         self._write(child, "not_started", facts, sentence, fault)
         if sentence:  # this very exception goes on to the program
             around = getattr(child.span, "parent", None)
-            sightings.add(error, fault, headline=True, parent=around.span_id if around is not None else 0)
+            sightings.add(error, fault, headline=True, parent=_local(around))
 
     def detached(self, child: Child) -> None:
         """Write that a child lives on where nobody here will see its end."""
@@ -257,6 +257,11 @@ _SIZES: Final = {
     "stderr": semconv.PROCESS_STDERR_SIZE,
 }
 _ENDS: Final = {"stderr": semconv.PROCESS_STDERR_END, "stdout": semconv.PROCESS_STDOUT_END}
+
+
+def _local(around: Any) -> int:
+    """Return the id of the span around a child's in this process, 0 for none."""
+    return around.span_id if around is not None and not around.is_remote else 0
 
 
 def _outcome_of(child: Child) -> str:
