@@ -1,7 +1,7 @@
 """A tool computes on the main thread and answers nobody: who it is, told while it still hangs.
 
-Nothing in the tool helps. A hang is one from 5 s on; here from 2 s on, so that you needn't wait. It is told by the drain,
-which works for an endpoint: here one that does not answer, and what is told stays in the journal.
+Nothing in the tool helps. A hang is one from 5 s on; here from 2 s on, so that you needn't wait. It is told by the
+drain, which works for an endpoint: here one that does not answer, and what is told stays in the journal.
 
 You will see (times and ids differ):
 
