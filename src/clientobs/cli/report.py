@@ -94,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("message", nargs="*", help="what is wrong, in any language")
     parser.add_argument(
-        "--session", metavar="ID", help="the session it is about (default: the last one here)"
+        "--session",
+        metavar="ID",
+        help="the session it is about (default: the one it is called from, that runs, or was last)",
     )
     parser.add_argument(
         "--bundle", metavar="OUT.zip", help="write the last minutes of this machine's journals"
