@@ -192,6 +192,9 @@ def test_it_stands_under_the_session_that_it_is_about_with_what_goes_on_there(de
     assert found["session"] == found["run"]["session"] == run["session"]
     assert found["run"]["resource"] == run["resource"]
     assert "problem.session.id" not in said
+    shown = desk.clientobs("show", code).stdout
+    assert f"pid {host.pid}" in shown.partition("\n\n")[0]
+    assert "sh010" in shown.partition("\n\n")[0]
     assert host.end() == 0
 
 

@@ -13,6 +13,7 @@ from clientobs.cli.text import date_time, size, value, visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from clientobs.viewer.model import Run
     from clientobs.viewer.recordings import Recordings
     from clientobs.viewer.reports import FoundReport
 
@@ -29,6 +30,7 @@ _SHOWN_APART: Final = frozenset(
         semconv.LAST_LOG_LINES,
     }
 )
+_IN_THE_HEADING: Final = ("production.", "tool.", semconv.SESSION_ID)
 _SIZES: Final = frozenset(
     {
         semconv.PROCESS_MEMORY_RESIDENT,
@@ -50,7 +52,7 @@ def report_lines(report: FoundReport, width: int, *, everything: bool) -> Iterat
         (" ", ""),
         ("─" * max(width - 22, 2), "warn"),
     ]
-    where = [date_time(log.time_ns), run_words(run), visible(run.text(semconv.HOST_NAME)), f"pid {run.pid}"]
+    where = [date_time(log.time_ns), run_words(run), visible(run.text(semconv.HOST_NAME)), f"pid {_pid(run)}"]
     yield [
         ("   ", ""),
         (
@@ -125,6 +127,11 @@ def report_document(report: FoundReport, now_ns: int) -> dict[str, Any]:
     }
 
 
+def _pid(run: Run) -> object:
+    """Return the process that a report is about: another one may have written it down."""
+    return run.resource.get(semconv.PROCESS_PID, run.pid) if run.is_witness else run.pid
+
+
 def _listed(title: str, items: Any) -> Iterator[Line]:
     if isinstance(items, list) and items:
         yield [(f"   {title}", "dim")]
@@ -133,7 +140,11 @@ def _listed(title: str, items: Any) -> Iterator[Line]:
 
 
 def _rest(attributes: dict[str, Any]) -> Iterator[Line]:
-    shown = {name: item for name, item in attributes.items() if name not in _SHOWN_APART}
+    shown = {
+        name: item
+        for name, item in attributes.items()
+        if name not in _SHOWN_APART and not name.startswith(_IN_THE_HEADING)
+    }
     if not shown:
         return
     yield [("   then and there", "dim")]
