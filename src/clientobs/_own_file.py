@@ -1,8 +1,8 @@
 """Write a file of ours beside a host that closes descriptors which it takes for its own.
 
-A daemon closes all numbers from 3 on, and opens its own files: our bytes must never land in one that has got our number.
-So the number lies high, and each write follows, under one hold of the interpreter lock, a look at whether it still
-means our file. Where the C library is not to be had in that way (Windows) the look and the write are two calls.
+A daemon closes all numbers from 3 on, and opens its own files: our bytes must never land in one that has got our
+number. So the number lies high, and each write follows, under one hold of the interpreter lock, a look at whether it
+still means our file. Where the C library is not to be had in that way (Windows) the look and the write are two calls.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ from clientobs.journal.process import boot_id
 from clientobs.journal.runs import header_of, read_run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clientobs.guard.breaker import Fate
     from clientobs.journal.home import Home
     from clientobs.journal.writer import Journal
@@ -33,12 +35,12 @@ _MOST_GROUPS: Final = 16_384
 
 
 class Failures:
-    """Both for one application, known by `service` and its program; `supervisor` as the environment names it."""
+    """Both for one application, known by `service` and its program."""
 
-    def __init__(self, home: Home, service: str, program: str, supervisor: str = "") -> None:
+    def __init__(self, home: Home, service: str, program: str, environ: Mapping[str, str]) -> None:
         key = zlib.crc32(f"{service}\0{os.path.basename(program)}".encode(errors="surrogateescape"))
         self._runs = home.runs
-        self._supervisor = supervisor
+        self._supervisor = environ.get(SUPERVISOR_VARIABLE, "")
         self._crash = CrashWatch()
         self._breaker = Breaker(os.path.join(home.path, "starts", f"{key:08x}"), self._fate, time.time)
         self._until: float | None = None

@@ -37,7 +37,7 @@ from clientobs.runtime.attachments import Attachments
 from clientobs.runtime.chores import chores_of, drain_chore
 from clientobs.runtime.delivery import Delivery
 from clientobs.runtime.environment import SessionEnvironment
-from clientobs.runtime.failures import SUPERVISOR_VARIABLE, Failures
+from clientobs.runtime.failures import Failures
 from clientobs.runtime.hangs import hangs_for
 from clientobs.runtime.home import place_of, told
 from clientobs.runtime.keeper import Keeper
@@ -242,12 +242,8 @@ class _Builder:
             attach=self.attachments.put,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
-        parts.failures = Failures(
-            self.home,
-            self.config.service.name,
-            sys.executable or "",
-            self.environ.get(SUPERVISOR_VARIABLE, ""),
-        )
+        service, program = self.config.service.name, sys.executable or ""
+        parts.failures = Failures(self.home, service, program, self.environ)
 
         def collect() -> None:
             registry.tick()
