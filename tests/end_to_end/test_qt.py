@@ -14,6 +14,7 @@ import pytest
 
 from support.always import assert_always
 from support.otlp_receiver import OtlpReceiver
+from support.qt import bindings
 from support.stage import Stage
 from support.workstation import Workstation
 
@@ -133,6 +134,39 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         made.start("broken", BROKEN, "2")
         yield made
         receiver.closing.set()
+
+
+@bindings()
+def test_the_loop_of_each_binding_is_heard(receiver: OtlpReceiver, desk: Workstation, binding: str) -> None:
+    host = desk.start(
+        f"from {binding} import QtCore, QtWidgets"
+        """
+import time
+run = lambda loop: (getattr(loop, "exec", None) or loop.exec_)()
+app = QtWidgets.QApplication([])
+clientobs.init("shelf", hangs={"seconds": 2})
+def on_click():
+    time.sleep(4)
+def over_lunch():
+    dialog = QtWidgets.QDialog()
+    QtCore.QTimer.singleShot(4000, dialog.accept)
+    run(dialog)
+    app.quit()
+QtCore.QTimer.singleShot(2000, on_click)
+QtCore.QTimer.singleShot(6500, over_lunch)
+run(app)
+clientobs.shutdown()
+""",
+        environ={"QT_QPA_PLATFORM": "offscreen"},
+    )
+    assert host.process.wait(60) == 0
+    stage = Stage(desk, receiver, "")
+    stage.event("shelf", "session.end")
+    end = stage.event("shelf", "app.hang.end")
+    hang = stage.event("shelf", "app.hang")
+    assert hang.attributes["app.hang.reason"] == "interface"
+    assert hang.attributes["code.function.name"] == "__main__.on_click"
+    assert end.attributes["app.hang.id"] == hang.attributes["app.hang.id"]
 
 
 def end_of(stage: Stage, name: str) -> tuple[object, object]:
