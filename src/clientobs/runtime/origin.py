@@ -12,6 +12,7 @@ or says another.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs import semconv
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
     from clientobs.pipeline.tracer import Origin
     from clientobs.record.carrier import Incoming
 
-__all__ = ["LAUNCH_VARIABLE", "Descent", "descent_of", "launched_directly", "place", "production_of"]
+__all__ = [
+    "LAUNCH_VARIABLE",
+    "Descent",
+    "descent_of",
+    "has_terminal",
+    "launched_directly",
+    "place",
+    "production_of",
+]
 
 Descent: TypeAlias = Literal["none", "child", "submission", "launcher"]
 
@@ -74,3 +83,11 @@ def production_of(incoming: Incoming, descent: Descent) -> dict[str, Any]:
     if descent != "submission":
         return dict(incoming.production)
     return {key: value for key, value in incoming.production.items() if not key.startswith("farm.")}
+
+
+def has_terminal() -> bool:
+    """Say whether a person may sit there; stdin may be None, closed, or an object of the host without isatty."""
+    try:
+        return bool(sys.stdin is not None and sys.stdin.isatty())
+    except Exception:  # noqa: BLE001  # the host's own object
+        return False

@@ -130,7 +130,7 @@ class _Builder:
         )
         host = presence.host_of_this_process()
         kind, _ = surroundings.session_kind(
-            self.environ, has_terminal=_has_terminal(), host_is_batch=host.is_batch if host else None
+            self.environ, has_terminal=origin.has_terminal(), host_is_batch=host.is_batch if host else None
         )
         kind = self.config.session_kind or kind
         farm = self._farm(kind)
@@ -393,11 +393,3 @@ def _host(found: presence.Presence | None) -> dict[str, Any]:
         return {}
     mode = {} if found.is_batch is None else {semconv.DCC_MODE: "batch" if found.is_batch else "gui"}
     return {semconv.DCC_NAME: found.name, **mode}
-
-
-def _has_terminal() -> bool:
-    """Say whether a person may sit there; stdin may be None, closed, or an object of the host without isatty."""
-    try:
-        return bool(sys.stdin is not None and sys.stdin.isatty())
-    except Exception:  # noqa: BLE001  # the host's own object
-        return False
