@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clientobs.config.log_files import ACCEPTED, LogFilesConfig
+from clientobs.config.log_presets import PRESETS
 from clientobs.config.resolve import Resolved, resolve
 from clientobs.drain.launch.settings import config_from_text, config_to_text
 from clientobs.errors import ConfigError
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "follow-log-files.md"
 
 
 def resolved(text: str) -> Resolved:
@@ -45,6 +50,10 @@ def test_entries_come_in_their_order_with_what_a_preset_knows() -> None:
         ('paths = ["/x"]', "a name and globs"),
         ('name = "x"\npaths = ["/x"]\npattern = "("', "pattern: accepted: a list of regular expressions"),
         ('name = "x"\npaths = ["/x"]\nencoding = "utf-7.5"', "the name of a codec of Python"),
+        ('name = "x"\npaths = ["/x"]\nencoding = "base64"', "a codec of Python for text"),
+        ('name = "x"\npaths = ["/x"]\nencoding = "idna"', "a codec of Python for text"),
+        ('name = "x"\npaths = ["/x"]\nerrors = ["("]', "errors: accepted: a list of regular expressions"),
+        ('preset = "nuke"', "globs (paths ...) with preset 'nuke'"),
         ('name = "x"\npaths = ["/x"]\nlevel = "loud"', "level: accepted: trace | debug | info"),
         ('preset = "maja"\npaths = ["/x"]', "preset: accepted: "),
         ('name = "x"\npaths = ["/x"]\nper_minute = 0', "per_minute: accepted: a whole number from 1"),
@@ -56,6 +65,37 @@ def test_a_wrong_entry_is_told_with_its_line_and_the_others_hold(entry: str, mes
     (problem,) = found.problems
     assert message in problem.message
     assert (problem.key, problem.line) == ("log_files.1", 4)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["cp949", "utf-16", "utf-8-sig", "latin-1", "shift_jis", "cp1252", "utf-7", "hz"]
+)
+def test_codecs_for_text_are_taken(encoding: str) -> None:
+    found = resolved(f'[[log_files]]\nname = "x"\npaths = ["/x"]\nencoding = "{encoding}"\n')
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_each_preset_is_an_entry_that_the_drain_can_use(preset: str) -> None:
+    config = resolved(f'[[log_files]]\npreset = "{preset}"\npaths = ["~/x/*.log"]\nlevel = "info"\n').config
+    (entry,) = config.log_files
+    assert (entry.name, entry.preset, entry.level) == (preset, preset, "info")
+    assert entry.paths == ("/home/artist/x/*.log",)
+    assert set(PRESETS[preset]) <= set(LogFilesConfig.__dataclass_fields__)
+    places = (*entry.linux, *entry.macos, *entry.windows)
+    assert all(place.startswith(("/", "%", "$")) for place in places)  # a home is filled in already
+    assert config_from_text(config_to_text(config)) == config
+
+
+def test_the_page_on_log_files_lists_each_preset_and_its_entries_hold() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([a-z0-9-]+)` \|", page, re.MULTILINE)
+    assert listed == list(PRESETS)
+    blocks = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    found = [resolved(block) for block in blocks]
+    assert [each.problems for each in found] == [()] * 3
+    names = [entry.name for each in found for entry in each.config.log_files]
+    assert names == ["deadline-worker", "nuke", "asset-sync", "in-house-renderer"]
 
 
 def test_one_table_where_a_list_belongs_is_told() -> None:

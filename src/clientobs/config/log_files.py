@@ -43,14 +43,17 @@ class LogFilesConfig:
     encoding: str = "utf-8"
     """Codec of the files; a byte order mark in a file counts more. What it can't decode is escaped."""
     pattern: str | None = None
-    """Regular expression for the first line of a record, with the groups `time` and `level` where it has them.
+    """Regular expression for the stamp at the start of a record, with the groups `time` and `level` where it has them;
+    `elapsed` is a time since the group `began`, which stands in one line. It sees 1000 characters of a line.
     Unset: lines that begin with an ISO 8601 time, or else each line that is not indented. Tracebacks stay whole."""
     time: tuple[str, ...] = ()
-    """Forms of the group `time`, as for strptime; ISO 8601 is known without."""
+    """Forms of the groups `time` and `began`, as for strptime; ISO 8601 is known without."""
     utc: bool = False
     """Times without a zone are UTC; otherwise the machine's own."""
     level: Level = "info"
-    """The least severity that is shipped."""
+    """The least severity that is shipped; "warn" for the presets of renderers and applications."""
+    errors: tuple[str, ...] = ()
+    """Regular expressions; a record that one of them finds something in is an error, whatever level it names."""
     ignore: tuple[str, ...] = ()
     """Regular expressions; a record that one of them finds something in is left out."""
     from_start: bool = False
@@ -76,6 +79,7 @@ _READERS: Final[dict[str, Reader]] = {
     "time": values.texts,
     "utc": values.boolean,
     "level": values.choice(*get_args(Level)),
+    "errors": values.patterns,
     "ignore": values.patterns,
     "from_start": values.boolean,
     "per_minute": values.count(1, 1_000_000),
@@ -84,11 +88,11 @@ ACCEPTED: Final = {
     "name": "text",
     "preset": " | ".join(PRESETS),
     **dict.fromkeys(("paths", "linux", "windows", "macos", "time"), "a list of texts"),
-    "encoding": "a codec of Python",
+    "encoding": "a codec of Python for text",
     "pattern": "a regular expression",
     "utc": "true or false",
     "level": " | ".join(get_args(Level)),
-    "ignore": "a list of regular expressions",
+    **dict.fromkeys(("errors", "ignore"), "a list of regular expressions"),
     "from_start": "true or false",
     "per_minute": "a whole number from 1 to 1000000",
 }
@@ -110,9 +114,17 @@ def read_log_files(raw: object, base: Base) -> LogFilesConfig:
     if not isinstance(raw, Mapping):
         raise Unacceptable("accepted: a table [[log_files]] with name and paths, or a preset")
     given = {str(key): _read(str(key), value, base) for key, value in raw.items()}
-    preset = PRESETS.get(given.get("preset", ""), {})
+    preset = {
+        key: tuple(_with_home(each, base) for each in value) if key in _PATHS else value
+        for key, value in PRESETS.get(given.get("preset", ""), {}).items()
+    }
     entry = LogFilesConfig(**{**preset, **given})
-    if not entry.name or not any(getattr(entry, name) for name in _PATHS):
+    is_placed = any(getattr(entry, name) for name in _PATHS)
+    if entry.name and entry.preset and not is_placed:
+        raise Unacceptable(
+            f"accepted: globs (paths ...) with preset {entry.preset!r}: its files have no place of their own"
+        )
+    if not entry.name or not is_placed:
         raise Unacceptable(
             "accepted: a name and globs (paths, linux, windows or macos), or a preset that has them"
         )
@@ -137,9 +149,12 @@ def _read(key: str, raw: object, base: Base) -> Any:
 
 def _known(encoding: str) -> str:
     try:
-        return codecs.lookup(encoding).name
-    except (LookupError, ValueError):
-        raise Unacceptable(f"the name of a codec of Python ({encoding!r} is none)") from None
+        name = codecs.lookup(encoding).name
+        if "\n".encode(name).decode(name, "backslashreplace") != "\n":
+            raise ValueError(name)
+    except (LookupError, ValueError):  # also for base64 and its like, which are codecs and know no text
+        raise Unacceptable(f"the name of a codec of Python for text ({encoding!r} is none)") from None
+    return name
 
 
 def _with_home(pattern: str, base: Base) -> str:

@@ -131,10 +131,19 @@ MEANINGS: Final[dict[str, Meaning]] = {
         "let the tool keep more than one old file, uncompressed, in the same folder",
     ),
     "log_file_long": Meaning(
-        "drain", "The beginning of a log file of more than 64 MiB.", "nothing: it is history"
+        "drain",
+        "The part of a log file before its last 64 MiB, where so much waited to be read.",
+        "nothing where it is history; quieten a tool that writes faster than it is read",
+    ),
+    "log_file_time": Meaning(
+        "drain",
+        "Times in a log file that can't be, in the future or before 1990; the record bears that of the file.",
+        "set that machine's clock, or correct `time` and `utc` of its [[log_files]]",
     ),
     "log_files_many": Meaning(
-        "drain", "Log files beyond the ten thousand that a glob may match.", "name the files more closely"
+        "drain",
+        "Log files beyond the newest hundred of an entry, or folders beyond what is searched for them.",
+        "name the files more closely",
     ),
     "other": Meaning("host", "Losses of a 65th reason and more.", _REPORT),
 }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clientobs.drain.logfiles import cursor
 from clientobs.drain.logfiles.cursor import FARTHEST_BACK, Cursor, Mark
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ def log(tmp_path: Path) -> Path:
 def append(path: Path, text: str) -> None:
     with path.open("a") as file:
         file.write(text)
+
+
+def grow(path: Path, size: int, end: bytes) -> None:
+    """Make a file larger by about `size` bytes that are on no disk, and write `end` behind them."""
+    os.truncate(path, path.stat().st_size + size)
+    with path.open("ab") as file:
+        file.write(end)
 
 
 def test_new_lines_are_read_once(log: Path) -> None:
@@ -141,6 +149,61 @@ def test_one_reading_is_bounded_and_the_next_goes_on(tmp_path: Path) -> None:
     assert first + rest == lines
 
 
+def test_a_file_that_was_written_to_for_weeks_is_read_from_its_last_part(log: Path) -> None:
+    reader = Reader(log)
+    assert reader.texts() == ["one", "two"]
+    grow(log, FARTHEST_BACK * 3, b"amid a line\nlast\n")
+    again = reader.again(log)
+    assert again.texts()[-1] == "last"
+    assert again.lost == ["log_file_long"]
+    assert again.texts() == []
+
+
+def test_a_file_that_grows_faster_than_it_is_read_loses_what_is_oldest_and_counts_it(log: Path) -> None:
+    reader = Reader(log)
+    for _ in range(4):
+        grow(log, FARTHEST_BACK // 2, b"\nnewest\n")
+        reader.texts(most=1)
+    assert reader.cursor.is_behind
+    assert set(reader.lost) == {"log_file_long"}
+    texts = reader.texts()
+    assert texts[-1] == "newest"
+    assert not reader.cursor.is_behind
+
+
+def test_a_truncated_file_with_a_hole_of_ten_gigabytes_is_no_work(log: Path) -> None:
+    reader = Reader(log)
+    reader.texts()
+    log.write_bytes(b"")
+    reader.texts()
+    grow(log, 10 << 30, b"back at the old place\n")  # the writer did not notice
+    assert reader.texts()[-1] == "back at the old place"
+
+
+@pytest.mark.parametrize("back", [100, 101, 102, 103])
+def test_wide_characters_stay_whole_where_a_file_is_begun_amid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back: int
+) -> None:
+    monkeypatch.setattr(cursor, "FARTHEST_BACK", back)
+    log = tmp_path / "wide.log"
+    log.write_bytes("툴이 안 돼요 \n".encode("utf-16") + "툴이 안 돼요 \n".encode("utf-16-le") * 50)
+    texts = Reader(log).texts()
+    assert 1 < len(texts) < 10
+    assert set(texts) == {"툴이 안 돼요 "}
+
+
+def test_a_line_of_a_hundred_megabytes_is_cut_and_the_next_one_whole(tmp_path: Path) -> None:
+    log = tmp_path / "long.log"
+    with log.open("wb") as file:
+        file.write(b"first\n")
+        for _ in range(50):
+            file.write(b"x" * (1 << 20))
+        file.write(b"\nlast\n")
+    lines = [line for line in Reader(log).cursor.read(MOST) if line is not None]
+    assert [len(line.text) for line in lines] == [5, 64 << 10, 4]
+    assert lines[1].left_out == (50 << 20) - (64 << 10)
+
+
 def test_of_a_huge_file_the_last_part_is_read_and_the_rest_counted(tmp_path: Path) -> None:
     log = tmp_path / "huge.log"
     with log.open("wb") as file:
@@ -159,6 +222,64 @@ def test_a_pipe_in_the_place_of_the_file_does_not_hold_us_up(tmp_path: Path) -> 
     os.mkfifo(path)
     with pytest.raises(OSError, match="not a regular file"):
         Reader(path).texts()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes in folders are of POSIX")
+def test_a_pipe_that_comes_between_look_and_open_is_not_read_from(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, pipe = cursor._look_at, log.with_name("pipe")
+    os.mkfifo(pipe)
+
+    def look_and_swap(path: str) -> Any:
+        found = look(path)
+        if pipe.exists():
+            pipe.replace(log)
+        return found
+
+    monkeypatch.setattr(cursor, "_look_at", look_and_swap)
+    reading = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    os.write(reading, b"for somebody else\n")
+    try:
+        with pytest.raises(OSError, match="not a regular file"):
+            Reader(log).texts()
+        assert os.read(reading, 100) == b"for somebody else\n"
+    finally:
+        os.close(reading)
+
+
+def test_a_file_that_is_swapped_between_look_and_open_waits_for_the_next_reading(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(log)
+    assert reader.texts() == ["one", "two"]
+    append(log, "three\n")
+    look = cursor._look_at
+
+    def look_and_rotate(path: str) -> Any:
+        found = look(path)
+        if not log.with_suffix(".log.1").exists():
+            log.rename(log.with_suffix(".log.1"))
+            log.write_text("new\n")
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cursor, "_look_at", look_and_rotate)
+        with pytest.raises(OSError, match="another file"):
+            reader.texts()
+    assert reader.texts() == ["three", "new"]
+    assert reader.lost == []
+
+
+def test_when_the_log_began_is_remembered_until_it_begins_anew(log: Path) -> None:
+    reader = Reader(log)
+    reader.texts()
+    reader.cursor.began = 1_714_644_672_000_000_000
+    again = reader.again(log)
+    assert again.cursor.began == 1_714_644_672_000_000_000
+    log.write_text("other\n")
+    again.texts()
+    assert again.cursor.began is None
 
 
 def test_no_descriptor_is_kept_open(log: Path) -> None:

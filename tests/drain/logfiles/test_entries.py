@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clientobs.drain.logfiles.boundaries import Boundaries
 from clientobs.drain.logfiles.entries import Joiner
 from clientobs.drain.logfiles.grammar import Grammar
 from clientobs.drain.logfiles.lines import Line
@@ -27,7 +28,7 @@ and nobody knows why"""
 
 
 def entries_of(text: str, grammar: Grammar) -> list[str]:
-    joiner = Joiner(grammar.starts)
+    joiner = Joiner(Boundaries(grammar).begins)
     found, at = [], 0
     for line in text.splitlines():
         end = at + len(line) + 1
@@ -48,6 +49,57 @@ def test_without_times_each_line_is_an_entry_and_a_traceback_is_one() -> None:
     assert entries_of(log, Grammar()) == ["opening scene", "Warning: no camera", TRACEBACK, "done"]
 
 
+def test_a_traceback_that_leads_from_one_exception_to_the_next_is_one() -> None:
+    chained = CHAINED.removesuffix("\nand nobody knows why")
+    direct = chained.replace(
+        "During handling of the above exception, another exception occurred:",
+        "The above exception was the direct cause of the following exception:",
+    )
+    log = f"opening scene\n{chained}\ndone\n{direct}\ndone"
+    assert entries_of(log, Grammar()) == ["opening scene", chained, "done", direct, "done"]
+
+
+def test_a_group_of_exceptions_is_one_traceback() -> None:
+    group = "\n".join(
+        [
+            "  + Exception Group Traceback (most recent call last):",
+            '  |   File "a.py", line 9, in <module>',
+            "  | ExceptionGroup: many (1 sub-exception)",
+            "  +-+---------------- 1 ----------------",
+            "    | Traceback (most recent call last):",
+            '    |   File "a.py", line 3, in work',
+            "    | ValueError: one",
+            "    +------------------------------------",
+        ]
+    )
+    assert entries_of(f"opening scene\nError: failed\n{group}\ndone", Grammar()) == [
+        "opening scene",
+        f"Error: failed\n{group}",
+        "done",
+    ]
+
+
+def test_a_traceback_longer_than_a_record_takes_nothing_with_it() -> None:
+    frames = [f'  File "a.py", line {number}, in deeper' for number in range(3000)]
+    trace = ["Traceback (most recent call last):", *frames, "RecursionError: too deep", "done"]
+    first, last = entries_of("\n".join(trace), Grammar())
+    assert first.startswith("Traceback")
+    assert last == "done"
+
+
+def test_a_pattern_sees_the_beginning_of_a_line() -> None:
+    grammar = Grammar(pattern=r"^x*\[(?P<level>[A-Z]+)\]")
+    assert grammar.read("x" * 900 + "[ERROR] no walls", now=0.0).severity_text == "ERROR"
+    assert grammar.read("x" * 1100 + "[ERROR] no walls", now=0.0).severity_text == "INFO"
+
+
+def test_a_pattern_that_matches_into_what_is_said_leaves_tracebacks_whole() -> None:
+    grammar = Grammar(pattern=r"^[A-Z]\w*")
+    said = grammar.read(f"Publish failed\n{TRACEBACK}", now=0.0)
+    assert said.attributes["exception.stacktrace"] == TRACEBACK
+    assert said.attributes["exception.type"] == "FileNotFoundError"
+
+
 def test_an_indented_line_belongs_to_the_one_before() -> None:
     assert entries_of("could not load:\n  a.ma\n  b.ma\nnext", Grammar()) == [
         "could not load:\n  a.ma\n  b.ma",
@@ -56,7 +108,7 @@ def test_an_indented_line_belongs_to_the_one_before() -> None:
 
 
 def test_an_entry_waits_a_second_for_more() -> None:
-    joiner = Joiner(Grammar().starts)
+    joiner = Joiner(Boundaries(Grammar()).begins)
     assert list(joiner.feed(Line(0, 4, "one"), 0)) == []
     assert joiner.pending == 0
     assert list(joiner.quiet(999_999_999)) == []
@@ -65,7 +117,7 @@ def test_an_entry_waits_a_second_for_more() -> None:
 
 
 def test_an_entry_without_end_is_bounded_and_says_what_was_left_out() -> None:
-    joiner = Joiner(lambda _line, before: not before)
+    joiner = Joiner(lambda _line, *, is_open: not is_open)
     for number in range(5000):
         list(joiner.feed(Line(number * 10, number * 10 + 10, "  x" * 3), 0))
     (entry,) = joiner.finish()

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from clientobs.drain.logfiles.lines import MAX_LINE, Line, LineSplitter, encoding_of
 
-TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=40), max_size=8)
+TEXTS = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0\x1b"), max_size=40), max_size=8
+)
 
 
 @given(TEXTS, st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "utf-32-le"]), st.integers(1, 7))
@@ -61,3 +63,43 @@ def test_what_has_no_newline_yet_is_kept_and_can_be_asked_for() -> None:
     rest = splitter.rest()
     assert rest == Line(100, 106, "half a")
     assert splitter.rest() is None
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("chunk", [1, 3, 1000, 1 << 20])
+def test_a_hole_of_nuls_before_a_line_is_none_of_it(codec: str, chunk: int) -> None:
+    data = "one\n".encode(codec) + b"\0" * 4 * (MAX_LINE if chunk > 3 else 50) + "Āfter\nnext\n".encode(codec)
+    splitter = LineSplitter(encoding_of(b"", codec), 0)
+    found = [line for at in range(0, len(data), chunk) for line in splitter.feed(data[at : at + chunk])]
+    assert [line.text for line in found] == ["one", "Āfter", "next"]
+    assert [line.left_out for line in found] == [0, 0, 0]
+    assert found[-1].end == splitter.begun == len(data)
+
+
+def test_the_rest_of_a_line_that_is_begun_amid_is_passed_over() -> None:
+    splitter = LineSplitter(encoding_of(b"", "utf-8"), 100, is_within=True)
+    assert [line.text for line in splitter.feed(b"the rest\nwhole\nhalf")] == ["whole"]
+    splitter = LineSplitter(encoding_of(b"", "utf-8"), 100, is_within=True)
+    assert splitter.feed(b"the rest without an end") == []
+    assert splitter.rest() is None
+    assert [line.text for line in splitter.feed(b"whole\n")] == ["whole"]
+
+
+def test_colours_are_left_out_of_the_text() -> None:
+    splitter = LineSplitter(encoding_of(b"", "utf-8"), 0)
+    (line,) = splitter.feed(b"\x1b[1;31mERROR\x1b[0m no walls\x1b[K\n")
+    assert line.text == "ERROR no walls"
+
+
+def test_encodings_that_change_amid_a_file_spoil_their_own_lines_only() -> None:
+    lines = [
+        "경로".encode("cp949"),
+        "경로".encode(),
+        "경로".encode("utf-16-le"),
+        "경로".encode(),
+        bytes(range(128, 256)),
+    ]
+    splitter = LineSplitter(encoding_of(b"", "utf-8"), 0)
+    found = splitter.feed(b"\n".join(lines) + b"\n")
+    assert [line.text == "경로" for line in found] == [False, True, False, True, False]
+    assert found[-1].text.startswith(r"\x80\x81")

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from clientobs.drain.logfiles.times import read_time
+from clientobs.drain.logfiles.times import is_plausible, read_elapsed, read_time
 
 WRITTEN = datetime(2024, 1, 2, 0, 0, 30, tzinfo=timezone.utc).timestamp()
 
@@ -62,3 +62,30 @@ def test_a_time_without_a_zone_is_the_machines_own(monkeypatch: pytest.MonkeyPat
         monkeypatch.undo()
         time.tzset()
     assert found == at(2024, 1, 1, 1, 11, 12)
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [
+        ("00:00:04", 4 * 10**9),
+        ("100:00:01", 360_001 * 10**9),
+        ("01:02.500", 62_500_000_000),
+        ("00:01.2", 1_200_000_000),
+        ("1:00:00,25", 3_600_250_000_000),
+        ("4 s", None),
+        ("00:00:", None),
+        ("9999999:00:00", None),
+    ],
+)
+def test_a_time_since_the_start_is_read(text: str, nanoseconds: int | None) -> None:
+    assert read_elapsed(text) == nanoseconds
+
+
+@pytest.mark.parametrize(
+    ("written", "is_plausible_"),
+    [(at(2024, 1, 2), True), (at(2024, 1, 3), True), (at(2024, 1, 4), False), (at(1989, 12, 31), False)],
+)
+def test_a_time_more_than_a_day_ahead_of_its_file_or_before_all_of_them_is_not_believed(
+    written: int, is_plausible_: bool
+) -> None:
+    assert is_plausible(written, WRITTEN) == is_plausible_

@@ -276,6 +276,16 @@ def test_an_exit_code_that_is_none_is_refused(code: Any) -> None:
         ),
         ("done\nsomething else", "something else"),
         ("", ""),
+        (
+            "00:00:01  100MB WARNING | missing walls.tx\n00:00:02  288MB ERROR   |  [driver_exr] full\n  | aborted",
+            "00:00:02  288MB ERROR   |  [driver_exr] full",
+        ),
+        (
+            "Loading a missing plug-in\n[10:11.12] ERROR: Read1: no such file\nFrame 3 failed",
+            "[10:11.12] ERROR: Read1: no such file",
+        ),
+        ("R20004 {WARNING} Unknown walls\nR50005 {SEVERE}  no seat\nR9 100%", "R50005 {SEVERE}  no seat"),
+        ("[09:58:40] license of karma found\n[09:58:42] Error: no walls\n90%", "[09:58:42] Error: no walls"),
     ],
 )
 def test_the_line_that_says_what_is_wrong(words: str, said: str) -> None:

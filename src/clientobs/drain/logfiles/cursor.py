@@ -28,7 +28,7 @@ CHUNK: Final = 256 << 10
 """Bytes read at a time."""
 
 FARTHEST_BACK: Final = 64 << 20
-"""Bytes of a file that is met for the first time: what lies before them is history, and counted."""
+"""Bytes that may wait in a file to be read: what lies before them is history, and counted."""
 
 _HEAD: Final = 256
 _QUIET_NS: Final = 10_000_000_000
@@ -45,6 +45,8 @@ class Mark:
     head: str
     head_length: int
     offset: int
+    began: int | None = None
+    """When the log began, where it tells times since then: nanoseconds since the epoch."""
 
 
 class _Look(NamedTuple):
@@ -83,13 +85,18 @@ class Cursor:
         self._grown_ns = mono_ns()
         self.modified = 0.0
         """When the file was last written to, seconds since the epoch."""
+        self.began = mark.began if mark else None
+        """When the log began, as one of its lines told; forgotten where another file or the same anew begins."""
+        self.is_behind = False
+        """Whether the last reading left something for the next."""
 
     def mark(self, begun: int | None = None) -> Mark | None:
         """Return where to go on: at the line that has no end yet, or at `begun`, where an entry waits for more."""
         if self._identity is None or not self._head[1]:
             return None
         offset = self._splitter.begun if self._splitter else self._offset
-        return Mark(self.path, *self._identity, *self._head, offset if begun is None else min(begun, offset))
+        offset = offset if begun is None else min(begun, offset)
+        return Mark(self.path, *self._identity, *self._head, offset, self.began)
 
     def read(self, most: int) -> Iterator[Line | None]:
         """Give lines that are new, of about `most` bytes; raise OSError where the file can't be read.
@@ -99,6 +106,7 @@ class Cursor:
         A tool that writes faster than we read must not keep this file's thread from its other files.
         """
         self._allowed = most
+        self.is_behind = False
         look = _look_at(self.path)
         self.modified = look.modified
         if self._identity is not None and look[:2] != self._identity:
@@ -106,25 +114,30 @@ class Cursor:
             self._begin()
         if self._identity is None:
             self._identity = (look.device, look.inode)
-            self._offset = look.size if self._at_end else max(0, look.size - FARTHEST_BACK)
-            if self._offset and not self._at_end:
-                self._lost("log_file_long")
+            self._offset = look.size if self._at_end else 0
         self._at_end = False
         yield from self._read_on(self.path, look)
+        self.is_behind = self._offset < look.size
 
     def _begin(self) -> None:
-        self._identity, self._head, self._offset, self._splitter = None, ("", 0), 0, None
+        self._identity = None
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._head, self._offset, self._splitter, self.began = ("", 0), 0, None, None
 
     def _read_on(self, path: str, look: _Look) -> Iterator[Line | None]:
         if look.size == self._offset and self._head[1]:
             yield from self._rest_of_quiet()
             return
         with open_shared(path) as file:
+            _make_sure(file, path, look)
             if look.size < self._offset or not self._same_head(file):
-                self._offset, self._splitter, self._head = 0, None, ("", 0)
+                self._begin_anew()
             is_new = not self._head[1]
             self._remember_head(file)
-            splitter = self._splitter = self._splitter or self._new_splitter(file)
+            is_within = self._pass_over_history(file, look)
+            splitter = self._splitter = self._splitter or self._new_splitter(file, is_within)
             if is_new:
                 yield None
             file.seek(self._offset)
@@ -137,9 +150,23 @@ class Cursor:
                 self._grown_ns = self._mono_ns()
                 yield from splitter.feed(chunk)
 
-    def _new_splitter(self, file: Any) -> LineSplitter:
+    def _pass_over_history(self, file: Any, look: _Look) -> bool:
+        """Go on nearer to the end where too much waits; say whether that may be amid a line.
+
+        So it is with a huge file that is met for the first time, one that was written to for weeks while no drain
+        ran, and one that grows faster than it is read.
+        """
+        if look.size - self._offset <= FARTHEST_BACK:
+            return False
+        self._lost("log_file_long")
+        self._offset = (look.size - FARTHEST_BACK) & ~3  # the beginning of a character of any width
+        self._splitter = None
+        file.seek(self._offset)
+        return bool(file.read(4) != bytes(4))  # a hole is no line
+
+    def _new_splitter(self, file: Any, is_within: bool) -> LineSplitter:
         file.seek(0)
-        return LineSplitter(encoding_of(file.read(4), self._configured), self._offset)
+        return LineSplitter(encoding_of(file.read(4), self._configured), self._offset, is_within=is_within)
 
     def _rest_of_quiet(self) -> Iterator[Line]:
         if self._splitter and self._splitter.has_rest and self._mono_ns() - self._grown_ns > _QUIET_NS:
@@ -194,7 +221,18 @@ def _hash(head: bytes) -> str:
 
 
 def _look_at(path: str) -> _Look:
-    found = os.stat(path)
+    return _regular(os.stat(path), path)
+
+
+def _make_sure(file: Any, path: str, look: _Look) -> None:
+    """Raise OSError where what was opened is not what was looked at: a rotation or a fifo came between."""
+    _regular(os.fstat(file.fileno()), path)
+    # Asked by path again: on old overlay file systems an open file has other numbers than its path.
+    if _look_at(path)[:2] != look[:2]:
+        raise OSError(f"another file by now: {path}")
+
+
+def _regular(found: os.stat_result, path: str) -> _Look:
     if not stat.S_ISREG(found.st_mode):
         raise OSError(f"not a regular file: {path}")  # a fifo or a device would hold us up for ever
     return _Look(found.st_dev, found.st_ino, found.st_size, found.st_mtime)

@@ -1,7 +1,7 @@
 """Lines to entries: what belongs together becomes one record, a traceback first of all.
 
-An entry begins where the grammar says that a line begins one, and is over when the next one begins or nothing
-has come for a second. Bounded in lines and in characters; what goes beyond is left out and counted in the text.
+An entry begins where `boundaries` says so, and is over when the next one begins or nothing has come for a second.
+Bounded in lines and in characters; what goes beyond is left out and counted in the text.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _MAX_CHARACTERS: Final = 64 << 10
 _PATIENCE_NS: Final = 1_000_000_000
 
 
-class Starts(Protocol):
-    """Says whether a line begins an entry; `before` are the lines of the one that is open."""
+class Begins(Protocol):
+    """Says whether the next line of a file begins an entry; `is_open`: there is one that it could go on with."""
 
-    def __call__(self, line: str, before: list[str]) -> bool:
+    def __call__(self, line: str, *, is_open: bool) -> bool:
         """Answer."""
 
 
@@ -62,8 +62,8 @@ class Entry:
 class Joiner:
     """Joins the lines of one file. `pending` is where the entry begins that may go on."""
 
-    def __init__(self, starts: Starts) -> None:
-        self._starts = starts
+    def __init__(self, begins: Begins) -> None:
+        self._begins = begins
         self._open: Entry | None = None
         self._since_ns = 0
 
@@ -75,7 +75,7 @@ class Joiner:
     def feed(self, line: Line, now_ns: int) -> Iterator[Entry]:
         """Take one line; give the entry that it shows to be over."""
         over = self._open
-        if over is None or line.begin < over.begin or self._starts(line.text, over.lines):
+        if self._begins(line.text, is_open=over is not None and line.begin >= over.begin):
             if over is not None:
                 yield over
             self._open = Entry(line.begin, line.end)

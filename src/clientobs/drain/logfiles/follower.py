@@ -11,9 +11,10 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import faults, quiet
+from clientobs._levels import ERROR, SEVERITIES
+from clientobs.drain.logfiles.boundaries import Boundaries
 from clientobs.drain.logfiles.cursor import Cursor
 from clientobs.drain.logfiles.entries import Joiner
-from clientobs.drain.logfiles.grammar import SEVERITIES
 from clientobs.drain.logfiles.source import find
 
 if TYPE_CHECKING:
@@ -28,12 +29,17 @@ if TYPE_CHECKING:
 __all__ = ["Follower"]
 
 _EVERY: Final = 0.5
+_BREATH: Final = 0.02
+"""Between two rounds while there is much to read: delivery is in the same process."""
 _LOOK_EVERY: Final = 5.0
+_LOOK_SHARE: Final = 20
+"""A look at a slow or large folder is followed by this many times its duration without one."""
 _MOST_AT_ONCE: Final = 4 << 20
 """Bytes read of one file before the others have their turn."""
 _MINUTE: Final = 60.0
 _FLOOD: Final = "log_file_rate"
-_ERROR: Final = 17
+_ODD_TIME: Final = "log_file_time"
+_MANY: Final = "log_files_many"
 
 
 class _File:
@@ -50,7 +56,7 @@ class _File:
         """Say whether one more entry is within this minute's number; errors have a number of their own."""
         if now - self._minute >= _MINUTE:
             self._minute, self._said = now, {True: 0, False: 0}
-        is_error = severity >= _ERROR
+        is_error = severity >= ERROR
         self._said[is_error] += 1
         return self._said[is_error] <= self.per_minute
 
@@ -76,8 +82,9 @@ class Follower:
         self._least = SEVERITIES[settings.level]
         self._files: dict[str, _File] = {}
         self._stop = threading.Event()
-        self._looked = -_LOOK_EVERY
+        self._next_look = 0.0
         self._first_look = True
+        self._beyond = 0
         self._landed = 0
         self.caught_up = threading.Event()
         self._thread = threading.Thread(
@@ -103,23 +110,25 @@ class Follower:
     def _follow(self) -> None:
         while not self._stop.is_set():
             try:
-                if self.round(time.monotonic()):
-                    continue  # there is more to read
+                there_is_more = self.round(time.monotonic())
             except Exception as error:  # noqa: BLE001  # one bad round must not end the following
                 faults.record("drain.logfiles", error)
-            self._stop.wait(_EVERY)
+                there_is_more = False
+            self._stop.wait(_BREATH if there_is_more else _EVERY)
 
     def round(self, now: float) -> bool:
         """Read on in each file; say whether something came. `now` in seconds of the monotonic clock."""
-        if now - self._looked >= _LOOK_EVERY:
-            self._looked = now
+        if now >= self._next_look:
+            began = time.monotonic()
             self._look()
-        landed_before, open_entries = self._landed, False
+            self._next_look = now + max(_LOOK_EVERY, _LOOK_SHARE * (time.monotonic() - began))
+        landed_before, is_behind, open_entries = self._landed, False, False
         for path, file in list(self._files.items()):
             with quiet("drain.logfiles.file"):
                 self._read(path, file)
+            is_behind |= file.cursor.is_behind
             open_entries |= file.joiner.pending is not None
-        something = self._landed != landed_before
+        something = is_behind or self._landed != landed_before
         self._positions.save()
         self._voice.tend()
         if not something and not open_entries:
@@ -127,16 +136,23 @@ class Follower:
         return something
 
     def _look(self) -> None:
-        paths = find(self._patterns, self._voice.loss.add)
+        paths, beyond = find(self._patterns)
+        if beyond > self._beyond:
+            self._voice.loss.add(_MANY, beyond - self._beyond)
+            self._beyond = beyond
         for path in paths:
             if path not in self._files:
                 self._files[path] = self._meet(path)
-        # A file that is not there any more may have been rotated: its cursor finds the rest of it when the
-        # path is there again. One that is not among the newest is let go of, and its position stays.
+        # One that is gone may have been rotated: its position stays, and tells where to look for the rest of it when
+        # the path is there again. So it is with one that is not among the newest any more.
         for path in self._files.keys() - set(paths):
-            if len(self._files) > len(paths):
-                del self._files[path]
+            self._let_go(path, self._files.pop(path))
         self._first_look = False
+
+    def _let_go(self, path: str, file: _File) -> None:
+        for entry in file.joiner.finish():  # its tool may have deleted it right behind its last words
+            self._say(path, file, entry)
+        self._positions.keep(file.cursor.mark())
 
     def _meet(self, path: str) -> _File:
         mark = self._positions.of(path)
@@ -150,7 +166,7 @@ class Follower:
             lost=self._voice.loss.add,
             mono_ns=time.monotonic_ns,
         )
-        return _File(cursor, Joiner(self._grammar.starts), self._settings.per_minute)
+        return _File(cursor, Joiner(Boundaries(self._grammar).begins), self._settings.per_minute)
 
     def _read(self, path: str, file: _File) -> None:
         try:
@@ -171,10 +187,16 @@ class Follower:
         text = entry.text
         if not text.strip() or any(pattern.search(text) for pattern in self._ignored):
             return
-        said = self._grammar.read(text, now=min(time.time(), file.cursor.modified or time.time()))
+        # What says no time is of the time at which its file was written to last, which it can't be later than.
+        written = min(time.time(), file.cursor.modified or time.time())
+        said = self._grammar.read(text, now=written, began_ns=file.cursor.began)
+        if said.began_ns is not None:
+            file.cursor.began = said.began_ns
         if said.severity < self._least:
             return
+        if said.is_time_impossible:
+            self._voice.loss.add(_ODD_TIME)
         if file.may_say(said.severity, time.monotonic()):
-            self._voice.say(path, entry, said)
+            self._voice.say(path, entry, said, written)
         else:
             self._voice.loss.add(_FLOOD)

@@ -60,7 +60,9 @@ class LogFiles:
         return Follower(
             settings,
             [pattern for pattern in found if pattern is not None],
-            grammar=Grammar(pattern=settings.pattern or "", forms=settings.time, utc=settings.utc),
+            grammar=Grammar(
+                pattern=settings.pattern or "", forms=settings.time, utc=settings.utc, errors=settings.errors
+            ),
             voice=Voice(self._config, self._home, self._destination, settings.name),
             positions=positions,
         )

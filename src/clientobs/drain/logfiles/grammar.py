@@ -1,9 +1,8 @@
 """What an entry of a log file says: when, how bad, and which exception.
 
-A grammar is made from an entry of the configuration, or from a preset: a pattern for the line that begins a
-record, with the groups `time` and `level`, each optional, and the forms of the time stamp.
-Without a pattern lines that begin with an ISO 8601 time begin a record; in a file that has none, each line that is
-not indented and does not go on with a traceback.
+A grammar is made from an entry of the configuration, or from a preset: a pattern for the stamp that begins a record,
+with the groups `time` and `level`, each optional, and the forms of the time stamp. A renderer that writes the time
+since its start has the group `elapsed`, and `began` in the line that says when that was.
 """
 
 from __future__ import annotations
@@ -12,34 +11,20 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from clientobs import semconv
-from clientobs.drain.logfiles.times import read_time
+from clientobs._levels import ERROR, level_of, severity_of
+from clientobs.drain.logfiles.times import is_plausible, read_elapsed, read_time
+from clientobs.drain.logfiles.tracebacks import exception_of, is_header, without_comment_sign
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["SEVERITIES", "Grammar", "Said"]
+__all__ = ["Grammar", "Said"]
 
-SEVERITIES: Final = {
-    "trace": 1, "verbose": 5, "debug": 5, "dbg": 5, "d": 5,
-    "info": 9, "information": 9, "informational": 9, "message": 9, "msg": 9, "notice": 10, "i": 9,
-    "warning": 13, "warn": 13, "wrn": 13, "w": 13,
-    "error": 17, "err": 17, "e": 17, "failure": 17, "failed": 17, "exception": 17, "fail": 17,
-    "critical": 21, "crit": 21, "fatal": 21, "severe": 21, "alert": 21, "emergency": 21, "panic": 21, "c": 21, "f": 21,
-}  # fmt: skip
-"""OpenTelemetry's SeverityNumber by the words that tools write."""
 _NAMES: Final = ((21, "FATAL"), (17, "ERROR"), (13, "WARN"), (9, "INFO"), (5, "DEBUG"), (1, "TRACE"))
 _INFO: Final = 9
-_ERROR: Final = 17
 
-_TRACEBACK: Final = "Traceback (most recent call last):"
-_LAST_LINE: Final = re.compile(r"^([A-Za-z_][\w.]{0,200}): ?(.*)$|^([A-Za-z_][\w.]{0,200})$")
-_WORD: Final = re.compile(
-    r"(?:^|[\s\[{|<#/(])(fatal|critical|severe|error|warning|warn)\b ?[:\]}|>!)]", re.IGNORECASE
-)
-_WORD_WITHIN: Final = 100
-_COMMENT: Final = re.compile(r"^(?:#|//) ?(?=\S|  )")
-_BETWEEN: Final = ("During handling of", "direct cause of the following")
+_STAMP_WITHIN: Final = 1000
+"""Characters of a line that a pattern sees: one that backtracks over all of 64 KiB would hold up the drain."""
 
 _GENERIC: Final = (
     r"^\W{0,3}(?P<time>\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)"
@@ -50,19 +35,23 @@ _GENERIC: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What one entry says. `time_ns` is None where it says no time."""
+    """What one entry says. `time_ns` is None where it says no time, or one that can't be."""
 
     time_ns: int | None
     severity: int
     severity_text: str
     body: str
     attributes: dict[str, Any] = field(default_factory=dict)
+    began_ns: int | None = None
+    """When the log began, where this entry says so."""
+    is_time_impossible: bool = False
 
 
 class Grammar:
-    r"""Reads entries. `pattern` is a regular expression for the line that begins one, "" for the generic one.
+    r"""Reads entries. `pattern` is a regular expression for the stamp of one, "" for the generic one.
 
-    `forms` and `utc` are about the group `time`: see times.py.
+    `forms` and `utc` are about the group `time`: see times.py. An entry in which one of `errors` finds something is an
+    error, whatever level it names.
 
     >>> grammar = Grammar(pattern=r"(?P<level>\w+): ")
     >>> said = grammar.read("Warning: no camera", now=0.0)
@@ -70,83 +59,93 @@ class Grammar:
     ('WARN', 'Warning: no camera')
     """
 
-    def __init__(self, *, pattern: str = "", forms: Sequence[str] = (), utc: bool = False) -> None:
-        self._is_generic = not pattern
+    def __init__(
+        self,
+        *,
+        pattern: str = "",
+        forms: Sequence[str] = (),
+        utc: bool = False,
+        errors: Iterable[str] = (),
+    ) -> None:
+        self.is_generic = not pattern
         self._pattern = re.compile(pattern or _GENERIC)
         self._forms = tuple(forms)
         self._utc = utc
+        self._errors = tuple(re.compile(each) for each in errors)
 
-    def starts(self, line: str, before: list[str]) -> bool:
-        """Say whether `line` begins an entry; `before` are the lines of the one that is open."""
-        if self._pattern.match(line):
-            return True
-        if not self._is_generic or not before or self._pattern.match(before[0]):
-            return not before
-        return bool(line.strip()) and line[0] not in " \t}" and not _is_open_traceback(before)
+    def split(self, line: str) -> tuple[str | None, str]:
+        """Return the stamp of a line and its text; None for the stamp of a line that has none.
 
-    def read(self, text: str, *, now: float) -> Said:
-        """Return what an entry says; `now` is about when it was written, seconds since the epoch."""
+        Without what changes from line to line: two lines of one traceback have the same stamp.
+        """
+        match = self._match(line)
+        if match is None:
+            return None, without_comment_sign(line)
+        if self.is_generic:
+            return line, ""  # where the stamp ends can't be said; each begins an entry
+        stamp = match[0]
+        for group in ("time", "elapsed"):
+            start, end = match.span(group) if group in self._pattern.groupindex else (-1, -1)
+            if start >= 0:
+                stamp = stamp[:start] + stamp[end:]
+                break  # no pattern has both at once
+        text = line[match.end() :]
+        if is_header(line) and not is_header(text):  # a pattern that matches into what is said
+            return "", without_comment_sign(line)
+        return stamp, text
+
+    def severity(self, line: str) -> int:
+        """Return the level that the first line of an entry names, 0 where it names none."""
+        match = self._match(line)
+        word = (match.groupdict().get("level") if match else None) or ""
+        return severity_of(word) or severity_of(level_of(line))
+
+    def read(self, text: str, *, now: float, began_ns: int | None = None) -> Said:
+        """Return what an entry says.
+
+        `now` is about when it was written, seconds since the epoch; `began_ns` when the log began, where it told so.
+        """
         first = text.partition("\n")[0]
-        match = self._pattern.match(first)
+        match = self._match(first)
         groups = match.groupdict() if match else {}
-        word = groups.get("level") or _word_of(first)
-        severity = SEVERITIES.get(word.strip(" :|[]*").lower(), 0)
-        attributes = _exception_of(text)
-        if attributes:
-            severity = max(severity, _ERROR)
+        attributes = exception_of(self._texts(text)) if is_header(text) else {}
+        severity = self.severity(first)
+        if attributes or (severity < ERROR and any(error.search(text) for error in self._errors)):
+            severity = max(severity, ERROR)
         severity = severity or _INFO
-        name = next(name for least, name in _NAMES if severity >= least)
+        began = self._read_time(groups.get("began"), now)
+        time_ns = self._time_of(groups, now, began if began is not None else began_ns)
+        is_plausible_time = time_ns is None or is_plausible(time_ns, now)
         return Said(
-            time_ns=read_time(groups["time"], self._forms, utc=self._utc, now=now)
-            if groups.get("time")
-            else None,
+            time_ns=time_ns if is_plausible_time else None,
             severity=severity,
-            severity_text=name,
+            severity_text=next(name for least, name in _NAMES if severity >= least),
             body=text,
             attributes=attributes,
+            began_ns=began if began is not None and is_plausible(began, now) else None,
+            is_time_impossible=not is_plausible_time,
         )
 
+    def _match(self, line: str) -> re.Match[str] | None:
+        return self._pattern.match(line, 0, _STAMP_WITHIN)
 
-def _word_of(line: str) -> str:
-    """Return the level that a line of no known form names near its beginning, "" where it names none."""
-    match = _WORD.search(line[:_WORD_WITHIN])
-    return match[1] if match else ""
+    def _texts(self, text: str) -> list[str]:
+        lines = text.split("\n")
+        if self.is_generic:
+            return [without_comment_sign(line) for line in lines]
+        parts = [self.split(line) for line in lines]
+        stamps = {None, next((stamp for stamp, part in parts if is_header(part)), None)}
+        return [
+            part if stamp in stamps else without_comment_sign(line)
+            for line, (stamp, part) in zip(lines, parts, strict=True)
+        ]
 
+    def _time_of(self, groups: dict[str, str | None], now: float, began_ns: int | None) -> int | None:
+        elapsed = groups.get("elapsed")
+        if elapsed and began_ns is not None:
+            since = read_elapsed(elapsed)
+            return None if since is None else began_ns + since
+        return self._read_time(groups.get("time"), now)
 
-def _is_open_traceback(lines: list[str]) -> bool:
-    """Say whether a traceback has begun in these lines and its last line, which names the exception, is to come."""
-    for line in reversed(lines):
-        if _TRACEBACK in line:
-            return True
-        bare = _bare(line)
-        if bare.strip() and bare[0] not in " \t" and not any(word in bare for word in _BETWEEN):
-            return False
-    return False
-
-
-def _exception_of(text: str) -> dict[str, Any]:
-    """Return exception.* of an entry that holds a Python traceback: the last one, which is what was raised."""
-    if _TRACEBACK not in text:
-        return {}
-    trace = (
-        text[text.rindex("\n", 0, text.index(_TRACEBACK)) + 1 :]
-        if "\n" in text[: text.index(_TRACEBACK)]
-        else text
-    )
-    lines = [_bare(line) for line in trace.splitlines()]
-    last = max(number for number, line in enumerate(lines) if _TRACEBACK in line)
-    for number, line in enumerate(lines[last + 1 :], last + 1):
-        match = None if line[:1] in ("", " ", "\t") else _LAST_LINE.match(line)
-        if match:
-            message = "\n".join([match[2] or "", *lines[number + 1 :]]).strip()
-            return {
-                semconv.EXCEPTION_TYPE: match[1] or match[3],
-                semconv.EXCEPTION_MESSAGE: message,
-                semconv.EXCEPTION_STACKTRACE: "\n".join(lines),
-            }
-    return {semconv.EXCEPTION_STACKTRACE: "\n".join(lines)}
-
-
-def _bare(line: str) -> str:
-    """Return a line without the comment sign that an application's script editor puts in front: `# `, `// `."""
-    return _COMMENT.sub("", line)
+    def _read_time(self, text: str | None, now: float) -> int | None:
+        return read_time(text, self._forms, utc=self._utc, now=now) if text else None

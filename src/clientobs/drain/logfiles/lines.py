@@ -2,12 +2,14 @@
 
 Lines end with a newline in the file's encoding. A line that is longer than MAX_LINE is cut and the rest passed
 over, so that a file of one line of 100 MB costs a chunk of memory and no more. A carriage return is what
-terminals make of it: progress that overwrites itself leaves its last state.
+terminals make of it: progress that overwrites itself leaves its last state; colours are left out. NULs before a line
+are none of it: a tool that writes on at its old place after `copytruncate` leaves a hole there.
 """
 
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +17,10 @@ __all__ = ["MAX_LINE", "Encoding", "Line", "LineSplitter", "encoding_of"]
 
 MAX_LINE: Final = 64 << 10
 """Bytes of one line that are kept: the limit of a log body."""
+
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;:?]{0,30}[A-Za-z]")
+
+_NULS: Final = re.compile(rb"\0+")
 
 _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -60,13 +66,17 @@ def encoding_of(head: bytes, configured: str) -> Encoding:
 
 
 class LineSplitter:
-    """Takes the chunks of one file in order, and gives whole lines; what has no newline yet is kept."""
+    """Takes the chunks of one file in order, and gives whole lines; what has no newline yet is kept.
 
-    def __init__(self, encoding: Encoding, offset: int) -> None:
+    `is_within`: the first chunk begins amid a line, whose rest is passed over.
+    """
+
+    def __init__(self, encoding: Encoding, offset: int, *, is_within: bool = False) -> None:
         self._encoding = encoding
         self._offset = offset
         self._kept = b""
         self._left_out = 0
+        self._is_within = is_within
 
     @property
     def begun(self) -> int:
@@ -82,10 +92,13 @@ class LineSplitter:
         """Return the lines that `chunk` completes."""
         lines: list[Line] = []
         data = self._kept + chunk
-        at = 0
+        at = self._hole(data, 0)
         while (end := self._find_newline(data, at)) >= 0:
-            lines.append(self._line(data[at:end], len(self._encoding.newline)))
-            at = end + len(self._encoding.newline)
+            line = self._line(data[at:end], len(self._encoding.newline))
+            at = self._hole(data, end + len(self._encoding.newline))
+            if not self._is_within:
+                lines.append(line)
+            self._is_within = False
         self._kept = data[at:]
         if len(self._kept) > MAX_LINE:
             self._left_out += len(self._kept) - MAX_LINE
@@ -94,7 +107,19 @@ class LineSplitter:
 
     def rest(self) -> Line | None:
         """Return what has no newline as a line: its writer is gone, or has said nothing for long."""
-        return self._line(self._kept, 0) if self._kept else None
+        line = self._line(self._kept, 0) if self._kept else None
+        is_within, self._is_within = self._is_within, False
+        return None if is_within else line
+
+    def _hole(self, data: bytes, at: int) -> int:
+        """Return where a line begins that begins at `at`, or after the NULs there."""
+        if self._left_out or data[at : at + 1] != b"\0":
+            return at
+        found = _NULS.match(data, at)
+        zeros = found.end() - at if found else 0
+        zeros -= zeros % len(self._encoding.newline)  # the rest is of a wide character
+        self._offset += zeros
+        return at + zeros
 
     def _find_newline(self, data: bytes, at: int) -> int:
         newline = self._encoding.newline
@@ -116,4 +141,6 @@ class LineSplitter:
         if begin == 0 and self._encoding.mark:
             content = content[self._encoding.mark :]
         text = content.decode(self._encoding.name, "backslashreplace").rstrip("\r")
+        if "\x1b" in text:
+            text = _COLOUR.sub("", text)
         return Line(begin, self._offset, text.rpartition("\r")[2], left_out)

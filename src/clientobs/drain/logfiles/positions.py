@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import os
 import threading
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs._guarded import quiet
 from clientobs.drain.accounts import replace_file
 from clientobs.drain.logfiles.cursor import Mark
 from clientobs.drain.logfiles.voice import FILE_NOTE
@@ -41,13 +42,15 @@ class Positions:
         self._path = path
         self._lock = threading.Lock()
         self._marks: dict[str, Mark] = {}
+        self._marks_lock = threading.Lock()  # of its own: the other is held while the disk writes
         self._runs: set[str] = set()
         self._changed = False
         self.saved_at: float | None = None
         """When an earlier drain wrote the positions last, seconds since the epoch; None: there was none."""
         self._load()
         for run in self._runs:
-            self._catch_up(os.path.join(runs_folder, run))
+            with quiet("drain.logfiles.positions"):  # else one odd record keeps all files from being followed
+                self._catch_up(os.path.join(runs_folder, run))
         self._runs.clear()
 
     def of(self, path: str) -> Mark | None:
@@ -56,10 +59,14 @@ class Positions:
 
     def keep(self, mark: Mark | None) -> None:
         """Remember how far a file was read; `save` writes it down."""
-        if mark is not None and mark != self._marks.get(mark.path):
+        if mark is None or mark == self._marks.get(mark.path):
+            return
+        with self._marks_lock:
             self._changed = True
             self._marks.pop(mark.path, None)  # the newest last: what is forgotten first are files long gone
             self._marks[mark.path] = mark
+            while len(self._marks) > _MAX_FILES:
+                del self._marks[next(iter(self._marks))]
 
     def begin(self, run: str) -> None:
         """Say that the records of this drain go to `run`; before the first of them."""
@@ -74,8 +81,9 @@ class Positions:
             if not self._changed:
                 return
             self._changed = False
-            marks = list(self._marks.copy().values())[-_MAX_FILES:]
-            document = {"files": [astuple(mark) for mark in marks], "runs": sorted(self._runs)}
+            with self._marks_lock:
+                marks = list(self._marks.values())
+            document = {"files": [_written(mark) for mark in marks], "runs": sorted(self._runs)}
             replace_file(self._path, json.dumps(document).encode())
 
     def _load(self) -> None:
@@ -94,7 +102,7 @@ class Positions:
         reached: dict[str, int] = {}
         for record in _records_of(run_folder):
             if isinstance(record, NoteRecord) and record.type == FILE_NOTE:
-                mark = Mark(**record.values)
+                mark = _noted(record.values)
                 begun[mark.path], reached[mark.path] = mark, 0
             elif isinstance(record, LogRecord):
                 path, offset = (record.attributes.get(key) for key in _WHERE)
@@ -111,6 +119,15 @@ class Positions:
         # What was read without being recorded (ignored lines) is in the known positions alone.
         if mark is not None:
             self._marks[mark.path] = replace(mark, offset=max(mark.offset, offset))
+
+
+def _noted(values: dict[str, Any]) -> Mark:
+    return Mark(**{field.name: values[field.name] for field in fields(Mark) if field.name in values})
+
+
+def _written(mark: Mark) -> tuple[Any, ...]:
+    entry = astuple(mark)
+    return entry if mark.began is not None else entry[:-1]  # as it was before there was such a field
 
 
 def _records_of(run_folder: str) -> Iterator[Record | Header | None]:

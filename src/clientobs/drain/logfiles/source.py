@@ -6,17 +6,18 @@ import glob
 import os
 import re
 import stat
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from clientobs.drain.logfiles.globs import Search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["MAX_FILES", "expand", "find"]
+__all__ = ["MAX_FILES", "Found", "expand", "find"]
 
 MAX_FILES: Final = 100
 """Files followed at once for one entry: those that were written to last."""
 
-_MAX_LOOKED_AT: Final = 10_000
 _VARIABLE: Final = re.compile(r"\$(\w+)|\$\{(\w+)\}|%(\w+)%")
 
 
@@ -41,19 +42,27 @@ def expand(pattern: str, environ: Mapping[str, str]) -> str | None:
     return None if missing else expanded
 
 
-def find(patterns: Iterable[str], lost: Callable[[str], object]) -> list[str]:
-    """Return the regular files that the globs match, those written to last, in the order of their names."""
+class Found(NamedTuple):
+    """What the globs match: the files to follow, in the order of their names, and how many there are beside them."""
+
+    paths: list[str]
+    beyond: int
+    """Of a search that gave up, one more than was seen."""
+
+
+def find(patterns: Iterable[str]) -> Found:
+    """Return the regular files that the globs match: of very many, those that were written to last."""
     found: dict[str, float] = {}
+    beyond = 0
     for pattern in patterns:
-        for number, path in enumerate(glob.iglob(pattern, recursive=True)):
-            if number >= _MAX_LOOKED_AT:
-                lost("log_files_many")
-                break
+        search = Search()
+        for path in search.paths(pattern):
             try:
                 look = os.stat(path)
             except OSError:
                 continue  # gone since, or not for us
             if stat.S_ISREG(look.st_mode):
                 found[os.path.abspath(path)] = look.st_mtime
-    newest = sorted(found, key=lambda path: (-found[path], path))[:MAX_FILES]
-    return sorted(newest)
+        beyond += search.is_cut
+    newest = sorted(found, key=lambda path: (-found[path], path))
+    return Found(sorted(newest[:MAX_FILES]), beyond + len(newest[MAX_FILES:]))

@@ -62,8 +62,8 @@ class Voice:
         )
         self._journal = Journal(home, identity, config=config.journal, clock=Clock(), loss=self.loss)
 
-    def say(self, path: str, entry: Entry, said: Said) -> bool:
-        """Record one entry; say whether it landed."""
+    def say(self, path: str, entry: Entry, said: Said, written: float) -> bool:
+        """Record one entry, of the time that it says or else of `written`, seconds; say whether it landed."""
         observed = time.time_ns()
         attributes = {
             **said.attributes,
@@ -72,7 +72,7 @@ class Voice:
         }
         payload = encode_payload(
             (
-                said.time_ns or observed,
+                int(written * 1e9) if said.time_ns is None else said.time_ns,
                 observed,
                 said.severity,
                 said.severity_text,
@@ -93,7 +93,10 @@ class Voice:
     def begin_file(self, mark: Mark | None) -> None:
         """Say which file the records that follow are from; `positions.py` reads that after a kill."""
         if mark is not None:
-            self._journal.note(FILE_NOTE, asdict(mark))
+            # What is not known is left out: an older version may have to read it.
+            self._journal.note(
+                FILE_NOTE, {key: value for key, value in asdict(mark).items() if value is not None}
+            )
 
     def tend(self) -> None:
         """Do what a journal needs now and then."""

@@ -9,6 +9,7 @@ import re
 import signal
 from typing import Final
 
+from clientobs._levels import ERROR, level_of, severity_of
 from clientobs._patterns import pattern
 
 __all__ = ["amount", "last_lines", "signal_name", "telling_line", "time_text"]
@@ -81,15 +82,20 @@ def last_lines(end: bytes, most: int) -> str:
 def telling_line(text: str) -> str:
     r"""Return the one line of a failed program's last words that says what is wrong.
 
-    The last of a Python traceback; else the first that speaks of an error; else the last.
+    The last of a Python traceback; else the first that names itself an error (among the progress and the warnings of a
+    renderer), or that speaks of one; else the last.
 
     >>> telling_line("Input #0, mov\nUnknown encoder 'libx265'\nConversion stopped")
     "Unknown encoder 'libx265'"
+    >>> telling_line("WARNING | missing walls.tx\nERROR   | [walls] no license\n  100% done")
+    'ERROR   | [walls] no license'
     """
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     if not lines:
         return ""
     found = lines[-1]
     if _TRACEBACK not in text:
-        found = next((line for line in lines if _TELLS.search(line)), found)
+        named = (line for line in lines if severity_of(level_of(line)) >= ERROR)
+        telling = (line for line in lines if _TELLS.search(line))
+        found = next(named, None) or next(telling, found)
     return _PREFIX.sub("", found)[:_LINE]
