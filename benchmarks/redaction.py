@@ -30,7 +30,7 @@ SIX = {
 }
 LENGTH = 16_384
 RUNS_AWAY = 2.0
-OPENS_EVERY_RULE = " =:@//% -pw >'\" token bearer basic mysql hook ghp_ PRIVATE KEY"
+OPENS_EVERY_RULE = " =:@//% -pw >'\" token bearer basic mysql hook ghp_ PRIVATE KEY 8Q~ login( echo x | '',"
 """Stands behind each text, so that no prefilter spares it the patterns."""
 
 ADVERSARIAL = {
@@ -62,6 +62,21 @@ ADVERSARIAL = {
     "programs": "mysql -p ",
     "programs and quotes": "curl -u '",
     "backslashes": "token=\\",
+    "logins without a host": "ron:pw@",
+    "logins that begin": " ron:(",
+    "logins in brackets": "(ron:pw@nas",
+    "calls that open": "login('ron', '",
+    "calls of many quotes": "login('\\'",
+    "echoes": "echo x | ",
+    "accounts": "--user a:",
+    "lists": "'mysql', '-p', ",
+    "lists of backslashes": "'curl', '\\",
+    "drives": "net use \\\\nas\\x ",
+    "logons": "sqlplus a/",
+    "mounts": "mount a=b,",
+    "columns": "\nA_TOKEN      ",
+    "settings": "setenv A_KEY ",
+    "quotes in quotes": "'\"'\"'",
     "elements": "<password>",
     "dotted names": "a.b-c_key.",
     "headers": "Cookie: a=",

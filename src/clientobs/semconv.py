@@ -140,6 +140,12 @@ PROCESS_STDERR_END: Final = _attribute("process.stderr.end", OWN, "The same of i
 PROCESS_SEARCH_PATH: Final = _attribute(
     "process.search_path", OWN, "PATH on which a missing program was searched.", INDIRECT
 )
+PROCESS_FAILURES_FOLDED: Final = _attribute(
+    "process.failures",
+    OWN,
+    "Equal failures of children below a span, folded: count, program, ending, words. The first has an event.",
+    INDIRECT,
+)
 PROCESS_EMPTY_FILES: Final = _attribute(
     "process.files.empty",
     OWN,

@@ -42,6 +42,14 @@ SECRET = (
         "jwt",
         "_auth",
     ),
+    *(
+        "SG_KEY",
+        "AZURE_STORAGE_KEY",
+        "AWS_SESSION_TOKEN",
+        "SHOTGUN_SCRIPT_KEY",
+        "SHOTGUN_DESKTOP_CURRENT_USER",
+    ),
+    *("GCP_SERVICE_ACCOUNT_KEY", "GOOGLE_APPLICATION_CREDENTIALS_JSON", "SLACK_BOT_TOKEN", "KITSU_PASS"),
     *("--password", "-Dpassword", "X-Amz-Signature", "licence_key", "password_hash", "PGPASSWORD"),
 )
 OPEN = (
@@ -86,6 +94,17 @@ OPEN = (
         "production.shot",
         "passthrough",
     ),
+    *("REZ_USED_REQUEST", "REZ_USED_RESOLVE", "REZ_MAYA_VERSION", "DEADLINE_TASK_ID", "DEADLINE_SESSION_ID"),
+    *(
+        "key_light",
+        "pass_beauty",
+        "render_pass",
+        "password_reset_ui.py",
+        "token_ring.ma",
+        "monkey",
+        "htpasswd",
+    ),
+    *("SHOTGUN_ENTITY_ID", "AYON_APP_NAME", "CUE_FRAME_ID", "TR_ENV_JID", "current_user", "KITSU_API_URL"),
     *("file.path", "keyLight", "turkey", "donkey", "primary_key", "foreign_key", "", "...", "design"),
 )
 

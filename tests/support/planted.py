@@ -57,6 +57,26 @@ FORMS = (
     "api key: {}",
     "invalid password: {}",
     "refreshToken => {}",
+    "net use P: \\\\nas\\show {} /user:ron",
+    "htpasswd -b /etc/users ron {}",
+    "sqlplus -S ron/{}@farm",
+    "rsync of ron:{}@nas.example/share failed",
+    "tool --user ron:{} --frames 1-10",
+    "curl -sSu ron:{} https://nas.example/x",
+    "zip -rP {} scenes.zip",
+    "Command '['mysql', '-u', 'root', '-p{}']' returned non-zero exit status 1.",
+    '["curl", "-u", "ron:{}"]',
+    "setenv FTRACK_API_KEY {}",
+    "setx KITSU_PWD {} /M",
+    "AYON_API_KEY                   {}\nAYON_APP_NAME                  maya",
+    "$env:FTRACK_API_KEY = '{}'",
+    "tool.exe /password {} /frames 1",
+    "gazu.log_in('ron@studio.example', '{}')",
+    'sg = Shotgun("https://studio.example", "publisher", "{}")',
+    "echo {} | sudo -S mount /mnt",
+    "sh -c 'export KITSU_PWD='\"'\"'{}'\"'\"'; render'",
+    "SHOTGUN_DESKTOP_CURRENT_USER={}",
+    "AccountName=studio;AccountKey={};EndpointSuffix=core",
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
     "-----BEGIN OPENSSH PRIVATE KEY-----\n{}",
 )
@@ -87,6 +107,21 @@ INNOCENT_WORDS = (
     *("key_count", "session.id", "sessions", "user", "cred_roll", "credits", "PWD=/mnt/show/seq010", "ok"),
     *("keyJointLeft.rotateX", "lighs_", "opacity", "/mnt/show/seq010/sh0010/comp_v012.nk", "P:/show/x.ma"),
     *("http://nas:8080/a@b", "ssh://git@github.example/x", "12:30", "frame=1001", "v001", "{root}/sq010"),
+    *(
+        "key_light",
+        "pass_beauty",
+        "render_pass",
+        "password_reset_ui.py",
+        "to:ron@studio.example",
+        "npm:react@next",
+    ),
+    *(
+        "image:tag@sha256:0a4e",
+        "git@github.com:studio/tools",
+        "the net use of memory",
+        "log in (as ron)",
+        "zip -rq a b",
+    ),
     *("spawned 3 tasks -p 4", "mail@studio.example", "100%", "a > b", "it's", '"quoted"', "x=1&y=2"),
 )
 
@@ -111,7 +146,19 @@ def tokens() -> st.SearchStrategy[str]:
     return st.one_of(
         st.tuples(
             st.sampled_from(
-                ("ghp_", "gho_", "ghs_", "github_pat_11", "glpat-", "glsa_", "glc_", "npm_", "hf_")
+                (
+                    "ghp_",
+                    "gho_",
+                    "ghs_",
+                    "github_pat_11",
+                    "glpat-",
+                    "glsa_",
+                    "glc_",
+                    "npm_",
+                    "hf_",
+                    "GOCSPX-",
+                    "aZ78Q~",
+                )
             ),
             body,
         ).map("".join),

@@ -27,7 +27,7 @@ MARKER: Final = "[redacted]"
 
 HINTS: Final = (
     *("pass", "pw", "secret", "cred", "token", "key", "auth", "cookie", "otp", "jwt", "bearer", "_mongo"),
-    *("k_context", "sig"),
+    *("k_context", "op_current_user", "sig"),
 )  # fmt: skip
 """One of these is in every secret name, lower-cased: the search for names in `texts.py` starts from them."""
 
@@ -37,22 +37,25 @@ _MAX_KEY: Final = 256
 _WORD_BREAK: Final = pattern(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
 
 _ANYWHERE: Final = (
-    r"pass_?words?|passwd|pass_?phrase|pass_?code|passwort|api_?keys?|secret_?key|access_?keys?(?:_?id)?"
+    r"pass_?words?|(?<!ht)passwd|pass_?phrase|pass_?code|passwort|api_?keys?|secret_?key|access_?keys?(?:_?id)?"
     r"|private_?key|auth_?token|access_?tokens?|refresh_?tokens?|authorization|credentials?"
 )
 _WHOLE_WORDS: Final = (
     r"token|secrets?|pw|auth|set_cookie|cookies?|otp|totp|jwt|bearer|[a-z0-9]+_mongo|sgtk_context|tank_context"
+    # tk-desktop hands its user on to what it launches, session token and all.
+    r"|shotgun_desktop_current_user"
     r"|(?:authorization|auth)_code|x_(?:amz|goog)_(?:signature|credential)"
     # `key` alone is an animation key, `pass` alone a render pass: it is their company that tells.
     r"|(?:app|auth|encryption|decryption|signing|master_encryption|licen[cs]e|activation|subscription|shared_access"
-    r"|account|storage|ssh|ssl|tls|rsa|pgp|gpg|hmac|aes|script|deploy|webhook|ftrack|shotgun|shotgrid)_key"
+    r"|account|storage|ssh|ssl|tls|rsa|pgp|gpg|hmac|aes|script|deploy|webhook|ftrack|shotgun|shotgrid|sg|kitsu|ayon|deadline"
+    r"|aws|gcp|google|azure|github|gitlab|slack)_key"
     r"|(?:db|database|user|usr|login|admin|root|smtp|mail|email|imap|ftp|sftp|ssh|ldap|sql|mysql|pg|postgres|redis"
-    r"|proxy|http|https|basic|rabbit|rabbitmq|svn|git|p4|ftrack|shotgun|shotgrid|kitsu|ayon|tractor|deadline|vpn|nas"
+    r"|proxy|http|https|basic|rabbit|rabbitmq|svn|git|p4|ftrack|shotgun|shotgrid|sg|kitsu|ayon|tractor|deadline|vpn|nas"
     r"|keystore|truststore|account|service|wifi)_pass"
 )
 _AFTERWARDS: Final = (
     r"\d{0,4}(?:_(?:value|text|string|hash|plain|raw|data|old|new|current|confirm|confirmation|again|repeat|base64"
-    r"|b64|\d{1,4}))*$"
+    r"|b64|json|\d{1,4}))*$"
 )
 _SECRET: Final = pattern(rf"(?:{_ANYWHERE}|(?:^|_)(?:{_WHOLE_WORDS})){_AFTERWARDS}")
 _PWD: Final = pattern(r"(?:^|_)pwd\d{0,4}$")

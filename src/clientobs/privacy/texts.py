@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from clientobs._patterns import pattern
 from clientobs.privacy.commands import may_name_program, scrub_commands
 from clientobs.privacy.keys import HINTS, MARKER, KeyRules, is_path_like, words_of
+from clientobs.privacy.places import may_hold_placed, scrub_placed, unquoted
 from clientobs.privacy.tokens import may_hold_token, scrub_schemes, scrub_tokens
 from clientobs.privacy.values import end_of_element, end_of_header, value_at
 
@@ -34,6 +35,9 @@ _HEADERS: Final = pattern(r"(?:authorization|cookie)s?$")
 _PARSER_WORD: Final = pattern(
     r"(?:unexpected|unknown|invalid|illegal|expected|bad|next|last)\s$", re.IGNORECASE
 )
+_SETTING: Final = pattern(r"(?:setenv|setx|set|config)[ \t]{1,3}\Z", re.IGNORECASE)
+_VARIABLE: Final = pattern(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")
+_WINDOWS_FLAGS: Final = frozenset({"password", "passwd", "passphrase", "pwd", "pw", "pass"})
 _USER_INFO: Final = pattern(
     # name:password, up to the last @ (a password may hold / and @), but not host:port; or a name alone.
     r"(?<=//)(?!\[)(?:[^\s/?#@:\"'<>\\]{0,256}:(?!\d{1,5}(?:[/?#]|\Z))[^\s\"'<>\\]{1,512}@"
@@ -45,6 +49,7 @@ _NAME_AND_SEPARATOR: Final = pattern(
     r"|(?P<element>[^\s<>]{0,1}>)"
     r"|\\?[\"'],?[ \t\r\n]{0,40}\\?[\"']?value\\?[\"']?[ \t]{0,3}[=:][ \t]{0,3}"
     r"|(?P<comma>\\?[\"'],[ \t]{0,3}(?=[\"'\\]))"
+    r"|(?P<column>[ \t]{4,60}(?=\S))"
     r"|(?P<space>[ \t]{1,3}))"
 )
 
@@ -54,7 +59,7 @@ def may_hold_secret(text: str) -> bool:
     if (
         "=" in text or (":" in text and text.find(":", 2) >= 0) or ">" in text or "'" in text
     ):  # P:/show is a path
-        return ("@" in text and "//" in text) or _has_hint(_lower(text)) or _stands_apart(text)
+        return "@" in text or "/p:" in text or _has_hint(_lower(text)) or _stands_apart(text)
     return (('"' in text or "%" in text) and _has_hint(_lower(text))) or _stands_apart(text)
 
 
@@ -63,9 +68,29 @@ def _stands_apart(text: str) -> bool:
     if " " in text or "\t" in text:
         if "-" in text and (_has_hint(lowered := _lower(text)) or may_name_program(lowered)):
             return True
-        if "earer" in text or "asic" in text or "EARER" in text or "ASIC" in text or " /p:" in text:
+        if "earer" in text or "asic" in text or "EARER" in text or "ASIC" in text:
             return True
-    return ("@" in text and "//" in text) or may_hold_token(text)
+        # /password X, schtasks /p X, net user ron X; net use P: \\nas\show X; sqlplus ron/X
+        if (
+            ("/" in text and ("/pass" in text or "/pw" in text or "asks" in text or " user" in text))
+            or (("\\" in text or "'" in text or '"' in text) and _may_be_of_windows(text))
+            or ("q" in text and "sql" in text)
+        ):
+            return True
+        # `setenv API_KEY X`, and a table of variables.
+        if ("_" in text and "set" in text) or ("\n" in text and "    " in text):
+            return _has_hint(_lower(text)) or _is_placed_or_token(text)
+    return _is_placed_or_token(text)
+
+
+def _is_placed_or_token(text: str) -> bool:
+    if "@" in text and ("//" in text or ":" in text):
+        return True
+    return ((":" in text or "(" in text or "|" in text) and may_hold_placed(text)) or may_hold_token(text)
+
+
+def _may_be_of_windows(text: str) -> bool:
+    return "et use" in text or "net.exe" in text or "net'," in text or 'net",' in text or "/p:" in text
 
 
 def _has_hint(lowered: str) -> bool:
@@ -83,6 +108,7 @@ def _has_hint(lowered: str) -> bool:
         or "bearer" in lowered
         or "_mongo" in lowered
         or "k_con" in lowered
+        or "op_cur" in lowered
         or "sig" in lowered
     )
 
@@ -102,6 +128,12 @@ class TextRules:
 
     def scrub(self, text: str) -> str:
         """Return the text without the secrets in it; the same object where there are none."""
+        plain = unquoted(text)
+        if plain is not text and (clean := self._scrubbed(plain)) != plain:
+            return clean
+        return self._scrubbed(text)
+
+    def _scrubbed(self, text: str) -> str:
         if may_hold_token(text):
             text = scrub_tokens(text)
         if "//" in text and "@" in text:
@@ -112,10 +144,12 @@ class TextRules:
             lowered = _lower(text)
         if _has_hint(lowered):
             text = self._pairs(text, lowered)
-        if " -" in text or " /" in text:
+        if "-" in text or "/" in text or "\\" in text:
             lowered = _lower(text)
             if may_name_program(lowered):
                 text = scrub_commands(text, lowered)
+        if may_hold_placed(text):
+            text = scrub_placed(text)
         for expression in self._patterns:
             text = expression.sub(_marker_for, text)
         return text
@@ -142,19 +176,17 @@ class TextRules:
         if text[first - 1 : first] == "%" and match.start() - first >= _ESCAPE:
             first += _ESCAPE  # the name begins behind an escape: %3Ftoken%3D
         key = (_NAME.match(text, first) or match)[0]
-        if not self._is_secret(text, first, key):
-            return nothing
         kind = match.lastgroup
-        if kind == "space" and not _is_flag(text, first, key):
+        if not self._is_secret(text, first, key) or not _joins(kind, text, first, key):
             return nothing
         if kind == "element":
-            is_tag = text[first - 1 : first] in ("<", ":")
-            return (match.end(), end_of_element(text, match.end())) if is_tag else nothing
+            return match.end(), end_of_element(text, match.end())
         begin, end = self._value(text, key, match.end())
         if self._keys.verdict(key) == "path" and is_path_like(text[begin : begin + 4]):
             return nothing
-        if kind == "space" and text[begin : begin + 1] == "-":
-            return nothing
+        dash = "-" if kind == "space" else "--"
+        if kind in ("space", "comma") and key.startswith("-") and text.startswith(dash, begin):
+            return nothing  # the next flag
         return begin, end
 
     def _value(self, text: str, key: str, start: int) -> tuple[int, int]:
@@ -176,7 +208,25 @@ class TextRules:
         return False
 
 
+def _joins(kind: str | None, text: str, first: int, key: str) -> bool:
+    """Say whether what stands after a name joins it to a value: spaces do so after few, signs after all."""
+    if kind == "space":
+        return _is_flag(text, first, key) or _is_set(text, first, key)
+    if kind == "column":
+        return _VARIABLE.match(key) is not None and (first == 0 or text[first - 1].isspace())
+    if kind == "element":
+        return text[first - 1 : first] in ("<", ":")
+    return True
+
+
+def _is_set(text: str, first: int, key: str) -> bool:
+    """Say whether a name is that of a variable which is set: `setenv FTRACK_API_KEY X`."""
+    return "_" in words_of(key) and _SETTING.search(text[max(0, first - 16) : first]) is not None
+
+
 def _is_flag(text: str, first: int, key: str) -> bool:
+    if text[first - 1 : first] == "/" and key.lower() in _WINDOWS_FLAGS:
+        first, key = first - 1, "-"
     return key.startswith("-") and (first == 0 or text[first - 1].isspace() or text[first - 1] in "\"'=([,`")
 
 

@@ -27,7 +27,8 @@ _TOKEN: Final = pattern(
     r"|hooks\.slack\.com/(?:services|workflows)/[\w/-]{8,}"
     r"|discord(?:app)?\.com/api/webhooks/\d+/[\w-]{8,}"
     r"|webhook\.office\.com/webhookb2/[\w@/-]{8,}"
-    r"|AIza[\w-]{30,}|ya29\.[\w-]{16,}"  # Google
+    r"|AIza[\w-]{30,}|ya29\.[\w-]{16,}|GOCSPX-[\w-]{16,}"  # Google
+    r"|(?<![\w~.-])[\w~.-]{3}8Q~[\w~.-]{16,}"  # Azure
     r"|(?<![A-Za-z0-9])sk-(?=[A-Za-z_-]{0,80}[0-9])(?=[a-z0-9_-]{0,80}[A-Z])[\w-]{20,}"  # OpenAI, Anthropic
     r"|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{30,}|hf_[A-Za-z0-9]{30,}"
     r"|SG\.[\w-]{16,}\.[\w-]{16,}|hv[sb]\.[\w-]{20,}|AGE-SECRET-KEY-1[A-Z0-9]{20,}",
@@ -62,7 +63,8 @@ def may_hold_token(text: str) -> bool:
             | ("AGE-S" in text or "-----BEGIN" in text)
         )
         or ("g" in text and (("gl" in text and _is_gitlab(text)) or _is_github(text)))
-        or ("G" in text and "SG." in text)
+        or ("G" in text and ("SG." in text or "GOCSPX-" in text))
+        or ("~" in text and "8Q~" in text)
         or ("y" in text and "ya29" in text)
         or (":" in text and "hook" in text)
         or "hv" in text

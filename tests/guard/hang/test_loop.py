@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,3 +110,18 @@ def test_without_qt_there_is_no_loop_and_none_is_loaded() -> None:
     assert not loop.running
     loop.close()
     assert set(sys.modules) == before
+
+
+def test_an_application_that_is_being_unmade_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone:
+        """What PyQt5 hands out while the application's own thread is at it."""
+
+        @staticmethod
+        def instance() -> Gone:
+            return Gone()
+
+        def inherits(self, name: str) -> bool:
+            raise RuntimeError(f"wrapped C/C++ object of type {name} has been deleted")
+
+    monkeypatch.setitem(sys.modules, "PyQt5.QtCore", SimpleNamespace(QCoreApplication=Gone))
+    assert not QtLoop().ask()

@@ -161,6 +161,16 @@ def test_a_traceparent_of_the_caller_s_own_stays(family: Family) -> None:
         assert told(env=farm)["TRACEPARENT"] == farm["TRACEPARENT"]
 
 
+def test_a_traceparent_that_the_program_puts_into_its_own_environment_stays(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACEPARENT", OTHERS)
+    with clientobs.context(shot="sq010_sh020"), clientobs.span("publish"):
+        for settings in ({}, {"env": dict(os.environ)}, {"close_fds": False}, {"preexec_fn": os.getpid}):
+            environment = told(**settings)
+            assert {name: environment[name] for name in CARRIED & set(environment)} == {"TRACEPARENT": OTHERS}
+
+
 def test_the_traceparent_that_this_process_was_started_with_is_no_word_of_the_caller_s(
     start: Callable[..., Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:

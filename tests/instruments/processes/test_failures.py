@@ -257,6 +257,61 @@ def test_only_that_code_only_in_that_block_and_only_what_was_said(start: Callabl
     ]
 
 
+def fail(words: str = "no licence", code: int = 1) -> None:
+    subprocess.run(["sh", "-c", "echo $1 >&2; exit $2", "sh", words, str(code)], stderr=-1, check=False)
+
+
+def test_equal_failures_below_one_span_are_told_once_and_counted_on_it(family: Family) -> None:
+    with clientobs.span("render"):
+        for _ in range(5):
+            fail()
+    found = family.recorded()
+    (failure,) = found.events("process.failed")
+    assert failure.body.endswith(": no licence")
+    assert failure.attributes["process.stderr.end"] == "no licence"
+    assert found.span("render").attributes["process.failures"] == ["5 x sh, exit 1: no licence"]
+    children = [span for span in found.spans if span.name == "sh"]
+    assert [span.status for span in children] == [2] * 5
+    assert ["process.stderr.end" in span.attributes for span in children] == [True, *[False] * 4]
+
+
+def test_failures_that_differ_in_anything_are_told_each(family: Family) -> None:
+    with clientobs.span("render"):
+        fail()
+        fail(code=2)
+        fail("no memory")
+        subprocess.run(["false"], check=False)
+    with clientobs.span("render again"):
+        fail()
+    fail()
+    fail()
+    found = family.recorded()
+    assert len(found.events("process.failed")) == 7
+    assert all("process.failures" not in span.attributes for span in found.spans)
+
+
+def test_a_program_that_is_missed_in_a_loop_is_told_once(family: Family) -> None:
+    with clientobs.span("convert"):
+        for _ in range(3):
+            with pytest.raises(FileNotFoundError):
+                subprocess.run(["/opt/none/oiiotool"], check=False)
+    found = family.recorded()
+    assert len(found.events("process.failed")) == 1
+    assert found.span("convert").attributes["process.failures"] == [
+        "3 x oiiotool, not started: /opt/none/oiiotool is not there"
+    ]
+
+
+def test_what_is_folded_is_bounded(family: Family) -> None:
+    with clientobs.span("render"):
+        for number in range(20):
+            fail(f"frame {number}")
+            fail(f"frame {number}")
+    found = family.recorded()
+    assert len(found.span("render").attributes["process.failures"]) == 16
+    assert len(found.events("process.failed")) == 16 + 2 * 4
+
+
 @pytest.mark.parametrize("code", ["1", "SIGNONE", True, None, 1.0])
 def test_an_exit_code_that_is_none_is_refused(code: Any) -> None:
     with pytest.raises(ConfigError, match="expected_exit"):

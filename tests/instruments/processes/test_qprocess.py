@@ -114,6 +114,75 @@ print(json.dumps([codes, bool(started[0] if isinstance(started, tuple) else star
     assert by_name["true"]["process.outcome"] == "detached"
 
 
+SEES = """
+import json, os, sys
+with open(sys.argv[1], "w") as file:
+    status = open("/proc/self/status").read().splitlines()
+    json.dump({
+        "argv": sys.argv, "cwd": os.getcwd(), "session": os.getsid(0) == os.getpid(),
+        "parent": os.getppid() == int(os.environ["THE_PARENT"]), "group": os.getpgrp() == os.getpid(),
+        "signals": [line for line in status if line.startswith(("SigBlk", "SigIgn", "Umask"))],
+        "streams": [os.readlink(f"/proc/self/fd/{n}").partition(":")[0] for n in range(3)],
+        "same": [os.readlink(f"/proc/self/fd/{n}") == os.readlink(f"/proc/{os.environ['THE_PARENT']}/fd/{n}")
+                 for n in range(3)],
+        "open": sorted(name for name in os.listdir("/proc/self/fd") if int(name) < 100),
+        "environ": {name: value for name, value in os.environ.items() if name not in ("TRACEPARENT", "BAGGAGE")},
+        "context": os.environ.get("TRACEPARENT"),
+    }, file)
+os.rename(sys.argv[1], sys.argv[1] + ".done")
+"""
+
+
+@bindings()
+@pytest.mark.parametrize("call", ["execute", "detached", "in a folder"])
+def test_a_child_without_an_object_sees_what_it_would_have_seen_and_its_trace(
+    binding: str, call: str, home: Path, tmp_path: Path
+) -> None:
+    program = f"""
+SEES = {SEES!r}
+os.environ["THE_PARENT"] = str(os.getpid())
+os.environb[b"ODD"] = b"\\xff\\xfe"
+core.QProcess.execute("true", [])
+name = sys.argv[2]
+words = ["-I", "-S", "-c", SEES, name]
+clientobs.set_context(shot="sh010")
+answer = {{
+    "execute": lambda: core.QProcess.execute(sys.executable, words),
+    "detached": lambda: core.QProcess.startDetached(sys.executable, words),
+    "in a folder": lambda: core.QProcess.startDetached(sys.executable, words, "/usr"),
+}}[{call!r}]()
+until = time.monotonic() + 30
+while not os.path.exists(name + ".done") and time.monotonic() < until: time.sleep(0.01)
+with open(name + ".done") as file: saw = json.load(file)
+answer = [type(answer).__name__, [type(part).__name__ for part in answer] if isinstance(answer, tuple) else answer]
+print(json.dumps([answer, saw]))
+"""
+    ours, seen_by_child = answer_of_qt(binding, program, str(tmp_path / "saw"))
+    (tmp_path / "saw.done").unlink()
+    bare, seen_bare = answer_of_qt(binding, program, str(tmp_path / "saw"), "bare")
+    context, nothing = seen_by_child.pop("context"), seen_bare.pop("context")
+    for told in (seen_by_child, seen_bare):
+        told["environ"].pop("THE_PARENT")
+    assert (ours, seen_by_child) == (bare, seen_bare)
+    assert nothing is None
+    ids = [f"{child['id']:016x}" for child in children(home)]
+    assert len(ids) == 2
+    # PySide's objects do not tell the pid that its static function answers with.
+    without = (binding == "PySide6" and call != "execute") or (binding, call) == ("PySide2", "in a folder")
+    assert (context or "---").split("-")[2] == ("" if without else ids[-1])
+
+
+@bindings()
+def test_a_command_in_one_text_is_told_and_left_to_the_binding(binding: str, home: Path) -> None:
+    program = """
+sys.stderr = open(os.devnull, "w")
+print(json.dumps([core.QProcess.execute("true"), core.QProcess.execute("false", ()),
+                  core.QProcess.execute("no such program")]))
+"""
+    assert answer_of_qt(binding, program) == answer_of_qt(binding, program, "bare")
+    assert [child["process.command_args"][0] for child in children(home)[:2]] == ["true", "false"]
+
+
 @bindings()
 def test_errors_and_slots_are_the_bindings_own(binding: str) -> None:
     program = """

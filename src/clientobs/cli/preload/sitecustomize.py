@@ -98,8 +98,16 @@ def _tell(outcome):
         sys.stderr.write("clientobs: pid {0}: {1}\n".format(os.getpid(), outcome))
 
 
-_sign()
-try:
-    _hand_over()
-finally:
-    _tell(_switch_on())
+def _main():
+    # type: () -> None
+    # Where another sitecustomize takes this one's place, Python 2 empties this module as soon as nobody holds it.
+    held = sys.modules.get("sitecustomize")
+    _sign()
+    try:
+        _hand_over()
+    finally:
+        _tell(_switch_on())
+        del held
+
+
+_main()

@@ -76,7 +76,7 @@ class QtLoop:
         for binding in _BINDINGS:
             core = sys.modules.get(f"{binding}.QtCore")
             application = core.QCoreApplication.instance() if core is not None else None
-            if application is not None and application.inherits("QGuiApplication"):
+            if application is not None and _has_windows(application):
                 self._core = core
                 self._begin(application)
                 return True
@@ -100,3 +100,10 @@ class QtLoop:
 
     def _is_here(self, timer: Any) -> bool:
         return bool(timer.thread() == self._core.QThread.currentThread())
+
+
+def _has_windows(application: Any) -> bool:
+    try:
+        return bool(application.inherits("QGuiApplication"))
+    except RuntimeError:  # its thread is making or unmaking it at this very moment: asked again in a second
+        return False

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from clientobs.instruments.processes.environment import Inherited
     from clientobs.instruments.processes.rules import RuleBook
     from clientobs.instruments.processes.telling import Teller
+    from clientobs.record.doorstep import Doorstep
 
 __all__ = ["Children", "Here", "code_of_status"]
 
@@ -63,6 +64,7 @@ class Children:
         rules: RuleBook,
         inherited: Inherited,
         teller: Teller,
+        doorstep: Doorstep,
         kind: Any,
         now: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -71,6 +73,7 @@ class Children:
         self.rules = rules
         self.inherited = inherited
         self.teller = teller
+        self.doorstep = doorstep
         self.now = now
         self.here = Here()
         self.open: dict[int, Child] = {}

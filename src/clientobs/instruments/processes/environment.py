@@ -69,6 +69,11 @@ class Inherited:
         self._start = {name: start[name] for name in _NAMES if name in start}
         """What this process itself was started with: no word of the caller's."""
 
+    @property
+    def parent_at_start(self) -> str:
+        """The TRACEPARENT that this process itself was started with; "" for none."""
+        return self._start.get(_PARENT, "")
+
     def entries(self, given: list[bytes] | None, variables: Mapping[str, str]) -> list[bytes] | None:
         """Return `given`, the b"NAME=value" entries for execve (None: inherit), with the variables in it.
 

@@ -1,8 +1,9 @@
 """os.system, os.spawn*, os.posix_spawn*, os.exec*, os.startfile.
 
-os.system takes its environment from the C library and gives nobody a place to add to it: its children are recorded
-and get no context. Those of os.spawn* get it in the forked child, just before it becomes the program. What os.exec*
-makes of this process is announced by an event; its clean close is `guard/exits.py`.
+os.system takes its environment from the C library and gives nobody a place to add to it: its children find their
+context, if they record themselves, in a note beside the journal (record/doorstep.py). Those of os.spawn* get it in the
+forked child, just before it becomes the program. What os.exec* makes of this process is announced by an event; its
+clean close is `guard/exits.py`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _SPAWNS: Final = ("spawnv", "spawnve", "spawnvp", "spawnvpe")
 
 def patch_functions(desk: Children, patches: Patches) -> None:
     """Wrap what there is of them in `os`."""
-    _replace(patches, "system", _wrap_system)
+    _replace(patches, "system", lambda original: _wrap_system(original, desk))
     for name in ("posix_spawn", "posix_spawnp"):
         _replace(patches, name, lambda original, name=name: _wrap_posix_spawn(original, name, desk))
     for name in _SPAWNS:
@@ -65,17 +66,22 @@ def _first(args: tuple[Any, ...], kwargs: dict[str, Any], *names: str) -> Any:
     return args[0] if args else next((kwargs[name] for name in names if name in kwargs), None)
 
 
-def _wrap_system(original: Any) -> Any:
+def _wrap_system(original: Any, desk: Children) -> Any:
+    doorstep, inherited = desk.doorstep, desk.inherited
+
     def system(*args: Any, **kwargs: Any) -> Any:
         command = _first(args, kwargs, "command")
         child = begin(command_of(command, shell=True), how="os.system")  # noqa: S604  # nothing is run by this
         if child is None:
             return original(*args, **kwargs)
+        note = doorstep.leave(child.variables(), inherited.parent_at_start)
         try:
             status = original(*args, **kwargs)
         except BaseException as error:
             child.not_started(error)
             raise
+        finally:
+            doorstep.take_away(note)
         known = isinstance(status, int) and status >= 0
         child.ended((status if os.name == "nt" else code_of_status(status)) if known else None)
         return status

@@ -17,6 +17,7 @@ from clientobs.instruments.processes.rules import RuleBook
 from clientobs.instruments.processes.telling import Teller
 from clientobs.instruments.processes.waits import patch_waits
 from clientobs.paths.mounts import MountTable
+from clientobs.record.doorstep import Doorstep
 
 if TYPE_CHECKING:
     from clientobs.instruments.arrivals import Arrivals
@@ -30,6 +31,7 @@ class ProcessesInstrument:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._config = surroundings.config.processes
+        self._home = surroundings.home
         self._mounts = surroundings.mounts or MountTable.of_this_machine()
         self._patches = Patches()
         self._switch = Switch()
@@ -82,7 +84,7 @@ class ProcessesInstrument:
         if self._desk is not None:
             self._measures.forget()
             self._desk.drop_all()
-            self._desk.teller.outputs.forget()
+            self._desk.teller.forget()
 
     def tick(self) -> None:
         """Look after children that nobody waits for, and hand what has been counted to the metrics."""
@@ -109,5 +111,6 @@ class ProcessesInstrument:
             meter=Meter("processes", too_much=self.turn_off),
             rules=RuleBook(self._config),
             inherited=Inherited(os.environ),
+            doorstep=Doorstep(self._home),
             teller=Teller(self._config, self._measures, self._mounts.is_network),
         )

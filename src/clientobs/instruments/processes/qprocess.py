@@ -6,22 +6,20 @@ often: Starting (with program, arguments and folder settled, and the environment
 errorOccurred. They hold the object weakly, and call nothing on it but when it has just called them.
 
 The context goes into the process environment of the object between Starting and Running; a program that asks the
-object for its environment in between finds its own. `execute` and the static `startDetached` inherit this process's
-environment, and nothing is added to that: their children are recorded and get no context.
+object for its environment in between finds its own. What the class starts without an object is in qstatics.py.
 """
 
 from __future__ import annotations
 
-import errno
-import functools
 import signal
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from clientobs._guarded import faults, guarded, quiet
-from clientobs.instruments.bindings import Called, Reached, Static
+from clientobs._guarded import faults, guarded
+from clientobs.instruments.bindings import Called, Reached
 from clientobs.instruments.processes.child import begin
 from clientobs.instruments.processes.command import command_of
+from clientobs.instruments.processes.qstatics import Lent, as_exception, member_of, statics_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +36,6 @@ _ENVIRONMENTS: Final = ("processEnvironment", "setProcessEnvironment", "environm
 _SIGNALS: Final = {"kill": getattr(signal, "SIGKILL", 9), "terminate": signal.SIGTERM}
 _READS: Final = {"readAllStandardOutput": "stdout", "readAllStandardError": "stderr"}
 _KEY: Final = "_clientobs_watch"
-_NOT_STARTED, _CRASHED = -2, -1
-"""What QProcess.execute answers with beside exit codes."""
 
 
 def patch_qprocess(core: ModuleType, desk: Children, patches: Patches) -> None:
@@ -56,10 +52,7 @@ def patch_qprocess(core: ModuleType, desk: Children, patches: Patches) -> None:
         made[name] = Reached(vars(owner)[name], _signaller(int(number)))
     for name, stream in _READS.items():
         made[name] = Called(vars(owner)[name], _reader(stream))
-    made["execute"] = Static(owner, "execute", fits=_is_command, call=_execute)
-    made["startDetached"] = Static(
-        owner, "startDetached", fits=_is_command_or_own, call=functools.partial(_start_detached, core)
-    )
+    made.update(statics_of(core))
     for name, descriptor in made.items():
         patches.replace(owner, name, vars(owner)[name], descriptor)
 
@@ -67,12 +60,12 @@ def patch_qprocess(core: ModuleType, desk: Children, patches: Patches) -> None:
 class _Watch:
     """What is known of one QProcess object's child."""
 
-    __slots__ = ("_core", "_own", "_process", "child")
+    __slots__ = ("_core", "_process", "child", "lent")
 
     def __init__(self, process: Any, core: ModuleType) -> None:
         self._process = weakref.ref(process)
         self._core = core
-        self._own: Any = None
+        self.lent = Lent(core)
         self.child: Child | None = None
 
     def connect(self, process: Any) -> None:
@@ -95,16 +88,16 @@ class _Watch:
         if process is None:
             return
         kinds = getattr(self._core.QProcess, "ProcessState", self._core.QProcess)
-        if state == _named(kinds, self._core, "Starting"):
+        if state == member_of(kinds, self._core, "Starting"):
             words = [process.program(), *process.arguments()]
             self.child = begin(
                 command_of(words), how="QProcess.start", cwd=process.workingDirectory() or None
             )
             if self.child is not None:
-                self.lend(process, self.child)
+                self.lent.give(process, self.child)
             return
-        self.give_back(process)
-        if state == _named(kinds, self._core, "Running") and self.child is not None:
+        self.lent.take_back(process)
+        if state == member_of(kinds, self._core, "Running") and self.child is not None:
             self.child.started(int(process.processId()))
 
     @guarded("processes.qprocess", default=None)
@@ -113,48 +106,18 @@ class _Watch:
         child, self.child = self.child, None
         if child is not None:
             kinds = getattr(self._core.QProcess, "ExitStatus", self._core.QProcess)
-            child.ended(-code if status == _named(kinds, self._core, "CrashExit") else code)
+            child.ended(-code if status == member_of(kinds, self._core, "CrashExit") else code)
 
     @guarded("processes.qprocess", default=None)
     def failed(self, error: Any) -> None:
         """Take an error: that the process could not be started is its end."""
         kinds = getattr(self._core.QProcess, "ProcessError", self._core.QProcess)
         process, child = self._process(), self.child
-        if child is None or error != _named(kinds, self._core, "FailedToStart"):
+        if child is None or error != member_of(kinds, self._core, "FailedToStart"):
             return
         self.child = None
         text = str(process.errorString()) if process is not None else ""
-        child.not_started(_as_exception(child, text))
-
-    def lend(self, process: Any, child: Child) -> None:
-        """Put the child's context into the object's environment, for the moment of the launch."""
-        own = process.processEnvironment()
-        inherits = own.inheritsFromParent() if hasattr(own, "inheritsFromParent") else own.isEmpty()
-        if own.isEmpty() and not inherits:
-            return
-        env = self._core.QProcessEnvironment.systemEnvironment() if inherits else process.processEnvironment()
-        given = {name: env.value(name) for name in env.keys()}  # noqa: SIM118  # no mapping
-        completed = child.environment(given)
-        if completed is given:
-            return
-        for name in given.keys() - completed.keys():
-            env.remove(name)
-        for name, value in completed.items():
-            if given.get(name) != value:
-                env.insert(name, value)
-        process.setProcessEnvironment(env)
-        self._own = own
-
-    def give_back(self, process: Any) -> None:
-        """Set the program's own environment again; nothing where nothing of ours is in it."""
-        own, self._own = self._own, None
-        if own is not None:
-            process.setProcessEnvironment(own)
-
-
-def _named(kinds: Any, core: ModuleType, name: str) -> Any:
-    # PyQt5 keeps the members in the class, PyQt6 in the enumeration alone.
-    return getattr(kinds, name, None) if hasattr(kinds, name) else getattr(core.QProcess, name)
+        child.not_started(as_exception(child, text))
 
 
 def _watcher(core: ModuleType, desk: Children) -> Callable[[Any], None]:
@@ -182,8 +145,8 @@ def _signaller(number: int) -> Callable[[Any], None]:
 
 def _give_back(process: Any) -> None:
     watch = vars(process).get(_KEY)
-    if watch is not None and watch._own is not None:  # noqa: SLF001  # our own, and on every look at an environment
-        watch.give_back(process)
+    if watch is not None:
+        watch.lent.take_back(process)
 
 
 def _reader(stream: str) -> Callable[[Any], Callable[..., Any]]:
@@ -201,75 +164,3 @@ def _reader(stream: str) -> Callable[[Any], Callable[..., Any]]:
         return read
 
     return wrap
-
-
-def _is_command_or_own(instance: Any, *args: Any, **kwargs: Any) -> bool:
-    return _is_command(instance, *args, **kwargs) or (instance is not None and not args and not kwargs)
-
-
-def _is_command(_instance: Any, *args: Any, **kwargs: Any) -> bool:
-    # Program, arguments, folder: what all four bindings take in the same way.
-    if kwargs or not 1 < len(args) <= 3 or type(args[0]) is not str:  # noqa: PLR2004
-        return False
-    words = type(args[1]) is list and all(type(word) is str for word in args[1])
-    return words and all(type(folder) is str for folder in args[2:])
-
-
-def _execute(own: Any, _instance: Any, *args: Any) -> Any:
-    child = begin(command_of([args[0], *args[1]]), how="QProcess.execute")
-    if child is None:
-        return own(*args)
-    try:
-        code = own(*args)
-    except BaseException as error:
-        child.not_started(error)
-        raise
-    if code == _NOT_STARTED:
-        child.not_started(_as_exception(child, ""))
-    else:
-        child.ended(None if code == _CRASHED else code)
-    return code
-
-
-def _start_detached(core: ModuleType, own: Any, instance: Any, *args: Any) -> Any:
-    words, folder, watch = [], None, None
-    with quiet("processes.qprocess"):
-        if args:
-            words, folder = [args[0], *args[1]], args[2] if len(args) > 2 else None  # noqa: PLR2004
-        else:  # what the object was told before
-            words, folder = [instance.program(), *instance.arguments()], instance.workingDirectory() or None
-            watch = _Watch(instance, core)
-    child = begin(command_of(words), how="QProcess.startDetached", cwd=folder)
-    if child is None:
-        return own(*args)
-    try:
-        if watch is not None:
-            with quiet("processes.qprocess"):
-                watch.lend(instance, child)
-        result = own(*args)
-    except BaseException as error:
-        child.not_started(error)
-        raise
-    finally:
-        if watch is not None:
-            with quiet("processes.qprocess"):
-                watch.give_back(instance)
-    _tell_detached(child, result)
-    return result
-
-
-def _tell_detached(child: Child, result: Any) -> None:
-    done, pid = result if isinstance(result, tuple) else (result, 0)
-    if not done:
-        child.not_started(_as_exception(child, ""))
-        return
-    if pid:
-        child.started(int(pid))
-    child.detached()
-
-
-def _as_exception(child: Child, text: str) -> OSError:
-    """Return what subprocess would have raised; Qt has a text for it, in the language of the machine, or none."""
-    if not text or "No such file" in text or "not found" in text:
-        return FileNotFoundError(errno.ENOENT, "No such file or directory", child.command.executable)
-    return OSError(text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs import semconv
 from clientobs.instruments.processes.callers import caller_of_launch
 from clientobs.instruments.processes.command import text_of
+from clientobs.instruments.processes.folds import Folds
 from clientobs.instruments.processes.memory import kernel_kills, machine_memory, own_peak
 from clientobs.instruments.processes.outputs import Outputs
 from clientobs.instruments.processes.sentences import (
@@ -46,10 +47,16 @@ class Teller:
         self, config: ProcessesConfig, measures: Measures, is_network: Callable[[str], bool]
     ) -> None:
         self._lines = config.last_lines
+        self._folds = Folds()
         self.outputs = Outputs(is_network, self._tell_empty)
         self._measures = measures
         self._kills = kernel_kills()
         self._own_peak = own_peak()
+
+    def forget(self) -> None:
+        """Begin anew in a forked child."""
+        self.outputs.forget()
+        self._folds.forget()
 
     def facts(self, command: Command, how: str, folder: str) -> dict[str, Any]:
         """Return what is known of a child before its launch."""
@@ -82,15 +89,17 @@ class Teller:
             outcome = "expected" if machinery else outcome
         facts = self._end_facts(child)
         facts[semconv.PROCESS_OUTCOME] = outcome
-        sentence = ""
+        sentence, folded = "", False
         if outcome == "failed":
-            facts.update(called)
-            facts[semconv.ERROR_TYPE] = _error_type(child)
+            facts[semconv.ERROR_TYPE] = ending = _error_type(child)
             told = self._failure_facts(child)
-            facts.update(told)
             sentence = self._sentence(child, told)
+            folded = self._folds.is_like_one_told(child, ending, _said(told))
+            if not folded:
+                facts.update(called)
+                facts.update(told)
         fault = sightings.new_fault() if sentence else ""
-        self._write(child, outcome, facts, sentence, fault)
+        self._write(child, outcome, facts, sentence, "" if folded else fault)
         if sentence and child.code is not None and child.span is not None:
             note_failed_child(child.code, child.span.get_span_context().trace_id, fault)
         if outcome == "ok":
@@ -104,13 +113,15 @@ class Teller:
             semconv.ERROR_TYPE: type(error).__qualname__,
             **called,
         }
-        sentence = ""
+        sentence, folded = "", False
         # A wrong argument is told by its exception alone, and Python's own modules try what needn't be there.
         if isinstance(error, OSError) and not machinery:
-            sentence = f"{child.command.name} could not be started: {_reason_of(child, error, facts)}"
+            reason = _reason_of(child, error, facts)
+            folded = self._folds.is_like_one_told(child, "not started", reason)
+            sentence = f"{child.command.name} could not be started: {reason}"
             sentence += f"; asked for by {caller}" if caller else ""
         fault = sightings.new_fault() if sentence else ""
-        self._write(child, "not_started", facts, sentence, fault)
+        self._write(child, "not_started", facts, sentence, "" if folded else fault)
         if sentence:  # this very exception goes on to the program
             around = getattr(child.span, "parent", None)
             sightings.add(error, fault, headline=True, parent=_local(around))
@@ -179,8 +190,7 @@ class Teller:
     def _sentence(self, child: Child, told: dict[str, Any]) -> str:
         code, name = child.code or 0, child.command.name
         after = time_text(child.ended_at - child.started_at)
-        words = told.get(semconv.PROCESS_STDERR_END) or told.get(semconv.PROCESS_STDOUT_END) or ""
-        said = telling_line(words)
+        said = _said(told)
         end = f": {said}" if said else ""
         if code >= 0:
             return f"{name} ended with code {code} after {after}{end}"
@@ -211,7 +221,8 @@ class Teller:
             from opentelemetry.trace import StatusCode  # noqa: PLC0415  # loaded with the instrument
 
             span.set_status(StatusCode.ERROR, sentence)
-            self._tell(child, semconv.PROCESS_FAILED, {**facts, semconv.FAULT_ID: fault}, sentence)
+            if fault:
+                self._tell(child, semconv.PROCESS_FAILED, {**facts, semconv.FAULT_ID: fault}, sentence)
         if span.is_recording():
             end = span.start_time + duration
             end_with = getattr(span, "end_with", None)  # ours; the application may have a provider of its own
@@ -280,6 +291,11 @@ def _outcome_of(child: Child) -> str:
 def _error_type(child: Child) -> str:
     code = child.code or 0
     return f"exit {code}" if code >= 0 else signal_name(-code)
+
+
+def _said(told: dict[str, Any]) -> str:
+    """Return the one line of a failed child's last words that says what is wrong."""
+    return telling_line(told.get(semconv.PROCESS_STDERR_END) or told.get(semconv.PROCESS_STDOUT_END) or "")
 
 
 def _own_folder() -> str:
