@@ -115,5 +115,5 @@ def test_an_application_that_is_being_unmade_is_none(monkeypatch: pytest.MonkeyP
         def inherits(self, name: str) -> bool:
             raise RuntimeError(f"wrapped C/C++ object of type {name} has been deleted")
 
-    monkeypatch.setitem(sys.modules, "PyQt5.QtCore", SimpleNamespace(QCoreApplication=Gone))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "PyQt5.QtCore", SimpleNamespace(QCoreApplication=Gone))
     assert not QtLoop().ask()
