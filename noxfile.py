@@ -1,7 +1,7 @@
 """Every check of this project, one session each: `python3 dev.py nox -l` lists them.
 
-A plain `nox` runs what a change must pass. `bench`, `demo`, `hosts`, `qt`, `quickstart`, `torture` and `transparency`
-are run by name.
+A plain `nox` runs what a change must pass. `bench`, `demo`, `hosts`, `logql`, `qt`, `quickstart`, `torture` and
+`transparency` are run by name.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def hosts(session: nox.Session) -> None:
 
 @nox.session(python="3.10")  # the last one that PySide2 has wheels for
 def qt(session: nox.Session) -> None:
-    """Run the tests of threads and processes of Qt, with each of its four bindings."""
+    """Run the tests of hosts with Qt (threads, processes, exceptions, hangs), with each of its four bindings."""
     install(session, "test", "qt")
     session.run(
         "python",
@@ -117,8 +117,24 @@ def qt(session: nox.Session) -> None:
         "pytest",
         "tests/instruments/threads/test_qt.py",
         "tests/instruments/processes/test_qprocess.py",
+        "tests/instruments/exceptions/test_qt.py",
+        "tests/guard/hang/test_loop.py",
+        "tests/end_to_end/test_hangs.py::test_a_slot_that_blocks_the_interface_is_a_hang_and_a_dialog_is_none",
+        "tests/hosts/test_qt_dialog.py",
         *session.posargs,
     )
+
+
+@nox.session
+def logql(session: nox.Session) -> None:
+    """Hold the queries of the documentation against Grafana's own grammar of LogQL; needs Node.js with npm."""
+    install(session, "test")
+    folder = Path(session.create_tmp()).resolve()
+    packages = ("@grafana/lezer-logql", "@lezer/common", "@lezer/lr")
+    session.run("npm", "install", "--silent", "--no-audit", "--prefix", str(folder), *packages, external=True)
+    parser = {"LOGQL_PARSER": str(folder)}
+    test = ("tests/project/test_queries.py", "-rs", *session.posargs)
+    session.run("python", "-m", "pytest", *test, env=parser)
 
 
 @nox.session

@@ -440,6 +440,9 @@ ERROR_TYPE: Final = _attribute("error.type", STABLE, "Class of the failure: the 
 EXCEPTION_TYPE: Final = _attribute("exception.type", STABLE, "Class of the exception, with its module.")
 EXCEPTION_MESSAGE: Final = _attribute("exception.message", STABLE, "Its message, redacted.", INDIRECT)
 EXCEPTION_STACKTRACE: Final = _attribute("exception.stacktrace", STABLE, "Its traceback.", INDIRECT)
+EXCEPTION_ESCAPED: Final = _attribute(
+    "exception.escaped", STABLE, "Of an event of a span: whether it left the span, True or False as a text."
+)
 TEXT_ENCODING: Final = _attribute(
     "text.encoding", OWN, "Encoding by which a text could not be read or written."
 )
@@ -470,6 +473,13 @@ EXCEPTION_OWNER: Final = _attribute(
 )
 FAULT_ID: Final = _attribute(
     "fault.id", OWN, "Random; the same on all records about one fault, and on what was raised from it."
+)
+IMPORTS_MISSING: Final = _metric(
+    "import.missing.count",
+    OWN,
+    "{import}",
+    "counter",
+    "Imports of modules that are not there and that the program goes on without, by import.missing.",
 )
 IMPORT_MODULE: Final = _attribute("import.module", OWN, "Module whose import failed.")
 IMPORT_MODULE_PATH: Final = _attribute("import.module.path", OWN, "Its file.", INDIRECT)

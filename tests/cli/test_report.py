@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.readback import seen
 from support.workstation import Workstation
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def test_a_report_from_the_terminal_is_about_the_last_session(desk: Workstation)
     assert found["report"]["attributes"]["problem.message"] == "툴이 안 돼요"
     assert [error["body"] for error in found["errors"]] == ["ValueError: no plate"]
     assert [span["name"] for trace in found["traces"] for span in trace["spans"]] == ["publish"]
-    assert found["session"] == found["traces"][0]["runs"][0]["session"] != found["run"]["session"]
+    assert found["session"] == found["traces"][0]["runs"][0]["session"] == found["run"]["session"]
 
 
 def test_a_code_shows_everything_on_the_screen(desk: Workstation) -> None:
@@ -141,3 +142,129 @@ def test_the_report_is_a_session_of_its_own_kind(desk: Workstation) -> None:
     desk.clientobs("report", "x")
     (run,) = json.loads(desk.clientobs("status", "--json").stdout)["runs"]
     assert run["resource"]["service.name"] == "clientobs-report"
+
+
+# Of a session that goes on -----------------------------------------------------------------------------
+
+OPEN = """
+    import logging
+    clientobs.init("scene-publisher", version="1.4.0")
+    clientobs.set_context(shot="sh010")
+    try:
+        with clientobs.span("collect"):
+            raise ValueError("no plate")
+    except ValueError:
+        pass
+    logging.getLogger("studio").warning("retrying")
+    with clientobs.span("publish"), clientobs.span("copy"):
+        say(clientobs.trace_id())
+        wait()
+"""
+
+
+def trace_of(desk: Workstation, code: str) -> str:
+    """Return the trace that a report stands in."""
+    (report,) = [
+        one for one in seen(desk.home).events("problem.report") if one.attributes["problem.code"] == code
+    ]
+    return f"{report.trace_id:032x}"
+
+
+def event_of(desk: Workstation, code: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(desk.clientobs("show", code, "--json").stdout)
+    return found
+
+
+def test_it_stands_under_the_session_that_it_is_about_with_what_goes_on_there(desk: Workstation) -> None:
+    host = desk.start(OPEN)
+    trace = host.heard()
+    code = desk.clientobs("report", "it hangs").stdout.strip()
+    found = event_of(desk, code)
+    report = found["report"]
+    assert trace_of(desk, code) == trace
+    said = report["attributes"]
+    assert said["production.shot"] == "sh010"
+    assert said["problem.traces.name"][0] == "publish (open)"
+    assert said["problem.errors"][0].startswith("ValueError: no plate (")
+    assert any("retrying" in line for line in said["session.log_lines"])
+    assert said["process.memory.resident"] > 1_000_000
+    (run,) = [run for run in known_runs(desk) if run["role"] == "main"]
+    assert found["session"] == found["run"]["session"] == run["session"]
+    assert found["run"]["resource"] == run["resource"]
+    assert "problem.session.id" not in said
+    shown = desk.clientobs("show", code).stdout
+    assert f"pid {host.pid}" in shown.partition("\n\n")[0]
+    assert "sh010" in shown.partition("\n\n")[0]
+    assert host.end() == 0
+
+
+def known_runs(desk: Workstation) -> list[dict[str, Any]]:
+    runs: list[dict[str, Any]] = json.loads(desk.clientobs("status", "--json").stdout)["runs"]
+    return runs
+
+
+def test_it_opens_no_session_of_its_own_and_ends_none(desk: Workstation) -> None:
+    host = desk.start(OPEN)
+    host.heard()
+    desk.clientobs("report", "it hangs")
+    records = seen(desk.home)
+    assert [log.event_name for log in records.logs if log.event_name.startswith("session.st")] == [
+        "session.start"
+    ]
+    assert records.events("session.end") == []
+    assert host.end() == 0
+    assert len(seen(desk.home).events("session.end")) == 1
+
+
+def test_from_within_an_application_it_is_about_that_one(desk: Workstation) -> None:
+    asked = (
+        OPEN
+        + """
+        import subprocess
+        made = [sys.executable, "-m", "clientobs.cli.main", "report", "x"]
+        say(subprocess.run(made, capture_output=True, text=True).stdout.strip())
+        wait()
+    """
+    )
+    first = desk.start(asked)
+    first.heard()
+    other = desk.start(OPEN)
+    other_trace = other.heard()  # the one that wrote last
+    first.go()
+    code = first.heard()
+    assert trace_of(desk, code) != other_trace
+    assert first.end() == other.end() == 0
+
+
+def test_called_in_the_application_s_own_process_it_neither_begins_nor_ends_a_session(
+    desk: Workstation,
+) -> None:
+    host = desk.start(
+        """
+        import contextlib, io
+        from clientobs.cli.main import main
+        clientobs.init("scene-publisher")
+        with clientobs.span("publish"):
+            told = io.StringIO()
+            with contextlib.redirect_stdout(told), contextlib.redirect_stderr(io.StringIO()):
+                main(["report", "x"])
+            say([told.getvalue().strip(), clientobs.trace_id()])
+        wait()
+        with clientobs.span("afterwards"):
+            pass
+        """
+    )
+    code, trace = host.heard()
+    assert CODE.fullmatch(code)
+    assert trace_of(desk, code) == trace
+    host.go()
+    assert host.end() == 0
+    assert "afterwards" in {span.name for span in seen(desk.home).spans}
+
+
+def test_who_only_bore_witness_is_no_process_for_a_reader(desk: Workstation) -> None:
+    desk.run(FAILING)
+    desk.clientobs("report", "x", "--bundle", "x.zip")
+    assert desk.clientobs("status").stdout.count("scene-publisher") == 1
+    assert desk.clientobs("status", "--all").stdout.count("scene-publisher") == 2
+    assert desk.clientobs("show", "x.zip").stdout.count("session ") == 1

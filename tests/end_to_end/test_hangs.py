@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.qt import bindings
 from support.slow_mount import slow_mount
 from support.workstation import until
 
@@ -268,14 +268,15 @@ with clientobs.span("paint"):
     assert len(told(receiver)) == 1
 
 
-@pytest.mark.skipif(importlib.util.find_spec("PySide6") is None, reason="PySide6 is not installed here")
+@bindings()
 def test_a_slot_that_blocks_the_interface_is_a_hang_and_a_dialog_is_none(
-    receiver: Inbox, desk: Workstation
+    receiver: Inbox, desk: Workstation, binding: str
 ) -> None:
     host = desk.start(
+        f"from {binding} import QtCore, QtWidgets"
         """
-from PySide6 import QtCore, QtWidgets
 import time
+run = lambda loop: (getattr(loop, "exec", None) or loop.exec_)()
 app = QtWidgets.QApplication([])
 clientobs.init("shelf", hangs={"seconds": 2})
 def on_click():
@@ -283,11 +284,11 @@ def on_click():
 def over_lunch():
     dialog = QtWidgets.QDialog()
     QtCore.QTimer.singleShot(4000, dialog.accept)
-    dialog.exec()
+    run(dialog)
     app.quit()
 QtCore.QTimer.singleShot(2000, on_click)
 QtCore.QTimer.singleShot(6500, over_lunch)
-app.exec()
+run(app)
 clientobs.shutdown()
 """,
         environ={"QT_QPA_PLATFORM": "offscreen"},

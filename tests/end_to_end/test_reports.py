@@ -76,6 +76,30 @@ def test_the_code_leads_to_the_words_the_trace_and_the_errors(desk: Workstation,
     assert {one.attributes["session.id"] for one in failed} == {session}
 
 
+def test_a_report_from_a_terminal_arrives_under_the_artist_s_session(
+    receiver: OtlpReceiver, desk: Workstation
+) -> None:
+    host = desk.start(
+        """
+        clientobs.init("scene-publisher")
+        clientobs.set_context(shot="sh010")
+        with clientobs.span("publish"):
+            say(clientobs.trace_id())
+            wait()
+        """
+    )
+    trace = host.heard()
+    done = desk.clientobs("report", "it hangs")
+    assert "It has arrived." in done.stderr
+    (report,) = events(receiver, "problem.report")
+    (start,) = events(receiver, "session.start")
+    assert report.record.trace_id.hex() == trace
+    assert report.attributes["session.id"] == start.attributes["session.id"]
+    assert report.resource["service.name"] == "scene-publisher"
+    assert report.attributes["production.shot"] == "sh010"
+    assert host.end() == 0
+
+
 def test_two_machines_differ_in_exactly_what_differs(tmp_path: Path, receiver: OtlpReceiver) -> None:
     for name, numpy in (("works", "1.26.4"), ("fails", "2.1.0")):
         (tmp_path / name / "site" / f"numpy-{numpy}.dist-info").mkdir(parents=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import http.client  # noqa: F401  # the instrument `http` waits until it is loaded
 import inspect
+import logging
+import os
 import pickle
 import sys
 import threading
@@ -15,9 +17,11 @@ import pytest
 import clientobs
 from clientobs.errors import ConfigError
 from clientobs.instruments import registry
+from support.readback import seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MARK = "/nonexistent/asked-for-by-the-contract"
 
@@ -48,7 +52,7 @@ class Recorder:
 def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for owner, hook in ((sys, "excepthook"), (threading, "excepthook"), (sys, "unraisablehook")):
         monkeypatch.setattr(owner, hook, getattr(owner, f"__{hook}__"))  # pytest's, exceptiongroup's
-    clientobs.init("contract", profile="minimal")
+    clientobs.init("contract", profile="minimal", instruments=[])
     yield request.param
     clientobs.shutdown()
 
@@ -206,9 +210,21 @@ def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
         clientobs.instrument("file")
 
 
-def test_the_profile_minimal_patches_nothing() -> None:
-    before = (open, __import__("os").stat)
+def test_the_profile_minimal_has_logs_and_patches_nothing_else(home: Path) -> None:
+    before = (open, os.stat, os._exit, sys.excepthook, threading.Thread.start)
     clientobs.init("quiet", profile="minimal")
-    assert (open, __import__("os").stat) == before
-    assert not registry.active()
+    assert (open, os.stat, os._exit, sys.excepthook, threading.Thread.start) == before
+    assert list(registry.active()) == ["logs"]
+    logging.getLogger("studio").warning("no plate")
     clientobs.shutdown()
+    assert [log.body for log in seen(home).logs if not log.event_name] == ["no plate"]
+
+
+def test_instruments_that_are_named_hold_in_each_profile() -> None:
+    for profile in ("minimal", "standard"):
+        clientobs.init("quiet", profile=profile, instruments=["files"])
+        assert list(registry.active()) == ["files"], profile
+        clientobs.shutdown()
+        clientobs.init("quiet", profile=profile, instruments=[])
+        assert list(registry.active()) == [], profile
+        clientobs.shutdown()

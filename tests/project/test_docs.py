@@ -25,7 +25,21 @@ if TYPE_CHECKING:
 
 PAGES = all_pages()
 BLOCKS = [block for page in PAGES for block in page.blocks]
-LANGUAGES = {"", "console", "ini", "json", "powershell", "python", "sh", "text", "toml", "xml", "yaml"}
+LANGUAGES = {
+    "",
+    "console",
+    "ini",
+    "json",
+    "logql",
+    "powershell",
+    "promql",
+    "python",
+    "sh",
+    "text",
+    "toml",
+    "xml",
+    "yaml",
+}
 OUR_FOLDERS = ("src/", "tests/", "docs/", "examples/", "benchmarks/", "integrations/", ".ci/", ".github/")
 PAGES_THAT_ARE_FOLLOWED = ("README.md", "docs/tutorial/", "docs/how-to/")
 SESSION = re.compile(r"^def (\w+)\(session", re.MULTILINE)

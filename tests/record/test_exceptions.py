@@ -17,7 +17,7 @@ from clientobs.record.stacks import frames_of, tell, text_of
 from support.readback import seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from clientobs.journal.records import LogRecord
@@ -310,3 +310,16 @@ def test_a_missing_library_is_named_as_each_system_names_it(
     assert log.attributes["import.library"] == library
     assert log.attributes["import.path"] == "/x/_core.so"
     assert log.attributes["import.missing"] == "studio._core"
+
+
+def test_a_loop_in_a_generator_tells_each_of_its_faults(runtime: Runtime, home: Path) -> None:
+    def frames() -> Iterator[int]:
+        for frame in range(3):
+            try:
+                with clientobs.span("render"):
+                    fails()
+            except KeyError:
+                yield frame
+
+    assert list(frames()) == [0, 1, 2]
+    assert len(seen(home).events("exception")) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import types
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,11 @@ class RefusedError(ValueError):
         (SystemExit(1), "failed"),
         (SystemExit("no shot given"), "failed"),
         (SystemExit(""), "failed"),
+        (SystemExit(130), "cancelled"),
+        (SystemExit(-2), "failed"),
+        (raised_by("nuke", "CancelledError", RuntimeError), "cancelled"),
+        (raised_by("_nuke", "CancelledError", RuntimeError), "cancelled"),
+        (RuntimeError("Cancelled"), "failed"),
         (ValueError(), "failed"),
         (MemoryError(), "failed"),
         (RecursionError(), "failed"),
@@ -67,6 +73,31 @@ class RefusedError(ValueError):
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
 )
 def test_what_an_exception_says_of_a_tool(error: BaseException | None, outcome: str) -> None:
+    assert outcome_of(error) == outcome
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (RuntimeError("Cancelled"), "cancelled"),
+        (RuntimeError("Cancelled by the artist"), "cancelled"),
+        (RuntimeError("Write1: Read error"), "failed"),
+        (RuntimeError(), "failed"),
+        (RuntimeError(b"Cancelled"), "failed"),
+        (ValueError("Cancelled"), "failed"),
+    ],
+)
+def test_nuke_says_by_its_text_that_a_render_was_stopped(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, outcome: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "nuke", types.ModuleType("nuke"))
+    assert outcome_of(error) == outcome
+
+
+@pytest.mark.parametrize(("code", "outcome"), [(0, "ok"), (1, "failed"), (130, "cancelled")])
+def test_the_exit_of_click_has_a_code(code: int, outcome: str) -> None:
+    error: Any = raised_by("click.exceptions", "Exit", RuntimeError)
+    error.exit_code = code
     assert outcome_of(error) == outcome
 
 

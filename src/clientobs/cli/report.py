@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -13,31 +14,43 @@ from clientobs._loss import LossLedger
 from clientobs.cli.main import DONE, USAGE, WRONG
 from clientobs.cli.screen import open_screen
 from clientobs.cli.text import description, number, size
+from clientobs.config.destination import destination_key
+from clientobs.config.environment import disabled_by
 from clientobs.config.resolve import resolve
+from clientobs.drain.hangs.witness import Witness
+from clientobs.drain.lock import file_of, look
+from clientobs.drain.runs.flush import flush
 from clientobs.errors import NoJournalError
+from clientobs.journal.home import prepare
+from clientobs.paths.mounts import MountTable
 from clientobs.privacy.redaction import Redactor
 from clientobs.record.codes import new_code
 from clientobs.record.problems import emit_report
 from clientobs.record.recorder import active
 from clientobs.record.vitals import machine_vitals
+from clientobs.runtime.delivery import Delivery
 from clientobs.runtime.doctor import examine
 from clientobs.viewer.bundles.write import write_bundle
 from clientobs.viewer.homes import existing_home, runs_folder
-from clientobs.viewer.overview import overview
 from clientobs.viewer.recordings import Recordings
+from clientobs.viewer.witnessed import find_session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clientobs.cli.main import Invocation
     from clientobs.cli.screen import Screen
+    from clientobs.config.model import Config
     from clientobs.config.resolve import Resolved
+    from clientobs.journal.home import Home
+    from clientobs.journal.writer import Journal
+    from clientobs.viewer.witnessed import Session
 
 __all__ = ["run"]
 
 _SERVICE: Final = "clientobs-report"
 _MIB: Final = 1024 * 1024
 _DELIVERY_SECONDS: Final = 5.0
-_ERROR: Final = 17
-_MOST: Final = 10
 _EPILOG: Final = """\
 examples:
   clientobs report "the publish button does nothing"     prints a code like K7Q-3FD
@@ -81,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("message", nargs="*", help="what is wrong, in any language")
     parser.add_argument(
-        "--session", metavar="ID", help="the session it is about (default: the last one here)"
+        "--session",
+        metavar="ID",
+        help="the session it is about (default: the one it is called from, that runs, or was last)",
     )
     parser.add_argument(
         "--bundle", metavar="OUT.zip", help="write the last minutes of this machine's journals"
@@ -103,52 +118,74 @@ def _positive(text: str) -> float:
 
 
 def _report(words: str, resolved: Resolved, invocation: Invocation, session: str | None) -> tuple[str, bool]:
-    """Record the report in a session of its own that points at the one it is about."""
-    about = _about(resolved, invocation, session)
+    """Record the report; return its code, "" where it was not, and whether it has arrived."""
+    if active() is not None:  # called from within an application that records: it speaks for itself
+        code = clientobs.report_problem(words)
+        return code, bool(code) and clientobs.flush(_DELIVERY_SECONDS)
+    if resolved.config.disabled or disabled_by(invocation.environ):
+        return "", False
+    try:
+        home = existing_home(resolved.config, invocation.environ)
+        about = find_session(home, session, leave_out=_SERVICE)
+    except NoJournalError:
+        about = None
+    if about is None:
+        return _report_alone(words, session)
+    return _report_about(words, about, home, resolved.config, invocation.environ)
+
+
+def _report_about(
+    words: str, about: Session, home: str, config: Config, environ: Mapping[str, str]
+) -> tuple[str, bool]:
+    """Record it under the session that it is about: with its resource, its trace of now, its context."""
+    place = prepare(home, uid=os.getuid() if hasattr(os, "getuid") else None)
+    witness = Witness(config, place, about.header)
+    code = new_code()
+    own = {semconv.PROBLEM_CODE: code, semconv.PROBLEM_MESSAGE: words}
+    landed = witness.say(
+        semconv.PROBLEM_REPORT,
+        f"Problem reported ({code}): {words}",
+        {**own, **machine_vitals(), **about.attributes},
+        wall_ns=time.time_ns(),
+        production={**about.production, semconv.SESSION_ID: about.header.session},
+        span=about.span,
+        severity="warn",
+    )
+    witness.close("clientobs report")
+    return (code, _deliver(witness.journal, place, config, environ)) if landed else ("", False)
+
+
+def _deliver(journal: Journal, home: Home, config: Config, environ: Mapping[str, str]) -> bool:
+    """Ask for delivery, by the drain of the session that it is about; start one where it is our own endpoint."""
+    destination = journal.identity.destination
+    if destination == destination_key(config.delivery, home.secret):
+        delivery = Delivery(
+            config=config,
+            home=home,
+            destination=destination,
+            environ=environ,
+            exit_flush=0.0,
+            is_network=MountTable.of_this_machine().is_network,
+        )
+        return delivery.flush(journal, _DELIVERY_SECONDS)
+    if destination and look(file_of(home.path, destination, "lock")) is not None:
+        return flush(journal.path, _DELIVERY_SECONDS)
+    return False
+
+
+def _report_alone(words: str, session: str | None) -> tuple[str, bool]:
+    """Record it in a session of its own, where nothing has been recorded that it could be about."""
     # No terminal makes it interactive: a session that only reports is no artist's, and counts as none.
-    clientobs.init(_SERVICE, profile="minimal", session_kind="batch")
+    clientobs.init(_SERVICE, profile="minimal", session_kind="batch", instruments=())
     try:
         recorder = active()
-        found = {**machine_vitals(), **about}  # this process's own memory and threads would say nothing
+        found = machine_vitals()  # this process's own memory and threads would say nothing
+        if session:
+            found[semconv.PROBLEM_SESSION] = session
         code = emit_report(recorder, new_code(), words, found) if recorder is not None else ""
         return code, bool(code) and clientobs.flush(_DELIVERY_SECONDS)
     finally:
         clientobs.shutdown(0)
-
-
-def _about(resolved: Resolved, invocation: Invocation, wanted: str | None) -> dict[str, Any]:
-    """Return the attributes that lead to the session that is meant: its id, its errors, its last traces."""
-    try:
-        home = existing_home(resolved.config, invocation.environ)
-    except NoJournalError:
-        return {semconv.PROBLEM_SESSION: wanted} if wanted else {}
-    views = [
-        view
-        for view in overview(home).runs
-        if view.run.text(semconv.SERVICE_NAME) != _SERVICE
-        and (view.run.session.startswith(wanted) if wanted else view.run.role == "main")
-    ]
-    if not views:
-        return {semconv.PROBLEM_SESSION: wanted} if wanted else {}
-    run_ = max(views, key=lambda view: (view.run.alive, view.written_ns)).run
-    recordings = Recordings(runs_folder(home))
-    for folder, segment in recordings.newest_first():
-        if folder.run == run_.run:
-            recordings.read(folder, segment)
-    book = recordings.book
-    errors = sorted(
-        (log for log in book.logs() if log.record.severity >= _ERROR), key=lambda log: log.time_ns
-    )
-    traces = [book.trace(trace_id) for trace_id in book.ids()[::-1][:_MOST]]
-    names = [trace.roots[0].record.name if trace.roots else "(logs only)" for trace in traces]
-    return {
-        semconv.PROBLEM_SESSION: run_.session,
-        semconv.PROBLEM_TRACES: [f"{trace.trace_id:032x}" for trace in traces],
-        semconv.PROBLEM_TRACE_NAMES: [
-            f"{name} ({trace.state})" for name, trace in zip(names, traces, strict=True)
-        ],
-        semconv.PROBLEM_ERRORS: [str(log.record.body)[:500] for log in errors[-_MOST:]],
-    }
 
 
 def _bundle(options: argparse.Namespace, resolved: Resolved, invocation: Invocation) -> dict[str, Any]:

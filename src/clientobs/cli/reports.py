@@ -13,6 +13,7 @@ from clientobs.cli.text import date_time, size, value, visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from clientobs.viewer.model import Run
     from clientobs.viewer.recordings import Recordings
     from clientobs.viewer.reports import FoundReport
 
@@ -29,6 +30,7 @@ _SHOWN_APART: Final = frozenset(
         semconv.LAST_LOG_LINES,
     }
 )
+_IN_THE_HEADING: Final = ("production.", "tool.", semconv.SESSION_ID)
 _SIZES: Final = frozenset(
     {
         semconv.PROCESS_MEMORY_RESIDENT,
@@ -50,8 +52,16 @@ def report_lines(report: FoundReport, width: int, *, everything: bool) -> Iterat
         (" ", ""),
         ("─" * max(width - 22, 2), "warn"),
     ]
-    where = [date_time(log.time_ns), run_words(run), visible(run.text(semconv.HOST_NAME)), f"pid {run.pid}"]
-    yield [("   ", ""), (" · ".join([part for part in where if part] + context_words(log.context)), "dim")]
+    where = [date_time(log.time_ns), run_words(run), visible(run.text(semconv.HOST_NAME)), f"pid {_pid(run)}"]
+    yield [
+        ("   ", ""),
+        (
+            " · ".join(
+                [part for part in where if part] + context_words({**log.record.attributes, **log.context})
+            ),
+            "dim",
+        ),
+    ]
     yield [("   ", ""), (f"session {visible(report.session)}", "dim")]
     yield []
     for paragraph in str(report.value(semconv.PROBLEM_MESSAGE) or "").splitlines() or [""]:
@@ -84,7 +94,8 @@ def bundle_lines(recordings: Recordings, width: int) -> Iterator[Line]:
             logs = reader.book.take()[1]
             reports += [log for log in logs if log.record.event_name == semconv.PROBLEM_REPORT]
     yield [("── ", "title"), ("bundle", "title"), (f"  made {date_time(recordings.now_ns)}", "dim")]
-    for run in sorted(runs.values(), key=lambda one: one.started_ns):
+    known = [run for run in runs.values() if not run.is_witness]
+    for run in sorted(known, key=lambda one: one.started_ns):
         ended = "was running" if run.alive else run.closed or "ended without a clean close"
         words = [
             date_time(run.started_ns),
@@ -116,6 +127,11 @@ def report_document(report: FoundReport, now_ns: int) -> dict[str, Any]:
     }
 
 
+def _pid(run: Run) -> object:
+    """Return the process that a report is about: another one may have written it down."""
+    return run.resource.get(semconv.PROCESS_PID, run.pid) if run.is_witness else run.pid
+
+
 def _listed(title: str, items: Any) -> Iterator[Line]:
     if isinstance(items, list) and items:
         yield [(f"   {title}", "dim")]
@@ -124,7 +140,11 @@ def _listed(title: str, items: Any) -> Iterator[Line]:
 
 
 def _rest(attributes: dict[str, Any]) -> Iterator[Line]:
-    shown = {name: item for name, item in attributes.items() if name not in _SHOWN_APART}
+    shown = {
+        name: item
+        for name, item in attributes.items()
+        if name not in _SHOWN_APART and not name.startswith(_IN_THE_HEADING)
+    }
     if not shown:
         return
     yield [("   then and there", "dim")]

@@ -49,7 +49,7 @@ def run(invocation: Invocation) -> int:
     """Print how things stand; 1 where the endpoint refuses until a person does something."""
     parser = argparse.ArgumentParser(prog="clientobs status", description=description(__doc__))
     parser.add_argument("--home", metavar="FOLDER", help="another journal than the one in use")
-    parser.add_argument("--all", "-a", action="store_true", help="all runs, not only the last 10")
+    parser.add_argument("--all", "-a", action="store_true", help="all runs, not only the last 10 processes")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     options = parser.parse_args(invocation.arguments)
     resolved = resolve({}, environ=invocation.environ, strict=True)
@@ -58,7 +58,8 @@ def run(invocation: Invocation) -> int:
     if options.json:
         screen.json(_document(found))
     else:
-        shown = found.runs if options.all else found.runs[-_RUNS:]
+        processes = tuple(view for view in found.runs if not view.run.is_witness)
+        shown = found.runs if options.all else processes[-_RUNS:]
         screen.lines(_lines(found, shown, time.time_ns(), config=resolved.config, width=screen.width))
     return WRONG if any(view.needs_a_person for view in found.drains) else DONE
 
@@ -166,7 +167,7 @@ def _run_lines(found: Overview, shown: tuple[RunView, ...], now_ns: int, width: 
             yield [*_label(""), (f"    read {size(read)}, wrote {size(written)}", "dim")]
     hidden = len(found.runs) - len(shown)
     if hidden:
-        yield [*_label(""), (f"{number(hidden, 'earlier run')}: --all shows them", "dim")]
+        yield [*_label(""), (f"{number(hidden, 'more run')}: --all shows them", "dim")]
 
 
 def _label(text: str) -> Line:

@@ -356,7 +356,8 @@ class Config:
     """Nothing is recorded and nothing is patched. CLIENTOBS_DISABLED=1 or OTEL_SDK_DISABLED=true; in the
     environment it is a switch for ops, stronger than init(disabled=False), and the file is not read."""
     profile: Profile = "standard"
-    """minimal: sessions, crashes and logs, no patches. CLIENTOBS_PROFILE."""
+    """minimal: sessions, crashes, hangs and logs; patched is only what `logging` and `warnings` call themselves.
+    CLIENTOBS_PROFILE."""
     session_kind: SessionKind | None = None
     """interactive, batch or farm; unset: told from the farm's variables, the host and the terminal.
     CLIENTOBS_SESSION_KIND."""

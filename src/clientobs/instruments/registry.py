@@ -9,12 +9,13 @@ from __future__ import annotations
 import importlib
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from clientobs._dataclass import dataclass
 from clientobs._guarded import faults, quiet
-from clientobs.config.model import Config
+from clientobs.config.model import Config, Profile
 from clientobs.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INSTRUMENTS",
+    "PROFILES",
     "STANDARD",
     "Instrument",
     "Surroundings",
@@ -47,6 +49,9 @@ INSTRUMENTS: Final = {
 }
 STANDARD: Final = ("files", "http", "processes", "threads", "exceptions", "logs")
 """What the profile `standard` switches on."""
+PROFILES: Final[Mapping[Profile, tuple[str, ...]]] = {"standard": STANDARD, "minimal": ("logs",)}
+"""What each profile switches on. `minimal` patches nothing that does the host's work: records of `logging` can't be
+seen without a wrapper or a change that the host would notice (docs/explanation/logs-and-exceptions.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from clientobs.pipeline.metrics import LazyMeterProvider, MetricsSink
 from clientobs.pipeline.older_sdks import LOGGERS_TAKE_LIMITS, FixedLimits, LimitedLoggerProvider
 from clientobs.pipeline.providers import SLOTS, GlobalProvider
 from clientobs.pipeline.recent import Recent
+from clientobs.pipeline.recorded import describe_nothing
 from clientobs.pipeline.sampling import NameBudget, StormSampler, configured_sampler
 from clientobs.pipeline.scopes import ScopeNumbers
 from clientobs.pipeline.spans import JournalSpanProcessor, Redacts
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from clientobs._clock import Clock
     from clientobs._loss import LossLedger
     from clientobs.config.model import Config, LimitsConfig
+    from clientobs.pipeline.recorded import Describe
 
 __all__ = ["Pipeline", "Voice"]
 
@@ -87,6 +89,7 @@ class Pipeline:
         loss: LossLedger,
         tool: Tool,
         resource: dict[str, Any],
+        describe: Describe = describe_nothing,
     ) -> None:
         self.contexts = ContextNumbers(journal.context_number, tool)
         self.origin = Origin()
@@ -94,7 +97,9 @@ class Pipeline:
         scopes = ScopeNumbers(journal.context_number)
         journal.watch_contexts(_all_of(self.contexts.forget, scopes.forget))
         described = Resource(resource)
-        self._spans = JournalSpanProcessor(journal, redactor, clock, self.contexts, scopes, self.recent)
+        self._spans = JournalSpanProcessor(
+            journal, redactor, clock, self.contexts, scopes, self.recent, describe
+        )
         self._logs = JournalLogProcessor(
             journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length, self.recent
         )
@@ -148,9 +153,16 @@ class Pipeline:
 
     def add_distribution(self, name: str, *counted: Any) -> None:
         """Write histograms that their owner counted since the last time; see MetricsSink."""
+        self._sink.add_distribution(_OWN_SCOPE, self._since(name), name, *counted)
+
+    def add_sum(self, name: str, *counted: Any) -> None:
+        """Write a counter's increments that their owner added up since the last time; see MetricsSink."""
+        self._sink.add_sum(_OWN_SCOPE, self._since(name), name, *counted)
+
+    def _since(self, name: str) -> int:
         since = self._counted_since.get(name, self._started)
         self._counted_since[name] = self._now()
-        self._sink.add_distribution(_OWN_SCOPE, since, name, *counted)
+        return since
 
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""

@@ -74,6 +74,23 @@ class MetricsSink:
         row = (number, self._redactor.name(name), unit, description, "histogram", False, points)
         self._append(Kind.METRICS, encode_payload((now, (row,))), "bulk", (number,))
 
+    def add_sum(
+        self,
+        scope: Any,
+        since: int,
+        name: str,
+        unit: str,
+        description: str,
+        series: Sequence[tuple[dict[str, Any], int]],
+    ) -> None:
+        """Write a counter's increments that were added up elsewhere."""
+        now, number = self._now(), self._scopes.of(scope)
+        points = tuple(
+            (self._redactor.attributes(attributes), count, since, now, ()) for attributes, count in series
+        )
+        row = (number, self._redactor.name(name), unit, description, "sum", True, points)
+        self._append(Kind.METRICS, encode_payload((now, (row,))), "bulk", (number,))
+
     def _rows(self, scope: int, collected: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
         for metric in collected:
             data = metric.data

@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from clientobs._guarded import faults
 from clientobs.journal.format import MARSHAL_VERSION
 from clientobs.pipeline.lean import LeanSpan
+from clientobs.pipeline.recorded import describe_nothing, watch_record_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from clientobs._clock import Clock
     from clientobs.pipeline.context import ContextNumbers
     from clientobs.pipeline.recent import Recent
+    from clientobs.pipeline.recorded import Describe
     from clientobs.pipeline.scopes import ScopeNumbers
 
 __all__ = ["JournalSpanProcessor", "Redacts", "SpanSink"]
@@ -80,7 +82,9 @@ class JournalSpanProcessor(SpanProcessor):
         contexts: ContextNumbers,
         scopes: ScopeNumbers,
         recent: Recent,
+        describe: Describe = describe_nothing,
     ) -> None:
+        self.describe = describe
         self._done = recent.ended
         self._started: Callable[[int, bytes, tuple[int, ...]], bool] = sink.span_started
         self._ended: Callable[[int, bytes, str, tuple[int, ...]], bool] = sink.span_ended
@@ -103,6 +107,7 @@ class JournalSpanProcessor(SpanProcessor):
                 self._start_lean(span, parent_context)
             elif span.context.trace_flags & 1:
                 mono = self._clock.mono()
+                watch_record_exception(span, self.describe)
                 head = self._head(span, parent_context, self._own_start(span.start_time, mono), mono)
                 self._open[head[1]] = head
                 self._write_start(head, self._redact(span.attributes or {}), self._links(span.links))

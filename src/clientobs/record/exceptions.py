@@ -12,6 +12,8 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs import semconv
+from clientobs.record import recorder as _recorder
+from clientobs.record.causes import fault_before, forget_children
 from clientobs.record.fingerprints import Frame, fingerprint, is_own
 from clientobs.record.imports import import_facts
 from clientobs.record.outcomes import Outcome, outcome_of
@@ -31,7 +33,9 @@ __all__ = [
     "Mechanism",
     "Outcome",
     "error_type",
+    "event_attributes",
     "exception_attributes",
+    "fault_of",
     "forget",
     "outcome_of",
     "report_exception",
@@ -72,18 +76,18 @@ def report_exception(
     """Write the record of an exception that ended something, unless it was told before; return its fault's id.
 
     It is the fault's headline but for three cases: `headline` is False, `follows` names a fault that had one, or the
-    exception was raised from another one that had. `leaving` and `parent` are the spans that it leaves and goes on
+    exception goes on with one that had (causes.py). `leaving` and `parent` are the spans that it leaves and goes on
     to (sightings.NO_SPAN for a place that is no span); it is recognized from there on.
     """
     mark = sightings.find(error, leaving)
     if mark is not None and (mark.headline or not headline):
         sightings.add(error, mark.fault, headline=mark.headline, parent=parent)
         return mark.fault
-    follows = follows or _fault_of_cause(error)
+    follows = follows or fault_before(error, leaving, _trace_id(context))
     fault = mark.fault if mark is not None else follows
     attributes = exception_attributes(recorder, error, mechanism, fault=fault)
     fault = str(attributes[semconv.FAULT_ID])
-    sightings.add(error, fault, headline=headline, parent=parent)
+    sightings.add(error, fault, headline=headline or follows is not None, parent=parent)
     before = _rates.admit((attributes[semconv.EXCEPTION_FINGERPRINT], headline))
     if before < 0:
         recorder.count_loss("exceptions")
@@ -147,28 +151,48 @@ def exception_attributes(
     return attributes
 
 
+def event_attributes(error: BaseException) -> dict[str, Any]:
+    """Return the attributes of the event `exception` that somebody records on a span; {} where nothing records."""
+    recorder = _recorder.active()
+    if recorder is None:
+        return {}
+    chain = tell(error)
+    last = chain[-1]
+    return {
+        semconv.EXCEPTION_TYPE: last.kind,
+        semconv.EXCEPTION_MESSAGE: last.message,
+        semconv.EXCEPTION_STACKTRACE: text_of(chain, recorder.may_read),
+        semconv.EXCEPTION_FINGERPRINT: fingerprint(links_of(chain)),
+        semconv.FAULT_ID: fault_of(error, may_be_again=True),
+    }
+
+
+def fault_of(error: BaseException, *, may_be_again: bool) -> str:
+    """Return the id of the fault of an exception that is told without its ending anything; it is known from there on.
+
+    One that was told at this very place may be the same, or the next one of a loop that has got its id. A program logs
+    an exception once, so there it is the next one; OpenTelemetry records it on each span that it leaves.
+    """
+    mark = sightings.find(error)
+    if mark is not None and mark.headline:
+        return mark.fault
+    is_next = mark is not None and not may_be_again and sightings.is_at(error, mark)
+    fault = mark.fault if mark is not None and not is_next else sightings.new_fault()
+    sightings.add(error, fault, headline=False, passing=may_be_again)
+    return fault
+
+
 def forget() -> None:
     """Begin anew: in a forked child, and for tests."""
     sightings.forget()
+    forget_children()
     _rates.forget()
 
 
-def _fault_of_cause(error: BaseException) -> str | None:
-    """Return the fault of what an exception was raised from, where that had its headline already.
+def _trace_id(context: Any) -> int:
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415  # loaded with the SDK; keeps import light
 
-    That is its explicit cause; and for sys.exit() in an `except` block, what was handled there.
-    """
-    cause = error.__cause__
-    if cause is None and isinstance(error, SystemExit):
-        cause = error.__context__
-    for _ in range(8):
-        if cause is None:
-            return None
-        mark = sightings.find(cause)
-        if mark is not None and mark.headline:
-            return mark.fault
-        cause = cause.__cause__
-    return None
+    return get_current_span(context).get_span_context().trace_id
 
 
 def _place(chain: Sequence[Told]) -> dict[str, Any]:

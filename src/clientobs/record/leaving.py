@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
-from clientobs.record.exceptions import error_type, outcome_of, report_exception, report_rejection
+from clientobs.record.exceptions import error_type, report_exception, report_rejection
+from clientobs.record.outcomes import judged
 
 if TYPE_CHECKING:
     from clientobs.record.recorder import Recorder
@@ -18,7 +19,7 @@ _MAX_STATUS: Final = 1024
 def tell(recorder: Recorder, started: Any, error: BaseException, context: Any) -> None:
     """Say on an open span what the exception that leaves it means, and record the exception where it is new."""
     told = getattr(started, "attributes", None) or {}
-    outcome = outcome_of(error, recorder.outcomes)
+    outcome = judged(error, recorder.outcomes)
     if outcome == "ok":
         return
     said = told.get(semconv.TOOL_OUTCOME)
@@ -27,7 +28,7 @@ def tell(recorder: Recorder, started: Any, error: BaseException, context: Any) -
     around = getattr(started, "parent", None)
     ids = {
         "leaving": started.get_span_context().span_id,
-        "parent": around.span_id if around is not None else 0,
+        "parent": around.span_id if around is not None and not around.is_remote else 0,
     }
     if outcome == "failed":
         fail(started, error_type(error), f"{error_type(error)}: {_short(error)}")

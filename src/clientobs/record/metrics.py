@@ -11,7 +11,7 @@ from clientobs.record import recorder as _recorder
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Counter", "Gauge", "Histogram", "add_distribution", "counter", "gauge", "histogram"]
+__all__ = ["Counter", "Gauge", "Histogram", "add_distribution", "add_sum", "counter", "gauge", "histogram"]
 
 Number: TypeAlias = int | float
 Sort: TypeAlias = Literal["counter", "histogram", "gauge"]
@@ -128,6 +128,17 @@ def add_distribution(
     if recorder is not None and recorder.add_distribution is not None and points:
         with quiet("metrics.distribution"):
             recorder.add_distribution(name, unit, description, tuple(bounds), points)
+
+
+def add_sum(name: str, unit: str, description: str, series: Sequence[tuple[dict[str, Any], int]]) -> None:
+    """Add increments of a counter that the caller added up, one `(attributes, count)` for each series.
+
+    The SDK's metrics, which take milliseconds to load, are not needed for it.
+    """
+    recorder = _recorder.active()
+    if recorder is not None and recorder.add_sum is not None and series:
+        with quiet("metrics.sum"):
+            recorder.add_sum(name, unit, description, series)
 
 
 def _once(kind: type[T], sort: Sort, name: str, unit: str, description: str) -> T:

@@ -2,12 +2,18 @@
 
 Three say so, the first that does wins: the exception's class by an attribute `tool_outcome = "rejected"` (so that a
 studio's own code needs no import of ours), the configuration by the class's name (`[outcomes]`), and the lists here.
+What none of them knows is asked of `judges`: a framework may know what an exception means where it was raised.
 Names are compared with each class of the exception's MRO, with its module ("hou.OperationInterrupted") or without it
 ("PublishValidationError"), so that no host module is ever imported for it.
+
+Maya, Blender, Unreal, 3ds Max and Qt have no exception for a person who stops the work: a progress bar is asked, an
+operator returns {'CANCELLED'}. There the code says it: `span.set_attribute("tool.outcome", "cancelled")`.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -16,18 +22,27 @@ from clientobs import semconv
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DEFAULT_RULES", "Outcome", "OutcomeRules", "leaves_of", "outcome_of"]
+__all__ = ["DEFAULT_RULES", "Outcome", "OutcomeRules", "judged", "judges", "leaves_of", "outcome_of"]
 
 Outcome = semconv.ToolOutcome
 
 _CANCELLED: Final = frozenset(
     {
         "hou.OperationInterrupted",  # Esc in Houdini
+        "nuke.CancelledError",  # Cancel in a question of Nuke's: nukescripts catches it by this name
+        "_nuke.CancelledError",
         "concurrent.futures._base.CancelledError",  # a future that was cancelled; asyncio's is no Exception
         "asyncio.exceptions.CancelledError",
         "click.exceptions.Abort",  # Ctrl-C at a prompt
     }
 )
+_CANCELLED_WORDS: Final = (("nuke", RuntimeError, "Cancelled"),)
+"""Module of the host that must be loaded, exact class, and how the text begins: nukescripts itself compares these nine
+letters after a render ("TO DO: change this to an exception type")."""
+_CODED: Final = "click.exceptions.Exit"
+"""Of click and typer: an exit code, as SystemExit has one."""
+_INTERRUPTED: Final = 128 + 2
+"""How a program ends that handles Ctrl-C itself."""
 _REJECTED: Final = frozenset(
     {
         "PublishValidationError",  # AYON and OpenPype, each from a module of its own
@@ -49,6 +64,18 @@ class OutcomeRules:
 
 
 DEFAULT_RULES: Final = OutcomeRules()
+
+judges: Final[list[Callable[[BaseException], Outcome | None]]] = []
+"""Asked by `judged` of an exception that would be a failure, on the thread and at the place where it was raised."""
+
+
+def judged(error: BaseException, rules: OutcomeRules) -> Outcome:
+    """Return what `outcome_of` does, or what a judge knows better of a failure."""
+    outcome = outcome_of(error, rules)
+    if outcome == "failed":
+        for judge in judges:
+            outcome = judge(error) or outcome
+    return outcome
 
 
 def outcome_of(error: BaseException | None, rules: OutcomeRules = DEFAULT_RULES) -> Outcome:
@@ -95,15 +122,16 @@ def _of_one(error: BaseException, rules: OutcomeRules) -> Outcome:
     if isinstance(said, str) and said in _OUTCOMES:
         return said  # type: ignore[return-value]  # one of the four, as just asked
     if isinstance(error, SystemExit):
-        return "ok" if error.code is None or (isinstance(error.code, int) and error.code == 0) else "failed"
-    if isinstance(error, Exception):
-        names = _names(kind)
-        if not names.isdisjoint(rules.rejected) or not names.isdisjoint(_REJECTED):
-            return "rejected"
-        if not names.isdisjoint(rules.cancelled) or not names.isdisjoint(_CANCELLED):
-            return "cancelled"
-        return "failed"
-    return "cancelled"
+        return _of_code(error.code)
+    if not isinstance(error, Exception):
+        return "cancelled"
+    names = _names(kind)
+    if _CODED in names:
+        return _of_code(getattr(error, "exit_code", None))
+    if not names.isdisjoint(rules.rejected) or not names.isdisjoint(_REJECTED):
+        return "rejected"
+    stopped = not names.isdisjoint(rules.cancelled) or not names.isdisjoint(_CANCELLED) or _says_so(error)
+    return "cancelled" if stopped else "failed"
 
 
 def _names(kind: type[BaseException]) -> set[str]:
@@ -112,3 +140,18 @@ def _names(kind: type[BaseException]) -> set[str]:
         name = each.__qualname__
         names.update((name, f"{each.__module__}.{name}"))
     return names
+
+
+def _of_code(code: object) -> Outcome:
+    if isinstance(code, int) and code == _INTERRUPTED:
+        return "cancelled"
+    return "ok" if code is None or (isinstance(code, int) and code == 0) else "failed"
+
+
+def _says_so(error: Exception) -> bool:
+    """Say whether a host that has no class of its own for it says by its text that somebody stopped the work."""
+    for module, kind, words in _CANCELLED_WORDS:
+        if type(error) is kind and module in sys.modules:
+            text = error.args[0] if error.args else ""
+            return type(text) is str and text.startswith(words)
+    return False

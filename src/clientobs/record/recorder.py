@@ -48,6 +48,8 @@ class Recorder:
     """How much of a path may be recorded."""
     add_distribution: Callable[..., None] | None = None
     """Writes counts by bucket as a histogram, see metrics.add_distribution."""
+    add_sum: Callable[..., None] | None = None
+    """Writes the increments of a counter, see metrics.add_sum."""
     recent: Recent | None = None
     """The last lines, errors and traces of this process, for a problem report."""
     attach: Callable[[str, bytes], str] | None = None

@@ -27,6 +27,9 @@ NO_SPAN: Final = -1
 
 _MOST: Final = 256
 _FRAMES: Final = 2_000
+_GENERATORS: Final = 8
+_IS_GENERATOR: Final = 0x20
+"""inspect.CO_GENERATOR."""
 
 
 class Mark(NamedTuple):
@@ -77,9 +80,11 @@ class Sightings:
         """Say whether an exception still is where it was marked: it may be another one with the same id."""
         return _place_of(error) == (mark.code, mark.line)
 
-    def add(self, error: BaseException, fault: str, *, headline: bool, parent: int = 0) -> None:
-        """Remember that `error` was told, as a part of `fault`, where it is now."""
-        code, line = _place_of(error)
+    def add(
+        self, error: BaseException, fault: str, *, headline: bool, parent: int = 0, passing: bool = False
+    ) -> None:
+        """Remember that `error` was told, as a part of `fault`, where it is now; `passing`: in a context manager."""
+        code, line = _lasting_place_of(error) if passing else _place_of(error)
         marks = self._marks
         marks.pop(id(error), None)
         marks[id(error)] = Mark(id(type(error)), code, line, fault, headline, parent)
@@ -104,7 +109,23 @@ class Sightings:
 
 
 def _place_of(error: BaseException) -> tuple[int, int]:
+    return _place(error.__traceback__)
+
+
+def _lasting_place_of(error: BaseException) -> tuple[int, int]:
+    """Return the outermost place that stays: one that is thrown into a generator has its frame in front meanwhile.
+
+    contextlib, which makes context managers of generators, takes that entry off again.
+    """
     trace = error.__traceback__
+    for _ in range(_GENERATORS):
+        if trace is None or trace.tb_next is None or not trace.tb_frame.f_code.co_flags & _IS_GENERATOR:
+            break
+        trace = trace.tb_next
+    return _place(trace)
+
+
+def _place(trace: TracebackType | None) -> tuple[int, int]:
     return (0, 0) if trace is None else (id(trace.tb_frame.f_code), trace.tb_lineno)
 
 

@@ -10,8 +10,8 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from clientobs import _unwatched
 from clientobs._guarded import faults
+from clientobs._own_file import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +20,6 @@ __all__ = ["MOST_ATTACHMENTS", "Attachments"]
 
 MOST_ATTACHMENTS: Final = 8
 """Of one run: they don't count towards the journal's quota."""
-_FLAGS: Final = (
-    os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-) | getattr(os, "O_BINARY", 0)
 
 
 class Attachments:
@@ -49,17 +46,6 @@ class Attachments:
             if pid != os.getpid():
                 continue  # handed over before the fork: the parent writes it
             try:
-                self._write(path, data)
+                write_file(path, data)
             except OSError as error:
                 faults.record("attachments.write", error)
-
-    def _write(self, path: str, data: bytes) -> None:
-        part = f"{path}.part"
-        fd = _unwatched.open_(part, _FLAGS, 0o600)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(fd, view) :]
-        finally:
-            os.close(fd)
-        _unwatched.replace(part, path)

@@ -23,6 +23,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import _unwatched, semconv
+from clientobs._own_file import write_file
 from clientobs.privacy.environment import environment_attributes, recorded_variables
 from clientobs.privacy.pseudonym import content_id
 from clientobs.runtime.packages import find_packages
@@ -139,16 +140,7 @@ class SessionEnvironment:
     def _remember(self, number: str, content: Mapping[str, Any]) -> None:
         _unwatched.make_folder(self._folder)
         self._make_room()
-        part = os.path.join(self._folder, f".{number}.{os.getpid()}")
-        flags = (
-            os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-        )
-        fd = _unwatched.open_(part, flags, 0o600)
-        try:
-            os.write(fd, json.dumps(content).encode("ascii"))
-        finally:
-            os.close(fd)
-        _unwatched.replace(part, os.path.join(self._folder, number))
+        write_file(os.path.join(self._folder, number), json.dumps(content).encode("ascii"))
 
     def _make_room(self) -> None:
         with _unwatched.scandir(self._folder) as entries:

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import zlib
+from io import FileIO
 from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import quiet
@@ -15,23 +16,31 @@ from clientobs.journal.process import boot_id
 from clientobs.journal.runs import header_of, read_run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clientobs.guard.breaker import Fate
     from clientobs.journal.home import Home
     from clientobs.journal.writer import Journal
 
-__all__ = ["SURVIVED_NOTE", "WATCHED_NOTE", "Failures"]
+__all__ = ["SUPERVISOR_VARIABLE", "SURVIVED_NOTE", "WATCHED_NOTE", "Failures"]
 
 WATCHED_NOTE: Final = "watched"
+SUPERVISOR_VARIABLE: Final = "_CLIENTOBS_RUN_SUPERVISOR"
+"""The process of `clientobs run` that waits for this one, and will write down how it ended."""
 SURVIVED_NOTE: Final = "survived"
 """Python goes on, and there is a fatal error in the run's folder."""
+
+
+_MOST_GROUPS: Final = 16_384
 
 
 class Failures:
     """Both for one application, known by `service` and its program."""
 
-    def __init__(self, home: Home, service: str, program: str) -> None:
+    def __init__(self, home: Home, service: str, program: str, environ: Mapping[str, str]) -> None:
         key = zlib.crc32(f"{service}\0{os.path.basename(program)}".encode(errors="surrogateescape"))
         self._runs = home.runs
+        self._supervisor = environ.get(SUPERVISOR_VARIABLE, "")
         self._crash = CrashWatch()
         self._breaker = Breaker(os.path.join(home.path, "starts", f"{key:08x}"), self._fate, time.time)
         self._until: float | None = None
@@ -57,7 +66,13 @@ class Failures:
         self._unwatched = None
         self._journal = journal
         self._crash.install(journal.path)
-        prepared = {"faults": self._crash.faults, "exits": self._crash.exits, "program": _program()}
+        prepared = {
+            "faults": self._crash.faults,
+            "exits": self._crash.exits,
+            "program": _program(),
+            "group": _memory_group(),
+            "supervised": self._supervisor == str(os.getppid()),
+        }
         journal.note(WATCHED_NOTE, prepared, "vital")
 
     def tend(self) -> None:
@@ -112,3 +127,14 @@ def _program() -> str:
     except (OSError, AttributeError):
         path = sys.executable or ""
     return os.path.basename(path)
+
+
+def _memory_group() -> str:
+    """Return the path of this process's cgroup (v2), "" where it has none: systemd-oomd kills a whole one."""
+    try:
+        with FileIO("/proc/self/cgroup") as file:  # not open(): that may be watched
+            text = file.read(_MOST_GROUPS) or b""
+    except OSError:
+        return ""
+    groups = [line[len(b"0::") :] for line in text.splitlines() if line.startswith(b"0::")]
+    return groups[0].decode("utf-8", "backslashreplace") if groups else ""

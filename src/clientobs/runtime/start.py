@@ -119,6 +119,7 @@ class _Builder:
     def build(self, package: str) -> Runtime:
         """Build, install and start all parts."""
         from clientobs.pipeline.assembly import Pipeline  # noqa: PLC0415  # needs the loaded SDK
+        from clientobs.record.exceptions import event_attributes  # noqa: PLC0415  # as `exceptions` below
 
         self._see_to_a_drain()
         self.tools.register(package, self.tool)
@@ -148,6 +149,7 @@ class _Builder:
             loss=self.loss,
             tool=self.tool,
             resource=resource,
+            describe=event_attributes,
         )
         origin.place(pipeline.origin, incoming, descent)
         pipeline.contexts.set_base(self._base(origin.production_of(incoming, descent), farm))
@@ -231,6 +233,7 @@ class _Builder:
             origin=pipeline.origin,
             paths=self.config.files.paths,
             add_distribution=pipeline.add_distribution,
+            add_sum=pipeline.add_sum,
             outcomes=OutcomeRules(
                 cancelled=frozenset(self.config.outcomes.cancelled),
                 rejected=frozenset(self.config.outcomes.rejected),
@@ -242,7 +245,8 @@ class _Builder:
             attach=self.attachments.put,
         )
         parts.events = SessionEvents(voice=pipeline.voice, started_mono=self.clock.mono(), kind=kind)
-        parts.failures = Failures(self.home, self.config.service.name, sys.executable or "")
+        service, program = self.config.service.name, sys.executable or ""
+        parts.failures = Failures(self.home, service, program, self.environ)
 
         def collect() -> None:
             registry.tick()
@@ -301,9 +305,9 @@ class _Builder:
         record_span.bind()
         exceptions.forget()
         pipeline.place()
-        patches = self.config.profile != "minimal" and not parts.failures.begin(self.run)
+        may_patch = not parts.failures.begin(self.run)
         parts.exits = ExitWatch(lambda kind, detail: runtime.leave(f"{kind} {detail}"), runtime.stayed)
-        if patches:
+        if may_patch and self.config.profile != "minimal":
             parts.exits.install()
         at_exit = _AtExit(runtime)
         atexit.register(at_exit)
@@ -313,7 +317,7 @@ class _Builder:
         parts.journal.in_child.begin = parts.keeper.start_anew
         parts.journal.in_child.end = runtime.leave
         _recorder.install(parts.recorder)
-        if patches:
+        if may_patch:
             self._instrument()
 
         def release() -> None:
@@ -341,7 +345,8 @@ class _Builder:
             )
         )
         wanted = self.config.instruments
-        names = registry.STANDARD if wanted is None else [n for n in wanted if n in registry.INSTRUMENTS]
+        profile = registry.PROFILES[self.config.profile]
+        names = profile if wanted is None else [name for name in wanted if name in registry.INSTRUMENTS]
         if names:
             registry.instrument(*names)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from clientobs import semconv
+from clientobs.journal.records import WITNESS_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,11 @@ class Run:
     alive: bool = False
     closed: str = ""
     """How it said good-bye ("exited" ...); "" where it did not."""
+
+    @property
+    def is_witness(self) -> bool:
+        """Whether it only speaks for another run that can't: no process that a reader would know of."""
+        return self.role == WITNESS_ROLE
 
     def text(self, key: str) -> str:
         """Return a resource attribute as text, "" where there is none."""
@@ -143,10 +149,11 @@ class Trace:
 
     @property
     def runs(self) -> list[Run]:
-        """The runs that took part, in order of appearance."""
+        """The runs that took part, in order of appearance; who only bore witness did not."""
         seen: dict[str, Run] = {}
         for span in self.walk():
             seen.setdefault(span.run.run, span.run)
         for log in self.logs:
-            seen.setdefault(log.run.run, log.run)
+            if not log.run.is_witness:
+                seen.setdefault(log.run.run, log.run)
         return list(seen.values())

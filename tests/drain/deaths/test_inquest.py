@@ -275,3 +275,35 @@ def test_two_hundred_deaths_are_looked_into_one_after_the_other(desk: Desk) -> N
     began = threading.active_count()
     until(round_of_all, 60)
     assert threading.active_count() <= began + 1
+
+
+# What a parent of ours has seen ------------------------------------------------------------------------
+
+
+def supervised(tmp_path: Path) -> Inquest:
+    where = sources(tmp_path, kmsg=str(tmp_path / "none"))
+    return Inquest(
+        death(supervised=True),
+        clean=str,
+        environ={},
+        sources=where,
+        exit_status=str(tmp_path / "exit-status"),
+    )
+
+
+def test_the_exit_status_that_a_parent_is_about_to_write_is_waited_for(tmp_path: Path) -> None:
+    inquest = supervised(tmp_path)
+    thread = threading.Thread(target=inquest.run)
+    thread.start()
+    (tmp_path / "exit-status").write_text("-9\n")
+    thread.join(1.5)  # less than it would wait without
+    assert not thread.is_alive()
+
+
+def test_a_parent_that_has_died_too_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clientobs.drain.deaths.inquest._PARENT", 0.05)
+    inquest = supervised(tmp_path)
+    inquest.run()
+    assert inquest.findings == Findings()

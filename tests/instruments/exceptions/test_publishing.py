@@ -38,15 +38,19 @@ class ExtractAlembic(pyblish.api.InstancePlugin):
     def process(self, instance):
         if fails == "extract": raise RuntimeError("can't write")
 
+PLUGINS = [Collect, ValidateTextures, ExtractAlembic]
+"""
+IN_A_SPAN = """
 with clientobs.span("publish"):
-    context = pyblish.util.publish(plugins=[Collect, ValidateTextures, ExtractAlembic])
+    context = pyblish.util.publish(plugins=PLUGINS)
     if stops and any(result["error"] for result in context.data["results"]):
         raise RuntimeError("publish stopped")
 """
 
 
-def publish(home: Path, fails: str, *, stops: bool = False) -> Seen:
-    run_program(f"fails, stops = {fails!r}, {stops}\n{PUBLISH}")
+def publish(home: Path, fails: str, *, stops: bool = False, way: str = IN_A_SPAN) -> Seen:
+    done = run_program(f"fails, stops = {fails!r}, {stops}\n{PUBLISH}\n{way}")
+    assert done.stderr == "" or stops, done.stderr
     return seen(home)
 
 
@@ -79,3 +83,85 @@ def test_a_publish_that_is_well_says_nothing(home: Path) -> None:
     records = publish(home, "")
     assert records.span("publish").attributes == {}
     assert [log for log in records.logs if "exception.type" in log.attributes] == []
+
+
+WAYS = {
+    "no span": "pyblish.util.publish(plugins=PLUGINS)",
+    "its other name": "pyblish.util.run(plugins=PLUGINS)",
+    "OpenTelemetry's": """
+from opentelemetry import trace
+with trace.get_tracer("studio").start_as_current_span("publish"):
+    pyblish.util.publish(plugins=PLUGINS)
+""",
+    "a loop": """
+with clientobs.span("publish"):
+    for _ in pyblish.util.publish_iter(plugins=PLUGINS):
+        with clientobs.span("progress bar"):
+            pass
+""",
+    "a thread": """
+import threading
+with clientobs.span("publish"):
+    worker = threading.Thread(target=lambda: pyblish.util.publish(plugins=PLUGINS))
+    worker.start(); worker.join()
+""",
+    "spans of plug-ins": """
+for plugin in PLUGINS:
+    plugin.process = clientobs.traced(plugin.process)
+pyblish.util.publish(plugins=PLUGINS)
+""",
+}
+
+
+@pytest.mark.parametrize("way", sorted(WAYS))
+@pytest.mark.parametrize(
+    ("fails", "outcome", "headlines"), [("validate", "rejected", 0), ("bug", "failed", 1)]
+)
+def test_whoever_opens_the_span_it_has_the_outcome(
+    home: Path, way: str, fails: str, outcome: str, headlines: int
+) -> None:
+    records = publish(home, fails, way=WAYS[way])
+    assert records.span("publish").attributes["tool.outcome"] == outcome
+    assert len(records.events("exception")) == headlines
+
+
+@pytest.mark.parametrize("way", ["no span", "spans of plug-ins"])
+def test_a_publish_without_a_span_gets_one_that_says_nothing_where_all_is_well(home: Path, way: str) -> None:
+    records = publish(home, "", way=WAYS[way])
+    assert records.span("publish").attributes == {}
+    assert records.span("publish").status == 0
+
+
+OWN_LOOP = """
+import pyblish.logic, pyblish.plugin
+context = pyblish.api.Context()
+for plugin, instance in pyblish.logic.Iterator(PLUGINS, context):
+    pyblish.plugin.process(plugin, context, instance)
+"""
+
+
+@pytest.mark.parametrize(("fails", "outcome"), [("assert", "rejected"), ("collect", "failed")])
+def test_a_publisher_with_a_loop_of_its_own_and_no_span_says_it_on_the_record(
+    home: Path, fails: str, outcome: str
+) -> None:
+    records = publish(home, fails, way=OWN_LOOP)
+    (told,) = [log for log in records.logs if "publish.plugin" in log.attributes]
+    assert told.attributes["tool.outcome"] == outcome
+    assert records.spans == []
+
+
+def test_results_are_heard_again_after_somebody_has_taken_all_callbacks_off(home: Path) -> None:
+    way = """
+from clientobs.instruments import registry
+pyblish.api.deregister_all_callbacks()
+registry.tick()
+registry.tick()
+pyblish.util.publish(plugins=PLUGINS)
+assert len(pyblish.api.registered_callbacks()["pluginProcessed"]) == 1
+clientobs.uninstrument("exceptions")
+assert pyblish.api.registered_callbacks()["pluginProcessed"] == []
+assert pyblish.util.publish.__module__ == pyblish.util.run.__module__ == "pyblish.util"
+assert not hasattr(pyblish.util.publish, "__wrapped__")
+"""
+    records = publish(home, "validate", way=way)
+    assert records.span("publish").attributes["tool.outcome"] == "rejected"

@@ -37,7 +37,7 @@ dialog = Dialog()
 QtCore.QTimer.singleShot(0, dialog.go.click)
 QtCore.QTimer.singleShot(10, dialog.plain.click)
 QtCore.QTimer.singleShot(50, app.quit)
-app.exec()
+(getattr(app, "exec", None) or app.exec_)()
 print("went on")
 """
 OFFSCREEN = {"QT_QPA_PLATFORM": "offscreen", "QT_LOGGING_RULES": "*=false"}
@@ -53,8 +53,9 @@ def run(binding: str, argument: str = "on") -> Any:
     return run_program(HOST.format(binding=binding), argument, environ=OFFSCREEN)
 
 
-def test_pyside_tells_receiver_slot_and_sender_and_goes_on(home: Path) -> None:
-    off, on = run("PySide6", "off"), run("PySide6")
+@pytest.mark.parametrize("binding", ["PySide6", "PySide2"])
+def test_pyside_tells_receiver_slot_and_sender_and_goes_on(home: Path, binding: str) -> None:
+    off, on = run(binding, "off"), run(binding)
     assert (on.returncode, on.stdout, on.stderr) == (off.returncode, off.stdout, off.stderr)
     assert on.stdout == "went on\n"
     slot, plain = seen(home).events("exception")
@@ -67,8 +68,9 @@ def test_pyside_tells_receiver_slot_and_sender_and_goes_on(home: Path) -> None:
     assert "<lambda>" in plain.attributes["qt.slot"]
 
 
-def test_pyqt_aborts_as_it_does_without_us_and_the_fault_is_there(home: Path) -> None:
-    off, on = run("PyQt6", "off"), run("PyQt6")
+@pytest.mark.parametrize("binding", ["PyQt6", "PyQt5"])
+def test_pyqt_aborts_as_it_does_without_us_and_the_fault_is_there(home: Path, binding: str) -> None:
+    off, on = run(binding, "off"), run(binding)
     assert (on.returncode, on.stdout, on.stderr) == (off.returncode, off.stdout, off.stderr)
     assert on.returncode == -6
     (slot,) = seen(home).events("exception")
@@ -89,7 +91,7 @@ QtCore.qWarning("after")
 """
 
 
-@pytest.mark.parametrize("binding", ["PySide6", "PyQt6"])
+@pytest.mark.parametrize("binding", ["PySide6", "PyQt6", "PySide2", "PyQt5"])
 @pytest.mark.parametrize(
     "before",
     ["", "QtCore.qInstallMessageHandler(lambda kind, context, text: print('host:', text))"],

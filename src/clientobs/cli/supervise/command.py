@@ -12,6 +12,7 @@ import clientobs
 from clientobs import semconv
 from clientobs._guarded import quiet
 from clientobs.cli.program import service_of
+from clientobs.cli.supervise.exit_status import ExitStatus
 from clientobs.cli.supervise.launch import SIGN_VARIABLE, Signs
 from clientobs.cli.supervise.words import Words, copy_on
 from clientobs.config.resolve import resolve
@@ -20,7 +21,9 @@ from clientobs.instruments.processes.command import command_of
 from clientobs.instruments.processes.sentences import last_lines, signal_name, telling_line, time_text
 from clientobs.record import recorder as _recorder
 from clientobs.record.leaving import fail
+from clientobs.runtime.failures import SUPERVISOR_VARIABLE
 from clientobs.runtime.origin import LAUNCH_VARIABLE
+from clientobs.viewer.homes import runs_folder
 
 if sys.platform == "win32":
     from clientobs.cli.supervise.child_windows import Child
@@ -29,6 +32,8 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from clientobs.runtime.runtime import Runtime
 
 __all__ = ["Options", "supervise"]
 
@@ -53,11 +58,16 @@ def supervise(command: Sequence[str], environ: Mapping[str, str], options: Optio
     words = Words(stand_between=options.last_words or bool(options.dcc))
     child = Child(command, replaced=words.replaced, closed=words.ours)
     watch = _Launch(command, child, words, options) if options.dcc else _Task(command, child, words)
+    home: str | None = None
     try:
         with quiet("run.init"):
-            _start_session(command, options)
-        child.start({**environ, **watch.begin()})
+            home = _start_session(command, options).home
+        child.start({**environ, **watch.begin(), SUPERVISOR_VARIABLE: str(os.getpid())})
+        status = ExitStatus(child.pid)
         watch.wait()
+        with quiet("run.exit_status"):
+            if home is not None:
+                status.leave(runs_folder(home), child.code)
         words.finish()
         watch.ended()
     except (OSError, ValueError) as error:
@@ -72,7 +82,7 @@ def supervise(command: Sequence[str], environ: Mapping[str, str], options: Optio
     return child.code if sys.platform == "win32" else end_like(child.code)
 
 
-def _start_session(command: Sequence[str], options: Options) -> None:
+def _start_session(command: Sequence[str], options: Options) -> Runtime:
     """Call init(): under the name that was given, else that of the command where nobody has named the service."""
     given: dict[str, Any] = {"session_kind": "farm"} if options.farm else {}
     name = options.service
@@ -81,7 +91,7 @@ def _start_session(command: Sequence[str], options: Options) -> None:
         and resolve({}, environ=dict(os.environ), strict=False).source("service.name").kind == "default"
     ):
         name = f"{options.dcc}-launcher" if options.dcc else service_of(os.path.basename(command[0]))
-    clientobs.init(name or None, **given)
+    return clientobs.init(name or None, **given)
 
 
 class _Task:

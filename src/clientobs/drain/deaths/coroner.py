@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import faults, quiet
 from clientobs.config import environment
-from clientobs.drain.deaths.findings import read_findings, write_findings
+from clientobs.drain.deaths.findings import EXIT_STATUS_FILE, read_findings, write_findings
 from clientobs.drain.deaths.inquest import Inquest, Sources
 from clientobs.drain.deaths.watch import LivesWatch
 from clientobs.privacy.pseudonym import maker
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from clientobs.config.model import Config
     from clientobs.drain.deaths.findings import Findings
     from clientobs.drain.deaths.inquest import Death
-    from clientobs.drain.runs.run_tail import RunTail
+    from clientobs.drain.deaths.watch import Life
     from clientobs.journal.home import Home
 
 __all__ = ["LIMIT", "Coroner", "coroner_of"]
@@ -75,7 +75,7 @@ class Coroner:
         self._queue: queue.SimpleQueue[_Case | None] | None = None
         self._left = 0
 
-    def look(self, runs: Iterable[RunTail]) -> None:
+    def look(self, runs: Iterable[Life]) -> None:
         """Watch the living; often."""
         self._lives.look(runs)
 
@@ -88,7 +88,11 @@ class Coroner:
             if known is not None:
                 return known
             inquest = Inquest(
-                self._with_life(run, death()), clean=self.clean, environ=self._environ, sources=self._sources
+                self._with_life(run, death()),
+                clean=self.clean,
+                environ=self._environ,
+                sources=self._sources,
+                exit_status=os.path.join(folder, EXIT_STATUS_FILE),
             )
             case = self._cases[run] = self._begin(inquest)
         if not case.done and not self._is_overdue(case):

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 __all__ = [
+    "EXIT_STATUS_FILE",
     "FINDINGS_FILE",
     "NOTHING_FOUND",
     "Findings",
@@ -22,6 +23,8 @@ __all__ = [
 ]
 
 FINDINGS_FILE: Final = "death.json"
+EXIT_STATUS_FILE: Final = "exit-status"
+"""In the run's folder too: what its parent saw (cli/supervise/exit_status.py)."""
 
 MachineEnd: TypeAlias = Literal["", "power_loss", "rebooted"]
 """How the machine went down, "" where it did not, or nothing tells."""

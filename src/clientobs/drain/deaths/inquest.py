@@ -1,7 +1,9 @@
 """The inquest into one death: what the system knows of it, asked in order of cost, each answer kept at once.
 
+    parent            the exit status, where `clientobs run` is the parent and is about to write it
     kernel's log      who was killed for want of memory, who died by a fault that nobody handled
-    kernel's counts   where that log is not to be read: a kill was counted while this process fell silent
+    system's journal  the same where that log is not to be read, and who was killed by systemd-oomd or earlyoom
+    kernel's counts   where neither tells: a kill was counted while this process fell silent
     machine           how it went down, where it has started again since
     crash files       of hosts that leave some
     system's record   coredumpctl, Windows Event Log, DiagnosticReports: the module
@@ -11,6 +13,7 @@ What was found is redacted here: kernel and host wrote it, and it is about to be
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -18,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs._guarded import quiet
-from clientobs.drain.deaths import boots, coredump, kernel, macos_reports, windows_events
+from clientobs.drain.deaths import boots, coredump, journald, kernel, macos_reports, windows_events
 from clientobs.drain.deaths.counts import NO_KILLS, Kills
 from clientobs.drain.deaths.crash_files import find_crash_files
 from clientobs.drain.deaths.findings import Findings, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from clientobs.drain.deaths.kernel import KernelDeath
     from clientobs.drain.deaths.records import SystemRecord
@@ -35,6 +38,8 @@ __all__ = ["Death", "Inquest", "Sources"]
 _EARLIER: Final = 5.0
 _LATER: Final = 180.0
 """Seconds around the last record in which the kernel's word is taken to be of this process, not of one with its pid."""
+_PARENT: Final = 2.0
+_POLL: Final = 0.02
 _COMM: Final = 15
 """Bytes of a process's name that the kernel keeps."""
 _MUCH: Final = 0.25
@@ -52,6 +57,8 @@ class Death:
     memory        samples while it lived; kills: what was counted since it was last seen alive
     living        it is not dead yet: a dialog of its crash reporter holds it
     program       the executable by its own account; comm: the kernel's name for it, where it was seen alive
+    group         its cgroup by its own account
+    supervised    a parent that sees its exit status is about to leave it in the run's folder
     """
 
     header: Header
@@ -65,6 +72,8 @@ class Death:
     living: bool = False
     program: str = ""
     comm: str = ""
+    group: str = ""
+    supervised: bool = False
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -92,6 +101,7 @@ class Sources:
     """Where an inquest looks; a test gives its own."""
 
     kmsg: str = kernel.KMSG
+    journalctl: tuple[str, ...] = ()
     wtmp: str = boots.WTMP
     coredumpctl: str | None = None
     core_pattern: str = "/proc/sys/kernel/core_pattern"
@@ -109,50 +119,95 @@ class Inquest:
         clean: Callable[[str], str],
         environ: Mapping[str, str],
         sources: Sources,
+        exit_status: str = "",
     ) -> None:
         self.findings = Findings(rebooted=death.rebooted, memory=death.memory)
         self._death = death
         self._clean = clean
         self._environ = environ
         self._sources = sources
+        self._exit_status = exit_status
+        self._others = False
+        """Whether another process was killed for memory at that time: then the kernel's counts say nothing of this."""
 
     def run(self) -> None:
         """Ask everybody; one who fails keeps nobody from being asked."""
-        for step in (self._ask_kernel, self._ask_machine, self._ask_files, self._ask_system):
-            with quiet(f"inquest.{step.__name__.removeprefix('_ask_')}"):
+        steps = (
+            self._await_parent,
+            self._ask_kernel,
+            self._ask_journal,
+            self._ask_counts,
+            self._ask_machine,
+            self._ask_files,
+            self._ask_system,
+        )
+        for step in steps:
+            with quiet(f"inquest.{step.__name__.removeprefix('_')}"):
                 step()
 
     def _found(self, **values: Any) -> None:
         self.findings = replace(self.findings, **values)
+
+    def _await_parent(self) -> None:
+        """Wait for the exit status, which is evidence of its own: read when the findings are there."""
+        deadline = time.monotonic() + _PARENT
+        while self._death.supervised and not os.path.exists(self._exit_status):
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(_POLL)
 
     def _ask_kernel(self) -> None:
         death = self._death
         if sys.platform != "linux" or death.rebooted or death.living:
             return
         try:
-            deaths = kernel.kernel_deaths(kernel.read_kmsg(self._sources.kmsg))
+            self._take(kernel.kernel_deaths(kernel.read_kmsg(self._sources.kmsg)))
         except OSError:
-            deaths = None
-        own = [one for one in deaths or () if self._is_own(one)]
-        for one in own:
-            if one.kind == "out_of_memory":
-                self._found(out_of_memory=f"the kernel: {self._clean(one.words)}", memory=self._up_to(one))
-            elif not death.faulted:
-                self._found(crash=one.signal, module=self._clean(one.module), source="the kernel's log")
-        others = any(one.kind == "out_of_memory" and self._is_then(one) for one in deaths or ())
-        if not own and not others:
-            self._ask_counts()
+            return  # the system's journal may still tell
 
-    def _up_to(self, kill: KernelDeath) -> tuple[Sample, ...]:
-        """Return the samples with what the kernel says that the process held when it was killed."""
+    def _ask_journal(self) -> None:
+        """Ask where nothing explains the death so far; of an earlier boot of the machine too."""
+        death, found = self._death, self.findings
+        if sys.platform != "linux" or death.living or death.faulted or found.out_of_memory or found.crash:
+            return
+        told = journald.tell(
+            death.last_seconds - _EARLIER,
+            death.last_seconds + _LATER,
+            boot_id=death.header.boot_id,
+            program=self._sources.journalctl,
+        )
+        self._take(told.deaths)
+        for kill in told.kills:
+            if self._is_then(kill.seconds) and (
+                kill.pid == death.header.pid or _is_within(death.group, kill.group)
+            ):
+                memory = self._up_to(kill.seconds, kill.size)
+                self._found(out_of_memory=f"{kill.by}: {self._clean(kill.words)}", memory=memory)
+
+    def _take(self, deaths: Sequence[KernelDeath]) -> None:
+        for one in deaths:
+            if not self._is_own(one):
+                self._others |= one.kind == "out_of_memory" and self._is_then(one.seconds)
+            elif one.kind == "out_of_memory":
+                memory = self._up_to(one.seconds, one.size)
+                self._found(out_of_memory=f"the kernel: {self._clean(one.words)}", memory=memory)
+            elif not self._death.faulted:
+                self._found(crash=one.signal, module=self._clean(one.module), source="the kernel's log")
+
+    def _up_to(self, seconds: float, size: int) -> tuple[Sample, ...]:
+        """Return the samples with what its killer says that the process held when it was killed."""
         memory = self._death.memory
-        if kill.size <= (memory[-1].size if memory else 0):
+        if size <= (memory[-1].size if memory else 0):
             return memory
-        return (*memory, Sample(int(kill.seconds * 1e9), kill.size))
+        return (*memory, Sample(int(seconds * 1e9), size))
 
     def _ask_counts(self) -> None:
         """Believe the counts only of a process that fell silent, and that is known to have filled its bounds."""
         death = self._death
+        if sys.platform != "linux" or death.rebooted or death.living:
+            return
+        if self._others or self.findings.out_of_memory or self.findings.crash:
+            return
         if not death.silent or not (death.kills.machine > 0 or death.kills.group > 0):
             return
         if death.kills.group > 0:
@@ -164,11 +219,13 @@ class Inquest:
         """Say whether a death that the kernel tells of is this one: pids come again, later."""
         if one.pid != self._death.header.pid or one.seconds < self._death.last_mono / 1e9 - _EARLIER:
             return False
-        return self._is_then(one) or one.name.lower() in {name[:_COMM] for name in self._death.programs}
+        return self._is_then(one.seconds) or one.name.lower() in {
+            name[:_COMM] for name in self._death.programs
+        }
 
-    def _is_then(self, one: KernelDeath) -> bool:
+    def _is_then(self, seconds: float) -> bool:
         last = self._death.last_mono / 1e9
-        return last - _EARLIER <= one.seconds <= last + _LATER
+        return last - _EARLIER <= seconds <= last + _LATER
 
     def _ask_machine(self) -> None:
         if self._death.rebooted and sys.platform == "linux":
@@ -207,3 +264,8 @@ class Inquest:
         # One that only fell silent was most likely killed: it is asked, and not waited for.
         patience = self._sources.patience if self._death.faulted or self.findings.crash else 0.0
         return coredump.ask_coredumpctl(pid, program=self._sources.coredumpctl, patience=patience)
+
+
+def _is_within(group: str, killed: str) -> bool:
+    """Say whether a cgroup is one that was killed, or lies in it; the root is no answer (containers see only that)."""
+    return len(killed) > 1 and f"{group}/".startswith(f"{killed}/")

@@ -1,15 +1,13 @@
 """The kernel's log: whom it killed for want of memory, and who died by a fault that nobody handled. Linux.
 
 /dev/kmsg is read where this user may (root; everybody where kernel.dmesg_restrict is 0), without blocking, each record
-by one read: "priority,sequence,microseconds,flags;text". Else journalctl is asked, which members of the groups adm and
-systemd-journal may do. Times are those since boot without sleep: the clock of the journals.
+by one read: "priority,sequence,microseconds,flags;text". Else the system's journal is asked (journald.py). Times are
+those since boot without sleep: the clock of the journals.
 
     Out of memory: Killed process 14764 (python3) total-vm:68992kB, anon-rss:58368kB, ...     mm/oom_kill.c
     Memory cgroup out of memory: Killed process 14764 (python3) ...
     python[12860]: segfault at 0 ip 0000... sp 0000... error 4 in libc.so.6[167ad8,7f...]      arch/x86/mm/fault.c
     traps: python[12860] trap invalid opcode ip:... sp:... error:0 in libfoo.so[...]           arch/x86/kernel/traps.c
-
-systemd-oomd and earlyoom kill from outside of the kernel, and say so in the system's journal alone.
 """
 
 from __future__ import annotations

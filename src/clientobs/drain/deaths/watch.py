@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import psutil
 
@@ -24,10 +24,9 @@ from clientobs.journal.process import process_start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from clientobs.drain.runs.run_tail import RunTail
     from clientobs.journal.records import Header
 
-__all__ = ["LifeWatch", "LivesWatch", "memory_of"]
+__all__ = ["Life", "LifeWatch", "LivesWatch", "memory_of"]
 
 _EVERY: Final = 1.0
 _GROWING: Final = 0.05
@@ -63,6 +62,22 @@ def _comm(pid: int) -> str:
             return file.read(64).strip()
     except OSError:
         return ""
+
+
+class Life(Protocol):
+    """What is asked of a run (runs/run_tail.py)."""
+
+    @property
+    def run(self) -> str:
+        """Its id."""
+
+    @property
+    def header(self) -> Header:
+        """Who writes it."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process lives."""
 
 
 @dataclass(slots=True)
@@ -114,7 +129,7 @@ class LivesWatch:
         self._mono = mono
         self._lives: dict[str, LifeWatch] = {}
 
-    def look(self, runs: Iterable[RunTail]) -> None:
+    def look(self, runs: Iterable[Life]) -> None:
         """Take the samples that are due; forget runs that are gone."""
         kept: dict[str, LifeWatch] = {}
         for run in runs:

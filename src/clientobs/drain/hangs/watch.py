@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from clientobs import semconv
 from clientobs._beat import read_beat
@@ -258,7 +258,7 @@ class _Host:
             episode, ident=self._ident(episode), since_wall=self._wall(episode.since), lines=()
         )
         body = hang_sentence(episode, "")
-        self._say(semconv.APP_HANG_END, body, attributes, episode, at=episode.over_at, is_error=False)
+        self._say(semconv.APP_HANG_END, body, attributes, episode, at=episode.over_at, severity="info")
         self._note_told(episode, "over")
         return True
 
@@ -299,7 +299,7 @@ class _Host:
         episode: Episode,
         *,
         at: int,
-        is_error: bool = True,
+        severity: Literal["info", "error"] = "error",
     ) -> None:
         if self._witness is None:
             self._witness = self._watch.witness(self._run)
@@ -312,7 +312,7 @@ class _Host:
             wall_ns=self._wall(at),
             production={**episode.production, **context, semconv.SESSION_ID: self._run.header.session},
             span=span,
-            is_error=is_error,
+            severity=severity,
         )
 
     def _ident(self, episode: Episode) -> str:

@@ -1,13 +1,14 @@
-"""Records under the session of a host that can't speak for itself, in a run of the drain's own.
+"""Records under the session of a host that can't speak for itself, in a run of the speaker's own.
 
-In the journal and not in memory: a drain that is killed after it has seen a hang loses nothing of it.
+The drain speaks so for a host that hangs, `clientobs report` for the one that an artist complains of. In the journal
+and not in memory: a drain that is killed after it has seen a hang loses nothing of it.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from clientobs._clock import Clock
 from clientobs._loss import LossLedger
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Witness"]
 
-_INFO: Final = (9, "INFO")
-_ERROR: Final = (17, "ERROR")
+_SEVERITIES: Final = {"info": (9, "INFO"), "warn": (13, "WARN"), "error": (17, "ERROR")}
 
 
 class Witness:
@@ -58,10 +58,10 @@ class Witness:
         wall_ns: int,
         production: Mapping[str, Any],
         span: OpenSpan | None = None,
-        is_error: bool = True,
+        severity: Literal["info", "warn", "error"] = "error",
     ) -> bool:
         """Record an event; say whether it landed. `production` was redacted by the host."""
-        number, text = _ERROR if is_error else _INFO
+        number, text = _SEVERITIES[severity]
         payload = encode_payload(
             (
                 wall_ns,
@@ -81,6 +81,11 @@ class Witness:
         )
         return self._journal.append(Kind.LOG, payload, "vital")
 
-    def close(self) -> None:
+    @property
+    def journal(self) -> Journal:
+        """Where it is recorded."""
+        return self._journal
+
+    def close(self, by: str = "drain") -> None:
         """Write the clean close."""
-        self._journal.close("exited", "drain")
+        self._journal.close("exited", by)

@@ -23,7 +23,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from clientobs.drain.deaths.findings import NOTHING_FOUND, Findings
+from clientobs.drain.deaths.findings import EXIT_STATUS_FILE, NOTHING_FOUND, Findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from clientobs.semconv import SessionStatus
 
 __all__ = [
-    "EXIT_STATUS_FILE",
     "FAULT_FILE",
     "HANGS_FILE",
     "Ending",
@@ -44,7 +43,6 @@ __all__ = [
 ]
 
 FAULT_FILE: Final = "fault.txt"
-EXIT_STATUS_FILE: Final = "exit-status"
 MARK_FILE: Final = "running"
 HANGS_FILE: Final = "hangs"
 """What a drain has told of hangs while the process lived: JSON lines of drain/hangs/watch.py."""
@@ -95,12 +93,16 @@ class Watched:
     exits   exit() in C would have taken the mark away
     busy    spans were open when the last record was made
     program  base name of its executable
+    group    path of its cgroup
+    supervised  its parent is a `clientobs run` that writes its exit status when it has ended
     """
 
     faults: bool = False
     exits: bool = False
     busy: bool = False
     program: str = ""
+    group: str = ""
+    supervised: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

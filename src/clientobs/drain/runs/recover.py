@@ -153,6 +153,8 @@ class RunEnd:
                 faults=bool(note.values.get("faults")),
                 exits=bool(note.values.get("exits")),
                 program=str(note.values.get("program") or ""),
+                group=str(note.values.get("group") or ""),
+                supervised=bool(note.values.get("supervised")),
             )
         elif note.type == "survived":
             self._survived = frame.mono_ns
@@ -183,6 +185,8 @@ class RunEnd:
             silent=would_have_left_a_word(evidence, self._watched),
             living=living,
             program=self._watched.program,
+            group=self._watched.group,
+            supervised=self._watched.supervised and evidence.exit_status is None,
         )
 
     def _feed_hang(self, note: NoteRecord) -> None:

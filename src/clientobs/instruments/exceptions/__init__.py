@@ -3,11 +3,13 @@
 Replaced, and called by ours: `sys.excepthook` (the main thread, and what C code of a host prints),
 `threading.excepthook`, `sys.unraisablehook` (`__del__`, callbacks of the garbage collector). Patched:
 `call_exception_handler` of asyncio's event loops, `traceback.print_exception` (an exception that is only printed).
-pyblish tells its results to a callback of ours. Where `sys.excepthook` was Python's own, `sys.__excepthook__` is ours
-too: PyQt aborts, and Python's consoles print in their own window, as long as those two are one object.
+pyblish tells its results to a callback of ours, and `pyblish.util.publish` gets a span where it is in none. A finder at
+the end of sys.meta_path counts the modules that no other has found. Where `sys.excepthook` was Python's own,
+`sys.__excepthook__` is ours too: PyQt aborts, and Python's consoles print in their own window, as long as those two
+are one object.
 
 Emitted: one event `exception` for each fault (record/exceptions.py), a log record where it was only printed,
-`tool.outcome` on the span of a publish.
+`tool.outcome` on the span of a publish, the metric `import.missing.count`.
 
 Costs nothing until an exception ends somewhere; then some 100 us.
 

@@ -9,6 +9,7 @@ from clientobs.instruments.arrivals import Arrivals
 from clientobs.instruments.exceptions import loops, publishing, qt_messages
 from clientobs.instruments.exceptions.desk import Desk
 from clientobs.instruments.exceptions.hooks import replace_hooks
+from clientobs.instruments.exceptions.missing import MissingModules
 from clientobs.instruments.exceptions.printed import wrap_print_exception
 from clientobs.instruments.patching import Patches, Switch
 from clientobs.record import exceptions as _exceptions
@@ -31,10 +32,12 @@ class ExceptionsInstrument:
         self._switch = Switch()
         self._desk = Desk()
         self._results = publishing.PublishResults(self._switch)
+        self._missing = MissingModules()
         self._messages = qt_messages.QtMessages(self._switch)
         wanted: dict[str, Callable[[ModuleType], None]] = {
             loops.MODULE: lambda module: loops.patch_loops(module, self._patches, self._switch, self._desk),
             publishing.MODULE: self._results.register,
+            publishing.UTIL_MODULE: self._wrap_publish,
         }
         if self._config.qt_messages:
             wanted |= dict.fromkeys(qt_messages.MODULES, self._messages.install)
@@ -55,6 +58,7 @@ class ExceptionsInstrument:
             wrapper = wrap_print_exception(original, self._switch, self._desk)
             self._patches.replace(traceback, "print_exception", original, wrapper)
         self._arrivals.watch()
+        self._missing.watch()
         self._switch.on = True
 
     def uninstrument(self) -> None:
@@ -63,6 +67,7 @@ class ExceptionsInstrument:
             return
         self._switch.on = False
         self._arrivals.stop()
+        self._missing.stop()
         self._results.deregister()
         self._messages.uninstall()
         self._patches.undo()
@@ -70,9 +75,19 @@ class ExceptionsInstrument:
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""
         _exceptions.forget()
+        self._missing.forget()
 
     def tick(self) -> None:
         """Look for what was printed while another hook was in force, and for modules that came oddly."""
         if self._switch.on:
             self._desk.look()
             self._arrivals.look()
+            self._results.look()
+            self._missing.tell()
+
+    def _wrap_publish(self, module: ModuleType) -> None:
+        original = module.publish
+        wrapper = publishing.wrap_publish(original, self._switch)
+        for name in ("publish", "run"):  # an alias of it
+            if getattr(module, name, None) is original:
+                self._patches.replace(module, name, original, wrapper)

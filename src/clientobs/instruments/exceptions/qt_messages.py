@@ -22,14 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["MODULES", "QtMessages"]
 
 MODULES: Final = ("PySide6.QtCore", "PyQt6.QtCore", "PySide2.QtCore", "PyQt5.QtCore")
-_SEVERITIES: Final = {
-    "QtDebugMsg": "debug",
-    "QtInfoMsg": "info",
-    "QtWarningMsg": "warning",
-    "QtCriticalMsg": "error",
-    "QtSystemMsg": "error",
-    "QtFatalMsg": "critical",
-}
+_SEVERITIES: Final = {0: "debug", 1: "warning", 2: "error", 3: "critical", 4: "info"}
+"""By the numbers of QtMsgType, which all releases share; how Python names them is another in each binding."""
 _STDERR: Final = 2
 
 
@@ -79,5 +73,11 @@ def _record(kind: Any, context: Any, text: str) -> None:
         attributes |= {semconv.CODE_FILE_PATH: str(context.file), semconv.CODE_LINE_NUMBER: context.line}
     if context.function:
         attributes[semconv.CODE_FUNCTION_NAME] = str(context.function)
-    name = getattr(kind, "name", None) or str(kind).rpartition(".")[2]
-    message("qt", text, severity=_SEVERITIES.get(name, "info"), attributes=attributes)
+    message("qt", text, severity=_SEVERITIES.get(_number_of(kind), "info"), attributes=attributes)
+
+
+def _number_of(kind: Any) -> int:
+    try:
+        return int(getattr(kind, "value", kind))
+    except (TypeError, ValueError):
+        return -1

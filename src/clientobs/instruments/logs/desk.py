@@ -21,9 +21,8 @@ from clientobs.instruments.logs.rendering import (
 )
 from clientobs.instruments.showing import showing
 from clientobs.record import recorder as _recorder
-from clientobs.record.exceptions import exception_attributes
+from clientobs.record.exceptions import exception_attributes, fault_of
 from clientobs.record.rates import FIRST_LEFT_OUT, Rates
-from clientobs.record.sightings import sightings
 
 if TYPE_CHECKING:
     import logging
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from clientobs.instruments.logs.foreign import ForeignHandlers
     from clientobs.instruments.logs.levels import Levels
+    from clientobs.record.exceptions import Mechanism
     from clientobs.record.recorder import Recorder
 
 __all__ = ["AFTERWARDS", "DONE", "Desk", "Here", "Site"]
@@ -214,12 +214,9 @@ class Desk:
         error = given[1] if type(given) is tuple and len(given) > 1 else sys.exc_info()[1]
         if not isinstance(error, BaseException):
             return
-        mark = sightings.find(error)
-        again = mark is not None and not mark.headline and sightings.is_at(error, mark)
-        fault = mark.fault if mark is not None and not again else None
-        found = exception_attributes(recorder, error, "log" if given else "handling", fault=fault)
-        if mark is None or not mark.headline:
-            sightings.add(error, found[semconv.FAULT_ID], headline=False)
+        mechanism: Mechanism = "log" if given else "handling"
+        fault = fault_of(error, may_be_again=False)
+        found = exception_attributes(recorder, error, mechanism, fault=fault)
         for key, value in found.items():
             if given or not key.startswith("code."):
                 attributes.setdefault(key, value)

@@ -10,42 +10,27 @@ from __future__ import annotations
 
 import os
 import sys
-from io import FileIO
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from clientobs.record.memory import MachineMemory, kibibytes, machine_memory, number_in, read_file
 
 __all__ = ["MachineMemory", "kernel_kills", "machine_memory", "own_peak", "peak_of", "processor_time_of"]
 
 _LINUX: Final = sys.platform == "linux"
-_SHORT: Final = 0.05
-"""Share of the machine's memory: what is less to be had is short."""
-_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_USED: Final = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
-
-
-class MachineMemory(NamedTuple):
-    """Bytes that the machine, or the container, has, and that are to be had."""
-
-    total: int
-    available: int
-
-    @property
-    def short(self) -> bool:
-        """Whether there was little left."""
-        return self.available < self.total * _SHORT
 
 
 def peak_of(pid: int) -> int:
     """Return the peak of a running process's memory in bytes, 0 where that is not known."""
     if not _LINUX:
         return _asked_of_psutil(pid)
-    return _kibibytes(_read(f"/proc/{pid}/status"), b"VmHWM:")
+    return kibibytes(read_file(f"/proc/{pid}/status"), b"VmHWM:")
 
 
 def processor_time_of(pid: int) -> float:
     """Return the seconds of processor time of a process, also of one that has ended and waits to be reaped."""
     if not _LINUX:
         return 0.0
-    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    fields = read_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     if len(fields) < 13:  # noqa: PLR2004  # utime and stime are the 14th and 15th, the first two are cut off
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -64,30 +49,12 @@ def peak_in_bytes(maximum: int) -> int:
     return maximum if sys.platform == "darwin" else maximum * 1024
 
 
-def machine_memory() -> MachineMemory | None:
-    """Return the machine's memory, or the container's where that has a bound of its own."""
-    if not _LINUX:
-        import psutil  # noqa: PLC0415  # a child was killed: rare, and worth it
-
-        found = psutil.virtual_memory()
-        return MachineMemory(found.total, found.available)
-    table = _read("/proc/meminfo")
-    total, available = _kibibytes(table, b"MemTotal:"), _kibibytes(table, b"MemAvailable:")
-    if not total:
-        return None
-    for limit, used in zip(_LIMITS, _USED, strict=True):
-        bound = _number(_read(limit))
-        if 0 < bound < total:
-            return MachineMemory(bound, max(0, min(available, bound - _number(_read(used)))))
-    return MachineMemory(total, available)
-
-
 def kernel_kills() -> int:
     """Return how many processes the kernel has killed for memory since the machine started; 0 where it is not told."""
     if not _LINUX:
         return 0
-    _, found, rest = _read("/proc/vmstat").partition(b"\noom_kill ")
-    return _number(rest.partition(b"\n")[0]) if found else 0
+    _, found, rest = read_file("/proc/vmstat").partition(b"\noom_kill ")
+    return number_in(rest.partition(b"\n")[0]) if found else 0
 
 
 def _asked_of_psutil(pid: int) -> int:
@@ -99,23 +66,3 @@ def _asked_of_psutil(pid: int) -> int:
     except psutil.Error:
         return 0
     return int(getattr(found, "peak_wset", found.rss))
-
-
-def _read(path: str) -> bytes:
-    # Not open(): that is watched.
-    try:
-        with FileIO(path) as file:
-            return file.readall() or b""
-    except OSError:  # gone, or not on this system
-        return b""
-
-
-def _number(text: bytes) -> int:
-    text = text.strip()
-    return int(text) if text.isdigit() else 0
-
-
-def _kibibytes(table: bytes, name: bytes) -> int:
-    _, found, rest = table.partition(name)
-    words = rest.split(None, 1)
-    return _number(words[0]) * 1024 if found and words else 0

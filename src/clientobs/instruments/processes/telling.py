@@ -21,6 +21,8 @@ from clientobs.instruments.processes.sentences import (
 )
 from clientobs.record import recorder as _recorder
 from clientobs.record import span as _span
+from clientobs.record.causes import note_failed_child
+from clientobs.record.sightings import sightings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +98,10 @@ class Teller:
             if not folded:
                 facts.update(called)
                 facts.update(told)
-        self._write(child, outcome, facts, sentence, tell=not folded)
+        fault = sightings.new_fault() if sentence else ""
+        self._write(child, outcome, facts, sentence, "" if folded else fault)
+        if sentence and child.code is not None and child.span is not None:
+            note_failed_child(child.code, child.span.get_span_context().trace_id, fault)
         if outcome == "ok":
             self.outputs.look(child)
 
@@ -108,15 +113,18 @@ class Teller:
             semconv.ERROR_TYPE: type(error).__qualname__,
             **called,
         }
-        sentence = ""
-        folded = False
+        sentence, folded = "", False
         # A wrong argument is told by its exception alone, and Python's own modules try what needn't be there.
         if isinstance(error, OSError) and not machinery:
             reason = _reason_of(child, error, facts)
             folded = self._folds.is_like_one_told(child, "not started", reason)
             sentence = f"{child.command.name} could not be started: {reason}"
             sentence += f"; asked for by {caller}" if caller else ""
-        self._write(child, "not_started", facts, sentence, tell=not folded)
+        fault = sightings.new_fault() if sentence else ""
+        self._write(child, "not_started", facts, sentence, "" if folded else fault)
+        if sentence:  # this very exception goes on to the program
+            around = getattr(child.span, "parent", None)
+            sightings.add(error, fault, headline=True, parent=_local(around))
 
     def detached(self, child: Child) -> None:
         """Write that a child lives on where nobody here will see its end."""
@@ -204,7 +212,7 @@ class Teller:
         return f"; {short} ({peak}{room})"
 
     def _write(
-        self, child: Child, outcome: str, facts: dict[str, Any], sentence: str, *, tell: bool = True
+        self, child: Child, outcome: str, facts: dict[str, Any], sentence: str, fault: str = ""
     ) -> None:
         span = child.span
         duration = child.ended_at - child.started_at
@@ -213,8 +221,8 @@ class Teller:
             from opentelemetry.trace import StatusCode  # noqa: PLC0415  # loaded with the instrument
 
             span.set_status(StatusCode.ERROR, sentence)
-            if tell:
-                self._tell(child, semconv.PROCESS_FAILED, facts, sentence)
+            if fault:
+                self._tell(child, semconv.PROCESS_FAILED, {**facts, semconv.FAULT_ID: fault}, sentence)
         if span.is_recording():
             end = span.start_time + duration
             end_with = getattr(span, "end_with", None)  # ours; the application may have a provider of its own
@@ -260,6 +268,11 @@ _SIZES: Final = {
     "stderr": semconv.PROCESS_STDERR_SIZE,
 }
 _ENDS: Final = {"stderr": semconv.PROCESS_STDERR_END, "stdout": semconv.PROCESS_STDOUT_END}
+
+
+def _local(around: Any) -> int:
+    """Return the id of the span around a child's in this process, 0 for none."""
+    return around.span_id if around is not None and not around.is_remote else 0
 
 
 def _outcome_of(child: Child) -> str:
