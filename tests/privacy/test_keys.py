@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clientobs import semconv
+from clientobs.privacy import keys
 from clientobs.privacy.keys import HINTS, KeyRules, words_of
 
 SECRET = (
@@ -127,6 +129,14 @@ def test_the_working_folder_is_judged_by_its_value(key: str) -> None:
 @pytest.mark.parametrize("key", ["production.user", "farm.job.user", "process.owner", "user.name"])
 def test_a_name_of_a_person_is_known(key: str) -> None:
     assert KeyRules().verdict(key) == "person"
+
+
+@pytest.mark.parametrize("name", sorted({entry[2] for entry in semconv.ENTRIES}))
+def test_no_name_of_ours_sounds_like_a_secret(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are open without a look: the look would have said the same."""
+    known = KeyRules().verdict(name)
+    monkeypatch.setattr(keys, "_OUR_NAMES", frozenset())
+    assert KeyRules().verdict(name) == known != "secret"
 
 
 def test_a_studio_can_add_names_and_take_back_built_in_ones() -> None:

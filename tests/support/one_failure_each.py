@@ -263,13 +263,24 @@ def faults_of_a_loop_that_lives_in_an_except_block() -> None:
 
 
 @expect(2)
-def the_same_exit_code_of_two_children() -> None:
+def the_same_exit_code_of_children_under_two_spans() -> None:
+    for _ in range(2):
+        try:
+            with clientobs.span("outer"):
+                subprocess.run(FAILING, check=True, stderr=subprocess.PIPE)
+        except subprocess.CalledProcessError:
+            continue
+
+
+@expect(1)
+def equal_failures_of_children_under_one_span_are_told_once() -> None:
     with clientobs.span("outer"):
         for _ in range(2):
             try:
                 subprocess.run(FAILING, check=True, stderr=subprocess.PIPE)
             except subprocess.CalledProcessError:
                 continue
+        subprocess.run(FAILING, check=True, stderr=subprocess.PIPE)
 
 
 @expect(1)
