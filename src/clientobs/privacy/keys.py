@@ -119,10 +119,8 @@ class KeyRules:
             return "secret"
         if self._allow is not None and self._allow(key):
             return "open"
-        if key in _PERSONS:
-            return "person"
-        if key in _OUR_NAMES:
-            return "open"
+        if key in _PERSONS or key in _OUR_NAMES:
+            return "person" if key in _PERSONS else "open"
         words = words_of(key)
         if _SECRET.search(words):
             return "secret"
