@@ -103,6 +103,7 @@ SECRET = (
     ["mount", "-t", "cifs", "//nas/show", "/mnt", "-o", f"username=ron,password={S}"],
     ["mount.cifs", "//nas/show", "/mnt", "-o", f"user=ron,pass={S}"],
     ["mount", "-o", f"user=ron%{S}", "//nas/show"],
+    ["mount", "-o", f"password={S},user=ron%{S}", "//nas/show"],
     ["smbclient", "//nas/show", S, "-W", "studio"],
     ["ssh-keygen", "-t", "ed25519", "-N", S],
     ["openssl", "enc", "-K", S],

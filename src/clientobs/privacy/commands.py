@@ -75,7 +75,7 @@ def scrub_arguments(words: Sequence[str], rules: KeyRules, scrub: Callable[[str]
 
 def _clean(word: str, hit: int | None, rules: KeyRules, scrub: Callable[[str], str]) -> str:
     if hit is not None:
-        return word[:hit] + MARKER
+        return (scrub(word[:hit]) if hit else "") + MARKER
     assigned = _ASSIGNED.match(word)
     if assigned and rules.is_secret(assigned[1]):
         # One argument is one value, spaces and quotes included: a text could not tell where it ends.

@@ -43,7 +43,7 @@ _ECHOED: Final = pattern(
 )
 _ACCOUNT: Final = pattern(
     r"(?<![\w-])--?(?:[a-z]{1,12}-)?(?:user|userpwd|userinfo|basic-auth|http-auth|login)(?:=|[\"']?,?[ \t]{1,3})[\"']?"
-    r"(?!\d{1,10}:\d{1,10}(?:[\s\"',]|\Z))[\w.@\\-]{1,64}:(?P<value>[^\s/\\\"'][^\s\"']{0,256})",
+    r"(?!\d{1,10}:\d{1,10}(?:[\s\"',]|\Z))[\w.@\\-]{1,64}:(?P<value>[^\s/\\\"'`][^\s\"'`]{0,256})",
     re.IGNORECASE,
 )
 _ESCAPES: Final = ("'\"'\"'", "'\\''")

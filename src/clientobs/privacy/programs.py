@@ -43,7 +43,9 @@ def _net(line: Sequence[str]) -> int:
     if word.startswith("/") or word == "*":
         return NOTHING
     if verb == "use" and not word.startswith(_UNC) and not _DEVICE.match(word):
-        return 0 if any(before.startswith(_UNC) for before in line[1:-1]) else NOTHING
+        share = next((at for at, before in enumerate(line[:-1]) if before.startswith(_UNC)), 0)
+        between = line[share + 1 : -1] if share else (word,)
+        return 0 if all(before.startswith("/") for before in between) else NOTHING
     plain = [each for each in line[1:] if not each.startswith("/")]
     return 0 if verb == "user" and len(plain) == 2 else NOTHING  # noqa: PLR2004  # name, password
 

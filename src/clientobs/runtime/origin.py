@@ -16,18 +16,20 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs import semconv
+from clientobs.record import doorstep
+from clientobs.record.carrier import Incoming, read_incoming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from clientobs.pipeline.tracer import Origin
-    from clientobs.record.carrier import Incoming
 
 __all__ = [
     "LAUNCH_VARIABLE",
     "Descent",
     "descent_of",
     "has_terminal",
+    "incoming_of",
     "launched_directly",
     "place",
     "production_of",
@@ -38,6 +40,11 @@ Descent: TypeAlias = Literal["none", "child", "submission", "launcher"]
 LAUNCH_VARIABLE: Final = "_CLIENTOBS_LAUNCH"
 """The span id of `clientobs run --dcc`: a TRACEPARENT with that id comes straight from the launcher."""
 _SAME_JOB: Final = (semconv.FARM_NAME, semconv.FARM_JOB_ID, semconv.FARM_SESSION_ID)
+
+
+def incoming_of(environ: Mapping[str, str], home: str, propagators: tuple[str, ...]) -> Incoming:
+    """Return what the environment says of where this process comes from, or the call that it was started by."""
+    return read_incoming(doorstep.completed(environ, home), propagators)
 
 
 def descent_of(

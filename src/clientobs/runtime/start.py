@@ -28,9 +28,7 @@ from clientobs.pipeline import otel
 from clientobs.pipeline.context import Tool
 from clientobs.privacy.pseudonym import installation_id, maker, user_attributes
 from clientobs.privacy.redaction import Redactor
-from clientobs.record import doorstep
 from clientobs.record import recorder as _recorder
-from clientobs.record.carrier import read_incoming
 from clientobs.record.outcomes import OutcomeRules
 from clientobs.record.tools import Tools
 from clientobs.runtime import origin
@@ -125,9 +123,7 @@ class _Builder:
         self.tools.register(package, self.tool)
         resource = self._resource()
         journal = self._journal(resource)
-        incoming = read_incoming(
-            doorstep.completed(self.environ, self.home.path), self.config.traces.propagators
-        )
+        incoming = origin.incoming_of(self.environ, self.home.path, self.config.traces.propagators)
         host = presence.host_of_this_process()
         kind, _ = surroundings.session_kind(
             self.environ, has_terminal=origin.has_terminal(), host_is_batch=host.is_batch if host else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Folds"]
 
-_MOST: Final = 256
+_MOST: Final = 64
 """Spans whose failures are remembered; the oldest are forgotten, and theirs told anew."""
 _MOST_KINDS: Final = 16
 """Kinds of failures that are folded below one span."""
