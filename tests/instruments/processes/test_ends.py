@@ -17,6 +17,7 @@ import pytest
 import clientobs
 from clientobs.instruments.processes.child import begin
 from clientobs.instruments.processes.command import command_of
+from clientobs.instruments.processes.memory import own_peak
 from instruments.processes.conftest import python
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ def test_ctrl_c_cancels_a_child(family: Family) -> None:
 
 
 def test_processor_time_and_peak_memory_are_those_of_the_child(family: Family) -> None:
-    size = psutil.Process().memory_info().rss + (64 << 20)
+    size = own_peak() + (64 << 20)
     subprocess.run(python(f"x = bytearray({size}); sum(range(10**6))"), check=True)
     facts = family.child(os.path.basename(sys.executable)).attributes
     assert facts["process.used.cpu"] > 0
