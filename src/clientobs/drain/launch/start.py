@@ -66,8 +66,9 @@ def _reset_limits() -> None:
 
     with contextlib.suppress(PermissionError):  # the launcher has done it
         os.setsid()
-    with contextlib.suppress(PermissionError):  # a farm's low priority can't be raised by its jobs
-        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+    with contextlib.suppress(PermissionError):  # where the system forbids even to lower it
+        # A farm's jobs may run lower still: not to be raised, which root's would be.
+        os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     # The environment holds credentials; a core file would put them on disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
