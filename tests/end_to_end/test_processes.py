@@ -132,7 +132,9 @@ def test_a_child_that_is_killed(desk: Workstation, receiver: Inbox) -> None:
 BAKE = """
     import subprocess
     clientobs.init("publisher", version="2.1")
-    grow = "import sys; sys.stdin.readline(); held = []\\nwhile True: held.append(bytes(range(256)) * 4096)"
+    # 40 MiB a second: of what the kernel takes back before the end, only a look in between knows (each two seconds).
+    grow = "import sys, time; sys.stdin.readline(); held = []\\n"
+    grow += "while True: held.append(bytes(range(256)) * 16384); time.sleep(0.1)"
     with clientobs.context(project="demo", shot="sq010_sh020"), clientobs.span("bake"):
         child = subprocess.Popen([sys.executable, "-I", "-S", "-c", grow], stdin=subprocess.PIPE)
         say(child.pid)
