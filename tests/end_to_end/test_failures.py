@@ -31,8 +31,13 @@ PRODUCTION = {"project": "demo", "shot": "sq010_sh020"}
 
 def events_of(receiver: OtlpReceiver, count: int) -> list[Telemetry]:
     """Wait for that many headlines and the end of the session, and return the headlines."""
-    receiver.wait_for(lambda: any(one.record.event_name == "session.end" for one in receiver.logs()), 30)
-    found = [one for one in receiver.logs() if one.record.event_name == "exception"]
+
+    def arrived(name: str) -> list[Telemetry]:
+        return [one for one in receiver.logs() if one.record.event_name == name]
+
+    # Both: they go by two lanes, of which either may arrive first.
+    receiver.wait_for(lambda: bool(arrived("session.end")) and len(arrived("exception")) >= count, 30)
+    found = arrived("exception")
     assert len(found) == count, [one.record.body for one in found]
     return found
 
