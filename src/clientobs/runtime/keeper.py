@@ -114,9 +114,8 @@ class Keeper:
             if thread is not None and thread is not threading.current_thread():
                 self._stop.set()
                 self._wake.set()
-                runs = (
-                    thread.ident is not None
-                )  # else a signal handler is here amid its start: it ends by itself
+                # Without a number it is amid its start, and this a signal handler: it ends by itself.
+                runs = thread.ident is not None
                 if runs:
                     thread.join(_FORK_PATIENCE)
                 self.at_rest = runs and not thread.is_alive()
