@@ -12,22 +12,23 @@ Python goes on meanwhile, so a silent keeper proves nothing. What does, is what 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from clientobs import _procfs
+from clientobs._procfs import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clientobs._beat import Beat
-    from clientobs._procfs import Turns
 
 __all__ = ["Convoy"]
 
 _SECOND: Final = 1_000_000_000
 _WINDOW: Final = 900_000_000
-_STEPS: Final = 200
-"""A second; CPython's switch interval is 5 ms. A host that has set it shorter is judged by the stricter evidence."""
+_STEPS: Final = 220
+"""In a second of sleep, and one in ten more for those that another thread of the machine cut short. CPython's switch
+interval is 5 ms; a host that has set it shorter is judged by the stricter evidence."""
 
 _BUSY: Final = 0.2
 _STARVED: Final = 0.02
@@ -35,12 +36,21 @@ _ALWAYS: Final = 0.9
 """Shares of a processor, as the host takes them (guard/hang/standing.py)."""
 
 
+class _Look(NamedTuple):
+    """What the system counted at a time; `moved` where that matters."""
+
+    at: int
+    main: Turns | None
+    keeper: Turns | None
+    moved: tuple[int, int] | None
+
+
 class Convoy:
     """Follows the main thread of one process and its keeper, a second at a time.
 
     since        since when the main thread has computed without having answered or, where a span is watched, read
                  or written anything; 0 where it doesn't. On the monotonic clock, in nanoseconds
-    is_passed    whether the keeper has waited for a lock that others passed around
+    is_passed    whether the keeper has waited for a lock that others passed around; None: not looked long enough
     """
 
     def __init__(
@@ -57,33 +67,28 @@ class Convoy:
     def forget(self) -> None:
         """Count nothing of what was."""
         self.since = 0
-        self.is_passed = False
-        self._window: tuple[int, Turns | None, Turns | None, tuple[int, int] | None] | None = None
+        self.is_passed: bool | None = None
+        self._last: _Look | None = None
 
     def follow(self, beat: Beat, now: int) -> None:
         """Look, where the host has heard nothing of its main thread for a second."""
-        if now - beat.answered < _SECOND or (self._window is not None and beat.answered > self._window[0]):
+        before = self._last
+        if now - beat.answered < _SECOND or (before and beat.answered > (self.since or before.at)):
             self.forget()
             return
-        if self._window is not None and now - self._window[0] < _WINDOW:
+        if before and now - before.at < _WINDOW:
             return
-        before, self._window = (
-            self._window,
-            (
-                now,
-                self._turns(self._pid, self._pid),
-                self._turns(self._pid, beat.thread) if beat.thread else None,
-                self._moved(self._pid, self._pid) if beat.watch == "span" else None,
-            ),
+        last = self._last = _Look(
+            now,
+            self._turns(self._pid, self._pid),
+            self._turns(self._pid, beat.thread) if beat.thread else None,
+            self._moved(self._pid, self._pid) if beat.watch == "span" else None,
         )
-        if before is None:
-            return
-        then, main, keeper, moved = before
-        seconds = (now - then) / _SECOND
-        has_moved = moved != self._window[3]
-        computes = not has_moved and _computes(main, self._window[1], seconds)
-        self.since = (self.since or then) if computes else 0
-        self.is_passed = _wakes(keeper, self._window[2]) > _STEPS * seconds
+        if before:
+            seconds = (now - before.at) / _SECOND
+            computes = last.moved == before.moved and _computes(before.main, last.main, seconds)
+            self.since = (self.since or before.at) if computes else 0
+            self.is_passed = _is_woken(before.keeper, last.keeper, seconds)
 
 
 def _computes(before: Turns | None, after: Turns | None, seconds: float) -> bool:
@@ -95,5 +100,9 @@ def _computes(before: Turns | None, after: Turns | None, seconds: float) -> bool
     return ran >= _BUSY or (ran >= _STARVED and wanted >= _ALWAYS)
 
 
-def _wakes(before: Turns | None, after: Turns | None) -> int:
-    return 0 if before is None or after is None else after.times - before.times
+def _is_woken(before: Turns | None, after: Turns | None, seconds: float) -> bool:
+    """Say whether a thread wakes more often than one whose steps of waiting all run to their end."""
+    if before is None or after is None:
+        return False
+    awake = after.ran - before.ran + after.waited - before.waited
+    return after.times - before.times > _STEPS * max(0.0, seconds - awake)

@@ -80,32 +80,32 @@ class Silence:
             self._beat = None
             self.heard(now)
             return 0
-        if late or self._is_held(self._pid):
-            self._begin(beat, now)
+        held = late or self._is_held(self._pid)
+        if held:
             self.heard(now)
-            return 0
-        if beat.watch != "file":
+        elif beat.watch != "file":
             self._convoy.follow(beat, now)
-        if self._beat is None or beat.at != self._beat.at:
+        if held or self._beat is None or beat.at != self._beat.at:
             self._begin(beat, now)
             return 0
         silent = now - max(beat.at, self._seen_ns - SECOND)
-        if silent < NOTICEABLE:
-            return 0
-        if beat.thread and not _procfs.waits_for_lock(self._pid, beat.thread):
-            self._begin(beat, now)  # its keeper is held up by a disk: that says nothing of the interpreter
-            return 0
+        return silent if silent >= NOTICEABLE and self._counts(beat, now) else 0
+
+    def _counts(self, beat: Beat, now: int) -> bool:
+        """Say whether a silence says anything of the main thread."""
+        elsewhere = bool(beat.thread) and not _procfs.waits_for_lock(self._pid, beat.thread)
         starved = bool(beat.thread) and self._is_starved(beat.thread, now)
-        if starved and not (beat.watch == "span" and self._convoy.since):
-            self._begin(beat, now)
-            return 0
+        computes = beat.watch == "span" and bool(self._convoy.since)
+        if elsewhere or (starved and not computes):
+            self._begin(beat, now)  # its keeper is held up by a disk, or by a machine that has no time
+            return False
         self._look_at_process(now)
         self._look_at_call(now)
-        if beat.watch == "file" or not (starved or self._convoy.is_passed):
-            self.passed_since = 0
-            return silent
-        self.passed_since = self._silent_since(beat, now)
-        return silent if self.passed_since else 0
+        if beat.watch == "file":
+            return True
+        is_passed = starved or self._convoy.is_passed
+        self.passed_since = self._silent_since(beat, now) if is_passed else 0
+        return bool(self.passed_since) or is_passed is False
 
     def _silent_since(self, beat: Beat, now: int) -> int:
         """Return since when the main thread is silent though Python runs, 0 where nothing proves that it is."""
