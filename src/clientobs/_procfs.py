@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
+
+from clientobs._libc import Libc, libc
 
 __all__ = [
     "FileCall",
+    "Turns",
     "file_call",
     "has_run",
     "is_held",
@@ -20,10 +23,13 @@ __all__ = [
     "moved",
     "processor_seconds",
     "raw_call",
+    "turns",
     "waits_for_lock",
 ]
 
 _MAX_PATH: Final = 4096
+_MAX_TEXT: Final = 8192
+_OWN: Final = "/proc/self/"
 
 # Number -> (operation, argument that is a path or None, argument that is a descriptor or None).
 # arch/x86/entry/syscalls/syscall_64.tbl
@@ -96,6 +102,14 @@ _CALLS: Final = {"x86_64": _X86_64, "aarch64": _ARM64}.get(_MACHINE, {})
 _FUTEX: Final = {"x86_64": "202", "aarch64": "98"}.get(_MACHINE, "")
 _NOT_FILES: Final = ("pipe:", "socket:", "anon_inode:", "/dev/", "/proc/")
 """Where a read may wait for as long as it likes: a pipe, a terminal, a device."""
+
+
+class Turns(NamedTuple):
+    """How a thread has had processors: seconds run, seconds in which it waited for one, times switched in."""
+
+    ran: float
+    waited: float
+    times: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,21 +214,16 @@ def has_run(pid: int | str, thread: int) -> str:
 
 def wanted_seconds(pid: int | str, thread: int) -> float | None:
     """Return the time in which a thread ran or would have, had a processor been free; None where nobody tells."""
-    times = _scheduled(pid, thread)
-    return None if times is None else sum(times)
+    had = turns(pid, thread)
+    return None if had is None else had.ran + had.waited
 
 
-def waited_seconds(pid: int | str, thread: int) -> float | None:
-    """Return the time in which a thread would have run, and no processor was free; None where nobody tells."""
-    times = _scheduled(pid, thread)
-    return None if times is None else times[1]
-
-
-def _scheduled(pid: int | str, thread: int) -> tuple[float, float] | None:
+def turns(pid: int | str, thread: int) -> Turns | None:
+    """Return how a thread has had processors so far, None where nobody tells."""
     words = _read(f"/proc/{pid}/task/{thread}/schedstat").split()
-    if len(words) < 2 or not all(word.isdigit() for word in words[:2]):  # noqa: PLR2004  # ran, waited to run
+    if len(words) < len(Turns._fields) or not all(word.isdigit() for word in words[:3]):
         return None
-    return int(words[0]) / 1e9, int(words[1]) / 1e9
+    return Turns(int(words[0]) / 1e9, int(words[1]) / 1e9, int(words[2]))
 
 
 def is_held(pid: int | str) -> bool:
@@ -231,14 +240,37 @@ def is_held(pid: int | str) -> bool:
 def _read(path: str) -> str:
     if not sys.platform.startswith("linux"):
         return ""
+    keeping = libc() if path.startswith(_OWN) else None
+    return (_read_by_os(path) if keeping is None else _read_keeping(keeping, path)).decode("ascii", "replace")
+
+
+def _read_keeping(bindings: Libc, path: str) -> bytes:
+    """Read a file about this process without letting go of the interpreter lock: no disk is behind it.
+
+    Each of the three calls of `_read_by_os` lets go of it. Beside a main thread that lets go of it for moments only
+    (docs/explanation/hangs.md) each takes up to seconds then, and whoever watches that thread takes four such looks.
+    """
+    from ctypes import create_string_buffer  # noqa: PLC0415  # loaded with the library
+
+    library = bindings.library
+    descriptor = library.open(os.fsencode(path), os.O_RDONLY | os.O_CLOEXEC)
+    if descriptor < 0:
+        return b""
+    buffer = create_string_buffer(_MAX_TEXT)
+    count = library.read(descriptor, buffer, _MAX_TEXT)
+    library.close(descriptor)
+    return buffer.raw[: max(0, count)]
+
+
+def _read_by_os(path: str) -> bytes:
     # Not open(): a text file costs ten times as much, and this is done several times a second.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return ""
+        return b""
     try:
-        return os.read(descriptor, 16384).decode("ascii", "replace")
+        return os.read(descriptor, _MAX_TEXT)
     except OSError:
-        return ""
+        return b""
     finally:
         os.close(descriptor)

@@ -23,6 +23,9 @@ _STARVED: Final = 0.02
 _ALWAYS: Final = 0.9
 """Shares from which it computes on a machine that has no time for it: what it gets, and what it would have taken."""
 
+_MOSTLY: Final = 0.5
+"""Share of an absence of the keeper from which the main thread was neither stopped nor asleep in it."""
+
 _WINDOW: Final = 900_000_000
 _IDLE_SECONDS: Final = 0.2
 
@@ -60,11 +63,20 @@ class Standing:
         self._line_ns = 0
         self._line_cpu: float | None = None
         self._whole: tuple[int, float, int] | None = None
+        self._pulse: tuple[int, float | None] = (0, None)
+
+    def has_run_on(self, now: int) -> bool:
+        """Say whether the main thread has used a processor for most of the time since this was asked last."""
+        (then, before), cpu = self._pulse, _thread_cpu()
+        self._pulse = now, cpu
+        if before is None or cpu is None or now <= then:
+            return False
+        return (cpu - before) * 1e9 >= _MOSTLY * (now - then)
 
     def begin(self, now: int) -> None:
         """Count from now on."""
         self.progress_ns = now
-        self._moved = None
+        self._moved = _procfs.moved("self", _main())
         self._computing_ns = 0
         cpu = self._cpu = _thread_cpu()
         self._window = None if cpu is None else (now, cpu, _wanted())
@@ -72,7 +84,7 @@ class Standing:
         self._whole = None
 
     def look(self, now: int) -> Facts:
-        """Return what is known since the first look after `begin`."""
+        """Return what is known since `begin`."""
         moved = _procfs.moved("self", _main())
         has_moved = self._moved is not None and moved != self._moved
         self._moved = moved
