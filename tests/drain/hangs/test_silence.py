@@ -72,6 +72,21 @@ def test_a_keeper_that_got_no_processor_proves_nothing(pid: int, share: float, c
     assert bool(silent and silence.is_hang(beat, silent, now)) is counts
 
 
+def test_a_keeper_that_had_a_processor_again_and_again_lacked_the_interpreter(pid: int) -> None:
+    """On a loaded machine it waits for a processor each time that it wakes, in vain, to ask for the lock."""
+    passed = {"looks": 0}
+
+    def turns(_pid: int, thread: int) -> Turns:
+        passed["looks"] += thread == KEEPER
+        return Turns(0.001 * passed["looks"], 0.15 * passed["looks"], 8 * passed["looks"])
+
+    silence = Silence(pid, is_held=lambda _pid: False, turns=turns)
+    beat = replace(BEAT, thread=KEEPER)
+    silent, now = follow(silence, beat, 100, 110)
+    assert silent
+    assert silence.is_hang(beat, silent, now)
+
+
 def test_a_drain_that_was_late_itself_proves_nothing(silence: Silence) -> None:
     follow(silence, BEAT, 100, 101)
     silent, now = follow(silence, BEAT, 160, 162)  # both stood still for a minute

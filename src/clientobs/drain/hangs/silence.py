@@ -29,6 +29,9 @@ _PROGRESS_CPU: Final = 0.05
 _PROGRESS_BYTES: Final = 64 << 10
 _STARVED: Final = 0.3
 """Share of a silence in which the keeper waited for a processor."""
+_TRIES: Final = 100
+"""Times that it has had one from which it was not that which it lacked: a beat takes a few. Who waits for the
+interpreter lock wakes every 5 ms, for nothing, and on a loaded machine waits for a processor each time."""
 
 
 class Silence:
@@ -142,12 +145,15 @@ class Silence:
         self._whole = None
         self._progress_ns = now
         self._line, self.call = "", None
-        self._starting = now, self._turns(self._pid, beat.thread) if beat.thread else None
+        if is_new:
+            self._starting = now, self._turns(self._pid, beat.thread) if beat.thread else None
 
     def _is_starved(self, thread: int, now: int) -> bool:
         """Say whether its keeper could have run for much of the time: who waits for the interpreter can't."""
         (then, before), after = self._starting, self._turns(self._pid, thread)
         if before is None or after is None or now <= then:
+            return False
+        if after.times - before.times >= _TRIES:
             return False
         return after.waited - before.waited >= _STARVED * (now - then) / SECOND
 
