@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs._fork import Loading
 from clientobs._guarded import quiet
 from clientobs.guard.hang.watch import HangWatch, OpenSpan
-from clientobs.guard.hang.work import kind_of
+from clientobs._known_work import kind_of
 from clientobs.journal.records import HANG_NOTE
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@
     loop.py     the event loop of Qt, asked once a second without Python on its thread
     standing.py is a thread at work or does it stand still
     waits.py    who waits for whose lock
-    work.py     work that is known to take long
 
 The host only writes down; what is told of it, and all that can be seen from outside, is the drain's (drain/hangs).
 """
