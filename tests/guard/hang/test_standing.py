@@ -75,12 +75,23 @@ def test_a_main_thread_has_run_on_if_it_used_a_processor_for_most_of_the_time(
 ) -> None:
     """Since it was asked last: one that was stopped for a minute may have computed for a day before."""
     spent = [86_400.0]
+    monkeypatch.setattr(_procfs, "wanted_seconds", lambda *_: None)
     monkeypatch.setattr(standing, "_thread_cpu", lambda: None if share is None else spent[0])
     looks = Standing()
     assert not looks.has_run_on(100 * SECOND)
     spent[0] += 4 * (share or 0)
     assert looks.has_run_on(104 * SECOND) is runs_on
     assert not looks.has_run_on(164 * SECOND)
+
+
+def test_one_that_would_have_run_on_a_free_machine_has_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = [0.0]
+    monkeypatch.setattr(_procfs, "wanted_seconds", lambda *_: wanted[0])
+    monkeypatch.setattr(standing, "_thread_cpu", lambda: 0.0)
+    looks = Standing()
+    assert not looks.has_run_on(100 * SECOND)
+    wanted[0] += 3.9
+    assert looks.has_run_on(104 * SECOND)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads what Linux tells of threads")

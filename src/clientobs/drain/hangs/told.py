@@ -26,7 +26,7 @@ class Told:
         self._told: dict[int, set[str]] = {}
         self._noted: dict[int, int] = {}
         try:
-            with open(path, encoding="ascii") as file:
+            with open(path, encoding="ascii", errors="replace") as file:
                 for line in file:
                     entry = json.loads(line)
                     self._take(int(entry["since"]), str(entry["what"]), int(entry.get("host", 0)))

@@ -66,12 +66,13 @@ class Standing:
         self._pulse: tuple[int, float | None] = (0, None)
 
     def has_run_on(self, now: int) -> bool:
-        """Say whether the main thread has used a processor for most of the time since this was asked last."""
-        (then, before), cpu = self._pulse, _thread_cpu()
-        self._pulse = now, cpu
-        if before is None or cpu is None or now <= then:
+        """Say whether the main thread has run, or wanted to, most of the time since this was asked last."""
+        wanted = _wanted()
+        (then, before), spent = self._pulse, _thread_cpu() if wanted is None else wanted
+        self._pulse = now, spent
+        if before is None or spent is None or now <= then:
             return False
-        return (cpu - before) * 1e9 >= _MOSTLY * (now - then)
+        return (spent - before) * 1e9 >= _MOSTLY * (now - then)
 
     def begin(self, now: int) -> None:
         """Count from now on."""
