@@ -128,7 +128,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def begin_native(stage: Stage, name: str, seconds: str, **environ: str) -> None:
     host = stage.start(name, NATIVE, seconds, **environ)
-    stage.until_beat(host.heard(), lambda beat: beat.watch)
+    stage.until_beat(host.heard(), lambda beat: beat.watch == "span")
     host.go()
 
 

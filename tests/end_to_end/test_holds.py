@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 
 HEAD = """
 import ctypes
-clientobs.init(sys.argv[1], version="2.1", session_kind="interactive", hangs={"seconds": 2})
+clientobs.init(sys.argv[1], version="2.1", session_kind=os.environ.get("KIND", "interactive"), hangs={"seconds": 2})
 def refresh_viewport(): ctypes.PyDLL(None).usleep(60_000_000)
 """
 HOLD = """
@@ -91,3 +91,29 @@ def test_a_hold_on_a_machine_that_has_no_time_is_one_hang(stage: Stage) -> None:
         host.go()
         assert stage.event("holder", "app.hang").attributes["app.hang.reason"] == "native"
     assert_one_hang_that_was_ended_by_the_kill(stage)
+
+
+IMMEDIATE = """
+say(clientobs.init().run)
+wait()  # until the host has told that nothing is watched
+with clientobs.span(sys.argv[2]):
+    refresh_viewport()
+"""
+
+
+def test_a_hold_within_the_second_in_which_its_span_opened_is_seen(stage: Stage) -> None:
+    """One that takes its time because it is known work, and a batch, were held before and are not told."""
+    stage.start("renderer", IMMEDIATE, "render frame")
+    stage.start("batch", IMMEDIATE, "orbit", KIND="batch")
+    stage.start("holder", IMMEDIATE, "orbit")
+    for name, watch in (("renderer", "idle"), ("batch", ""), ("holder", "idle")):
+        host = stage.hosts[name]
+        stage.until_beat(host.heard(), lambda beat, watch=watch: beat.watch == watch)  # type: ignore[misc]
+        host.go()
+    hang = stage.event("holder", "app.hang")
+    assert hang.attributes["app.hang.reason"] == "native"
+    assert [one.partition(" (")[0] for one in hang.attributes["session.open_spans"]] == ["orbit"]
+    assert_one_hang_that_was_ended_by_the_kill(stage)
+    for name in ("renderer", "batch"):
+        stage.kill(name)
+        assert stage.event(name, "session.end").attributes["session.ending"] == "killed"

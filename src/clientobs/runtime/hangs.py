@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._fork import Loading
 from clientobs._guarded import quiet
-from clientobs.guard.hang.watch import HangWatch, OpenSpan
 from clientobs._known_work import kind_of
+from clientobs.guard.hang.watch import HangWatch, OpenSpan
 from clientobs.journal.records import HANG_NOTE
 
 if TYPE_CHECKING:

@@ -136,7 +136,9 @@ def test_what_others_know_of_it_counts_as_an_answer() -> None:
     assert system.go(4) == 0
 
 
-@pytest.mark.parametrize(("thread", "hangs"), [(MAIN, True), (0, False)], ids=["waits too", "waits for events"])
+@pytest.mark.parametrize(
+    ("thread", "hangs"), [(MAIN, True), (0, False)], ids=["waits too", "waits for events"]
+)
 def test_an_event_loop_hangs_if_it_waits_for_the_lock_as_well(
     waiting: set[int], thread: int, hangs: bool
 ) -> None:

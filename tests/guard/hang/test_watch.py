@@ -167,7 +167,7 @@ def test_a_beat_that_says_the_same_is_written_once_a_second(desk: Desk) -> None:
     desk.go(0.1, step=0.1)
     beat = read_beat(desk.folder)
     assert beat is not None
-    assert (beat.at, beat.watch) == (desk.now, "")  # what is new is told at once
+    assert (beat.at, beat.watch) == (desk.now, "idle")  # what is new is told at once
 
 
 def test_an_absence_does_not_end_a_hang_that_was_told(desk: Desk) -> None:
@@ -240,7 +240,15 @@ def test_outside_of_every_span_nothing_is_watched(desk: Desk) -> None:
     assert desk.notes == []
     beat = read_beat(desk.folder)
     assert beat is not None
-    assert (beat.at, beat.watch) == (desk.now, "")
+    assert (beat.at, beat.watch) == (desk.now, "idle")
+
+
+def test_nothing_that_opens_in_a_batch_is_to_be_judged_from_outside(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, interactive=False)
+    desk.go(2)
+    beat = read_beat(desk.folder)
+    assert beat is not None
+    assert beat.watch == ""
 
 
 def test_a_host_that_says_when_it_is_idle_needs_no_qt(desk: Desk) -> None:

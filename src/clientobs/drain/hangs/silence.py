@@ -29,9 +29,9 @@ _PROGRESS_CPU: Final = 0.05
 _PROGRESS_BYTES: Final = 64 << 10
 _STARVED: Final = 0.3
 """Share of a silence in which the keeper waited for a processor."""
-_TRIES: Final = 100
-"""Times that it has had one from which it was not that which it lacked: a beat takes a few. Who waits for the
-interpreter lock wakes every 5 ms, for nothing, and on a loaded machine waits for a processor each time."""
+_A_WAKE: Final = 0.01
+"""Seconds that it may wait for one at each of its wakes. Who waits for the interpreter lock wakes every 5 ms, for
+nothing, and on a loaded machine waits for a processor each time: that is no time in which it could have run."""
 
 
 class Silence:
@@ -153,9 +153,8 @@ class Silence:
         (then, before), after = self._starting, self._turns(self._pid, thread)
         if before is None or after is None or now <= then:
             return False
-        if after.times - before.times >= _TRIES:
-            return False
-        return after.waited - before.waited >= _STARVED * (now - then) / SECOND
+        waited = after.waited - before.waited - _A_WAKE * (after.times - before.times)
+        return waited >= _STARVED * (now - then) / SECOND
 
     def _look_at_process(self, now: int) -> None:
         if self._whole is not None and now - self._whole[0] < SECOND:

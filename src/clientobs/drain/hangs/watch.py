@@ -22,6 +22,7 @@ from clientobs.drain.hangs.spyglass import Spyglass, find_py_spy
 from clientobs.drain.hangs.storage import Probe
 from clientobs.drain.hangs.telling import hang_attributes, hang_sentence
 from clientobs.drain.hangs.told import Told
+from clientobs.drain.hangs.unannounced import Unannounced
 from clientobs.drain.hangs.witness import Witness
 from clientobs.drain.runs.evidence import HANGS_FILE
 from clientobs.drain.runs.last_lines import last_lines, newest_span, open_spans
@@ -118,6 +119,7 @@ class _Host:
         self._told = Told(os.path.join(run.path, HANGS_FILE))
         self._episodes: dict[int, Episode] = {}
         self._silence = Silence(run.header.pid)
+        self._unannounced = Unannounced(run)
         self._silent: Episode | None = None
         self._back_at = 0
         self._spyglass: Spyglass | None = None
@@ -194,7 +196,7 @@ class _Host:
 
     def _watch_silence(self) -> bool:
         now = time.monotonic_ns()
-        beat = read_beat(self._run.path)
+        beat = self._unannounced.read(read_beat(self._run.path), now)
         silent = self._silence.look(beat, now)
         if not silent or beat is None:
             return self._end_silence(beat, now)

@@ -8,7 +8,8 @@ Called by the keeper once a second, and ten times a second while something is su
 A silent event loop is a hang after HangsConfig.seconds: whoever sits there sees it. Without a loop nobody waits for
 one, and silence alone proves nothing (a tool computes, waits for a child, for its user, for a farm). There it takes
 evidence: one call on a file that doesn't come back; threads that wait for each other; and, where a person sits
-in front of it, a thread that computes all the time and does nothing else. Known work (work.py) has more time.
+in front of it, a thread that computes all the time and does nothing else. Known work (_known_work.py) has more
+time.
 
 Nothing here runs on the host's threads. What is found is written to the journal, as notes "hang", and told by the
 drain. Costs four small reads of /proc a second where a span is open, and one small write.
@@ -360,15 +361,18 @@ class HangWatch:
 
     def _write(self, now: int, watch: str, work: str) -> None:
         """Write the beat: what the drain judges by when this doesn't come any more."""
-        seen = watch if watch == "loop" or self._interactive else ("file" if watch else "")
+        seen = watch if watch == "loop" else "file" if watch else ""
+        if self._interactive:
+            seen = watch or "idle"
         beat = Beat(
             at=now,
             watch=seen,
             answered=self._answered,
             threshold=self._limit if work else self._threshold,
-            stall=self._stall if work else 0,
+            stall=self._stall if work or not watch else 0,
             work=work,
             thread=threading.get_native_id(),
+            limit=self._limit,
         )
         if now - self._written.at < _BEAT and replace(self._written, at=now) == beat:
             return
