@@ -35,8 +35,8 @@ class Beat:
 
     at         when it said it
     watch      what is watched: "loop" (an event loop answers), "span" (a span is open on the main thread, and a
-               person may sit there), "file" (the same, in a batch: a file call that never returns), "idle" (nothing yet,
-               and a span that opens will be "span"), "" nothing
+               person may sit there), "file" (the same, in a batch: a file call that never returns), "idle" (nothing
+               yet, and a span that opens will be "span"), "" nothing
     answered   when the main thread was last known to have answered
     threshold  from when on a silence is a hang
     stall      from when on a silence without progress (no processor time, no bytes) is a hang, 0: as `threshold`;
