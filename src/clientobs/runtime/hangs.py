@@ -7,9 +7,10 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs._callbacks import Callback, under_way
 from clientobs._fork import Loading
 from clientobs._guarded import quiet
-from clientobs._known_work import kind_of
+from clientobs._known_work import kind_of, kind_of_callback
 from clientobs.guard.hang.watch import HangWatch, OpenSpan
 from clientobs.journal.records import HANG_NOTE
 
@@ -41,6 +42,7 @@ class Hangs:
     ) -> None:
         self._journal = journal
         self._production = production
+        self._clean = redactor.text
         self._run = ""
         self.watch = HangWatch(
             config.hangs,
@@ -79,7 +81,12 @@ class Hangs:
     def _opened(self) -> tuple[object, list[OpenSpan]]:
         main = threading.main_thread().ident or 0
         opened = self._journal.open_on(main)
-        return tuple(key for key, _ in opened), [_read(*one) for one in opened[-_MAX_SPANS:]]
+        found = [_read(*one) for one in opened[-_MAX_SPANS:]]
+        called = under_way()
+        if called:
+            found += [_as_span(one, self._clean) for one in called[-_MAX_SPANS:]]
+            found.sort(key=lambda span: span.values["start_mono"])
+        return (tuple(key for key, _ in opened), tuple(called)), found
 
 
 def _who_waits(frames: dict[int, Any], names: dict[int, str]) -> tuple[list[str], bool]:
@@ -105,6 +112,18 @@ def _read(key: object, payload: bytes) -> OpenSpan:
             "context": context,
             "start_mono": fields[10],
         },
+    )
+
+
+def _as_span(callback: Callback, clean: Callable[[str], str]) -> OpenSpan:
+    """Return a callback as a span without ids: nothing of it is traced."""
+    name = clean(callback.name) if isinstance(callback.name, str) else "?"
+    ids = {"trace_id": 0, "span_id": 0, "flags": 0, "context": 0}
+    return OpenSpan(
+        key=callback,
+        name=name,
+        work=kind_of_callback(name),
+        values={**ids, "name": name, "start_mono": callback.start_mono},
     )
 
 

@@ -338,7 +338,7 @@ class _Host:
     ) -> None:
         if self._witness is None:
             self._witness = self._watch.witness(self._run)
-        span = episode.spans[-1] if episode.spans else None
+        span = next((one for one in reversed(episode.spans) if one.span_id), None)  # a callback has no id
         context = self._run.context(span.context) if span else {}
         self._witness.say(
             event,
