@@ -24,6 +24,7 @@ __all__ = [
     "moved",
     "processor_seconds",
     "raw_call",
+    "started_seconds",
     "turns",
     "waits_for_lock",
 ]
@@ -140,6 +141,15 @@ def processor_seconds(pid: int | str, thread: int | None = None) -> float | None
     try:
         fields = text.rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (IndexError, ValueError, OSError, AttributeError):
+        return None
+
+
+def started_seconds(pid: int | str, thread: int) -> float | None:
+    """Return when a thread began, in seconds since the machine did (sleep counts), to a hundredth of a second."""
+    try:
+        fields = _read(f"/proc/{pid}/task/{thread}/stat").rpartition(")")[2].split()
+        return int(fields[19]) / os.sysconf("SC_CLK_TCK")
     except (IndexError, ValueError, OSError, AttributeError):
         return None
 

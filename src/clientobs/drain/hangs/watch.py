@@ -345,10 +345,21 @@ class _Host:
             body,
             attributes,
             wall_ns=self._wall(at),
-            production={**episode.production, **context, semconv.SESSION_ID: self._run.header.session},
+            production={
+                **self._tool(),
+                **episode.production,
+                **context,
+                semconv.SESSION_ID: self._run.header.session,
+            },
             span=span,
             severity=severity,
         )
+
+    def _tool(self) -> dict[str, Any]:
+        """Return which tool it is, where no span says another."""
+        of = self._run.header.resource
+        said = {semconv.TOOL_NAME: of.get("service.name"), semconv.TOOL_VERSION: of.get("service.version")}
+        return {name: value for name, value in said.items() if value}
 
     def _ident(self, episode: Episode) -> str:
         return f"{self._run.run[:16]}-{episode.since // 1_000_000:x}"
