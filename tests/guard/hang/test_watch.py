@@ -201,6 +201,21 @@ def test_known_work_that_moves_nothing_is_a_hang_and_labelled(desk: Desk) -> Non
     assert hung["threshold"] == 15 * SECOND
 
 
+def test_a_call_that_was_told_as_a_hang_goes_on_whatever_else_moves(desk: Desk) -> None:
+    desk.spans = [span("save scene", "save")]
+    desk.go(1)
+    desk.facts = Facts(call=FileCall(operation="write", path="/mnt/nas/a.ma"), call_ns=desk.now, idle=True)
+    desk.go(17)
+    assert len(desk.hangs()) == 1
+    desk.progress_ns = desk.now  # another thread has computed
+    desk.go(3)
+    assert desk.notes[-1]["at"] == "sample"
+    desk.facts = Facts()
+    desk.progress_ns = desk.now
+    desk.go(0.5)
+    assert desk.notes[-1]["at"] == "over"
+
+
 def test_without_a_loop_waiting_alone_is_no_hang(desk: Desk) -> None:
     desk.spans = [span()]
     desk.facts = Facts(lock_ns=desk.now)

@@ -156,7 +156,7 @@ class HangWatch:
         watch, spans = self._listen(now)
         work = next((span.work for span in reversed(spans) if span.work), "")
         heard = self._measure(now, work)
-        if watch and now - heard.since >= _SUSPICIOUS:
+        if watch and (now - heard.since >= _SUSPICIOUS or (watch == "span" and self._is_told())):
             self._suspect(now, watch, spans, work, heard)
         else:
             self._over(now)
@@ -211,7 +211,10 @@ class HangWatch:
             return
         if work and watch == "span" and facts.call is None and self._interactive:
             facts = self._with_others(now, spans, heard, facts)
-        case = self._case(now, watch, work, heard, facts)
+        is_moving = (
+            now - heard.since < _SUSPICIOUS
+        )  # but a call that was told as a hang is over when it returns
+        case = None if is_moving and facts.call is None else self._case(now, watch, work, heard, facts)
         if case is None:
             self._over(now)
             return
@@ -236,10 +239,16 @@ class HangWatch:
             reason: Reason = "deadlock" if circle else case.reason
             self._tell(now, watch, spans, work, case._replace(reason=reason), facts, waits)
 
+    def _is_told(self) -> bool:
+        return self._silence is not None and self._silence.hung
+
     def _with_others(self, now: int, spans: list[OpenSpan], heard: Heard, facts: Facts) -> Facts:
         """Return what is known, with the call of another thread that does the known work and has stood as long."""
         self._others.look(now)
-        if now - heard.since < heard.threshold:
+        is_told = (
+            self._silence is not None and self._silence.hung
+        )  # over when that call is, whatever else moves
+        if now - heard.since < heard.threshold and not is_told:
             return facts
         began = next((span.values.get("start_mono", 0) for span in spans if span.work), 0) or self._answered
         call = self._others.stuck(began, now, heard.threshold - _SEEN_LATER)
