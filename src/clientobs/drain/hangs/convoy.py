@@ -7,7 +7,8 @@ https://bugs.python.org/issue7946. From outside it is told from native code that
 thread wakes: each step that runs to its end is one in 5 ms, so more than 200 a second were cut short.
 
 Python goes on meanwhile, so a silent keeper proves nothing. What does, is what the host itself would judge by
-(guard/hang/watch.py): the main thread computes all the time and moves nothing.
+(guard/hang/watch.py): the main thread computes all the time and moves nothing. To begin or end a span is to move: it
+is written to the journal.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ class Convoy:
         )
         if before:
             seconds = (now - before.at) / _SECOND
-            computes = last.moved == before.moved and _computes(before.main, last.main, seconds)
+            moves = beat.watch == "span" and (last.moved is None or last.moved != before.moved)
+            computes = not moves and _computes(before.main, last.main, seconds)
             self.since = (self.since or before.at) if computes else 0
             self.is_passed = _is_woken(before.keeper, last.keeper, seconds)
 
