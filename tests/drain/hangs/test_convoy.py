@@ -151,7 +151,9 @@ def test_where_nobody_tells_what_a_thread_moves_nothing_is_told(monkeypatch: pyt
     assert system.go(20) == 0
 
 
-@pytest.mark.parametrize(("thread", "hangs"), [(MAIN, True), (0, False)], ids=["waits too", "waits for events"])
+@pytest.mark.parametrize(
+    ("thread", "hangs"), [(MAIN, True), (0, False)], ids=["waits too", "waits for events"]
+)
 def test_an_event_loop_hangs_if_it_waits_for_the_lock_as_well(
     waiting: set[int], thread: int, hangs: bool
 ) -> None:

@@ -35,7 +35,9 @@ def test_a_hang_that_its_host_has_as_well_is_one_and_over_when_that_is(tmp_path:
     assert read_evidence(str(tmp_path), closed=False, clean=str).hung_since_ns == 0
 
 
-@pytest.mark.parametrize("line", ["{", "5", '{"since": "x"}', "{}", '{"since": 1, "what": 2, "host": "x"}', "\xff"])
+@pytest.mark.parametrize(
+    "line", ["{", "5", '{"since": "x"}', "{}", '{"since": 1, "what": 2, "host": "x"}', "\xff"]
+)
 def test_a_damaged_line_costs_what_follows_it_at_most(path: str, line: str) -> None:
     Told(path).add(10, "told", wall=1010)
     with open(path, "a", encoding="latin-1") as file:

@@ -16,12 +16,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from clientobs import _procfs
-from clientobs._procfs import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clientobs._beat import Beat
+    from clientobs._procfs import Turns
 
 __all__ = ["Convoy"]
 
