@@ -1,6 +1,6 @@
 """An interpreter lock that is passed around: Python runs, and the keeper of its host does not get to run.
 
-CPython's `take_gil` (Python/ceval_gil.h) waits for the lock in steps of the switch interval, 5 ms, and asks its holder
+CPython's `take_gil` (Python/ceval_gil.*) waits for the lock in steps of the switch interval, 5 ms, and asks its holder
 to give way only if nobody let go of it in a whole step. A thread that lets go of it more often, for next to nothing (a
 read from the page cache, a `select` that doesn't wait), has it back before who waits has woken: the convoy effect,
 https://bugs.python.org/issue7946. From outside it is told from native code that holds the lock by how often the waiting
