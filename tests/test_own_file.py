@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clientobs import _own_file
-from clientobs._libc import move_high
+from clientobs._high import open_high
 from clientobs._own_file import write_file
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ def test_a_descriptor_that_the_host_took_gets_none_of_our_bytes(
     scene = os.open(tmp_path / "scene.ma", os.O_WRONLY | os.O_CREAT)
     taken: list[int] = []
 
-    def host_takes_it(fd: int) -> int:
-        high = move_high(fd)
+    def host_takes_it(path: str, flags: int) -> int:
+        high = open_high(path, flags)
         os.dup2(scene, high)  # closes ours, and has the number mean the scene
         taken.append(high)
         return high
 
-    monkeypatch.setattr(_own_file, "move_high", host_takes_it)
+    monkeypatch.setattr(_own_file, "open_high", host_takes_it)
     with pytest.raises(OSError, match="took the descriptor"):
         write_file(str(tmp_path / "content"), b"ours")
     assert (tmp_path / "scene.ma").read_bytes() == b""

@@ -11,6 +11,9 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
+from clientobs._high import HighFile
+from clientobs._own_file import read_kernel
+
 __all__ = [
     "FileCall",
     "file_call",
@@ -139,18 +142,13 @@ def file_call(pid: int | str, line: str) -> FileCall | None:
 def _text_at(pid: int | str, address: int) -> str:
     """Return the text at an address of a process: by a read that fails where the memory is gone meanwhile."""
     try:
-        descriptor = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+        with HighFile(f"/proc/{pid}/mem", os.O_RDONLY) as descriptor:
+            # Up to the end of the page: the next one may not be there.
+            found = os.pread(descriptor, min(_MAX_PATH, 4096 - address % 4096), address)
+            if b"\0" not in found:
+                found += os.pread(descriptor, _MAX_PATH - len(found), address + len(found))
     except OSError:
         return ""
-    try:
-        # Up to the end of the page: the next one may not be there.
-        found = os.pread(descriptor, min(_MAX_PATH, 4096 - address % 4096), address)
-        if b"\0" not in found:
-            found += os.pread(descriptor, _MAX_PATH - len(found), address + len(found))
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)
     return os.fsdecode(found.partition(b"\0")[0])
 
 
@@ -231,14 +229,7 @@ def is_held(pid: int | str) -> bool:
 def _read(path: str) -> str:
     if not sys.platform.startswith("linux"):
         return ""
-    # Not open(): a text file costs ten times as much, and this is done several times a second.
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return read_kernel(path).decode("ascii", "replace")
     except OSError:
         return ""
-    try:
-        return os.read(descriptor, 16384).decode("ascii", "replace")
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)
