@@ -22,9 +22,7 @@ CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 def numbers() -> list[str]:
     """Return what is open in this process, without the listing's own."""
-    return sorted(
-        name for name in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{name}")
-    )
+    return sorted(name for name in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{name}"))
 
 
 @pytest.fixture(params=["in one go", "by steps", "by steps, without the C library"])

@@ -22,12 +22,14 @@ def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.usefixtures("_way")
-@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text, and what is open, as Linux has them")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="names that are no text, and what is open, as Linux has them"
+)
 def test_each_entry_has_its_name_and_kind(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "folder")
     os.mkfifo(tmp_path / "pipe")
-    names = [*(f"{number:0200}" for number in range(500)), os.fsdecode(b"\xff\xfe"), "x" * 255, "."*3, "샷"]
+    names = [*(f"{number:0200}" for number in range(500)), os.fsdecode(b"\xff\xfe"), "x" * 255, "." * 3, "샷"]
     for name in names:
         (tmp_path / name).write_bytes(b"")
     before = sorted(os.listdir("/proc/self/fd"))

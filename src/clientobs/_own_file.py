@@ -23,7 +23,7 @@ from clientobs._libc import libc
 if TYPE_CHECKING:
     from clientobs._libc import Libc, Watch
 
-__all__ = ["put", "read_file", "read_kernel", "write_file"]
+__all__ = ["put", "read_file", "read_kernel", "text_of", "write_file"]
 
 _READ: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _FLAGS: Final = (os.O_WRONLY | os.O_CREAT | os.O_TRUNC) | (
@@ -63,6 +63,14 @@ def read_file(path: str, most: int, *, flags: int = 0, slow: bool = False) -> by
                 break
             found += piece
     return found
+
+
+def text_of(path: str, most: int, *, flags: int = 0, slow: bool = False) -> str:
+    """Return what `read_file` does as text, "" where the file is not to be read."""
+    try:
+        return read_file(path, most, flags=flags, slow=slow).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _read_at(descriptor: int, count: int, offset: int) -> bytes:

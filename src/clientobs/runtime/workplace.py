@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import _unwatched, semconv
 from clientobs._guarded import quiet
-from clientobs._own_file import read_file
+from clientobs._own_file import text_of
 from clientobs._own_folder import list_folder
 
 if TYPE_CHECKING:
@@ -186,10 +186,7 @@ def _registry(key: Any, name: str) -> str:
 
 
 def _read(root: str, path: str) -> str:
-    try:
-        return read_file(os.path.join(root, path), _MOST_READ, slow=True).decode("utf-8", "replace")
-    except OSError:
-        return ""
+    return text_of(os.path.join(root, path), _MOST_READ, slow=True)  # a driver may take its time
 
 
 def _names(root: str, path: str) -> list[str]:
