@@ -34,7 +34,7 @@ def replace_hooks(patches: Patches, switch: Switch, desk: Desk) -> None:
     def main(args: tuple[Any, ...]) -> object:
         if len(args) != _OF_MAIN:
             return None
-        return args[1] if desk.uncaught(args[1], sys._getframe(2).f_back) else None  # noqa: SLF001  # who called
+        return args[1] if desk.uncaught(args[1], sys._getframe(1).f_back) else None  # noqa: SLF001  # who called
 
     def thread(args: tuple[Any, ...]) -> object:
         given = args[0] if args else None
