@@ -24,11 +24,11 @@ import errno
 import os
 import stat
 import sys
-from itertools import chain, tee
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from clientobs import _unwatched
-from clientobs._libc import libc, lowest_of_ours, move_high
+from clientobs._libc import HIGH_DESCRIPTOR, libc, lowest_of_ours, move_high
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,12 +118,15 @@ def at_once(calls: System, path: str, flags: int, mode: int, *uses: Use) -> tupl
 def in_one_go(calls: System, path: bytes, flags: int, *uses: Use) -> tuple[int, ...]:
     """Open a file, move it high, and do with its descriptor what `uses` says: no other Python runs in between.
 
-    Returns what the calls said: the descriptor (or -1), the closing of the low one, then each use.
+    Returns what the calls said: the descriptor (or -1), then each use.
     """
-    low, again = tee(map(calls.open, (path,), (flags | _CLOEXEC,)))
-    high, *copies = tee(map(calls.fcntl, low, (_DUPLICATE,), (lowest_of_ours(),)), 1 + len(uses))
-    used = [map(use[0], copy, *((one,) for one in use[1:])) for copy, use in zip(copies, uses, strict=True)]
-    return tuple(chain(high, map(calls.close, again), *used))
+    lows: list[int] = []
+    highs: list[int] = []  # each is read, by the maps behind it in the chain, when it has its one number
+    opening = map(lows.append, map(calls.open, (path,), (flags | _CLOEXEC,)))
+    moving = map(highs.append, map(calls.fcntl, lows, (_DUPLICATE,), (HIGH_DESCRIPTOR,)))
+    using = [map(use[0], highs, *[(one,) for one in use[1:]]) for use in uses]
+    said = tuple(chain(opening, moving, map(calls.close, lows), *using))
+    return (highs[0], *said[3:])
 
 
 def _open_by_steps(path: str, flags: int, mode: int) -> int:

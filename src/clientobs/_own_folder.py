@@ -27,7 +27,8 @@ _NUMBER: Final = {"x86_64": 217, "aarch64": 61}.get(_MACHINE)
 _LENGTH_AND_KIND: Final = Struct("=HB")
 _HEAD: Final = 16
 _NAME: Final = 19
-_UNKNOWN: Final = 0
+_UNKNOWN, _FOLDER, _FILE = 0, stat.S_IFDIR >> 12, stat.S_IFREG >> 12  # DT_DIR is S_IFDIR >> 12, and so on
+_ITSELF: Final = (".", "..")
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 
 
@@ -56,20 +57,18 @@ def _entries(path: str, block: bytes) -> Iterator[Entry]:
     at = 0
     while at < len(block):
         length, kind = _LENGTH_AND_KIND.unpack_from(block, at + _HEAD)
-        name = os.fsdecode(block[at + _NAME : at + length].partition(b"\0")[0])
+        name = os.fsdecode(block[at + _NAME : block.index(b"\0", at + _NAME)])
         at += length
-        if name not in (".", ".."):
-            mode = (
-                kind << 12 if kind != _UNKNOWN else _mode(os.path.join(path, name))
-            )  # DT_DIR is S_IFDIR >> 12
-            yield Entry(name, stat.S_ISDIR(mode), stat.S_ISREG(mode))
+        if name not in _ITSELF:
+            kind = kind if kind != _UNKNOWN else _kind(os.path.join(path, name))
+            yield Entry(name, kind == _FOLDER, kind == _FILE)
 
 
-def _mode(path: str) -> int:
+def _kind(path: str) -> int:
     try:
-        return int(_unwatched.stat(path, follow_symlinks=False).st_mode)
+        return stat.S_IFMT(_unwatched.stat(path, follow_symlinks=False).st_mode) >> 12
     except OSError:  # gone
-        return 0
+        return _UNKNOWN
 
 
 def _by_scandir(path: str, most: int) -> list[Entry]:
