@@ -7,6 +7,7 @@ a MemoryError is told, and taken again at the next exception of another kind, if
 
 from __future__ import annotations
 
+import mmap
 import sys
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ _WANTED: Final = (
     semconv.MACHINE_MEMORY_AVAILABLE,
 )
 
-RESERVE: Final[list[bytes]] = []
+RESERVE: Final[list[mmap.mmap]] = []
 """Given back by `RESERVE.clear()`: a function of Python's would need memory for its frame (3.10)."""
 
 
@@ -34,10 +35,16 @@ def keep_reserve() -> None:
     """Take the reserve, unless it is there or not to be had."""
     if not RESERVE:
         try:
-            # Not bytearray(): that writes its zeros. This is calloc: pages that nobody has touched.
-            RESERVE.append(bytes(_SIZE))
-        except MemoryError:
+            RESERVE.append(_pages())
+        except (MemoryError, OSError):
             return
+
+
+def _pages() -> mmap.mmap:
+    """Return pages that nobody has touched, from the system: malloc may give some it had, and writes zeros there."""
+    if sys.platform == "win32":
+        return mmap.mmap(-1, _SIZE)
+    return mmap.mmap(-1, _SIZE, flags=mmap.MAP_PRIVATE)  # a forked child's own, no memory shared with it
 
 
 def is_shortage(error: BaseException | None) -> bool:
