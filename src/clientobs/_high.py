@@ -24,7 +24,7 @@ import errno
 import os
 import stat
 import sys
-from itertools import chain
+from itertools import chain, compress, starmap
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from clientobs import _unwatched
@@ -33,6 +33,8 @@ from clientobs._libc import HIGH_DESCRIPTOR, libc, lowest_of_ours, move_high
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    from clientobs._libc import Watch
 
 __all__ = ["BLOCK", "HighFile", "System", "Use", "at_once", "in_one_go", "open_high", "system"]
 
@@ -140,13 +142,24 @@ def _open_by_steps(path: str, flags: int, mode: int) -> int:
             raise _taken(path)
         return move_high(low)
     watch = bindings.watch(low, found)
-    if watch is None:
+    high = None if watch is None else _move_if_ours(calls, low, watch)
+    if high is None:
         raise _taken(path)
-    numbers = (low,), (_DUPLICATE,), (lowest_of_ours(),)
-    if not watch.is_ours():
-        raise _taken(path)
-    high, _closed = tuple(chain(map(calls.fcntl, *numbers), map(calls.close, (low,))))
     return high if high >= 0 else int(_unwatched.open_(path, flags & ~_CREATING & ~os.O_TRUNC | _CLOEXEC))
+
+
+def _move_if_ours(calls: System, low: int, watch: Watch) -> int | None:
+    """Look whether a number still is ours, and only then move the file high and close it: in one go, as above."""
+    ours: list[int] = []
+    highs: list[int] = []
+    seen = watch.buffer.__getitem__
+    is_inode, is_device = watch.inode.__eq__, watch.device.__eq__
+    same = compress((low,), map(is_inode, map(seen, (watch.inode_at,))))
+    same = compress(same, map(is_device, map(seen, (watch.device_at,))))
+    moving = map(highs.append, map(calls.fcntl, ours, (_DUPLICATE,), (lowest_of_ours(),)))
+    steps = chain(starmap(watch.look, ((),)), map(ours.append, same), moving, map(calls.close, ours))
+    tuple(steps)
+    return highs[0] if highs else None
 
 
 def _taken(path: str) -> OSError:
