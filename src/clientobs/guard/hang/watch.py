@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from clientobs import _procfs
 from clientobs._beat import BEAT_FILE, Beat, pack
 from clientobs._guarded import quiet
+from clientobs._own_file import put
 from clientobs.guard.hang.loop import QtLoop
 from clientobs.guard.hang.stacks import DEBUGGERS, Stacks, modules_in, names
 from clientobs.guard.hang.standing import Facts, Standing
@@ -377,11 +378,7 @@ class HangWatch:
             self._path
         )  # closed meanwhile by a host that ends, or its folder taken away: nothing to be told
         with suppress(FileNotFoundError):
-            descriptor = os.open(path, _FLAGS, 0o600)
-            try:
-                os.write(descriptor, pack(beat))
-            finally:
-                os.close(descriptor)
+            put(path, pack(beat), _FLAGS)
 
 
 def _innermost(frame: FrameType | None) -> str:
