@@ -48,6 +48,7 @@ _LINUX: Final = sys.platform == "linux"
 _CLOEXEC: Final = getattr(os, "O_CLOEXEC", 0)
 _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _CREATING: Final = os.O_CREAT | os.O_EXCL
+_TRIES: Final = 3
 _DUPLICATE: Final = 1030
 """F_DUPFD_CLOEXEC of Linux."""
 
@@ -132,9 +133,19 @@ def in_one_go(calls: System, path: bytes, flags: int, *uses: Use) -> tuple[int, 
 
 
 def _open_by_steps(path: str, flags: int, mode: int) -> int:
-    low: int = _unwatched.open_(path, flags | _CLOEXEC, mode)
-    if os.name != "posix":
-        return low
+    for _ in range(_TRIES):
+        low: int = _unwatched.open_(path, flags | _CLOEXEC, mode)
+        if os.name != "posix":
+            return low
+        high = _moved(low, path)
+        if high >= 0:
+            return high
+        flags &= ~_CREATING & ~os.O_TRUNC  # that much is done
+    return int(_unwatched.open_(path, flags | _CLOEXEC))  # no high number is to be had
+
+
+def _moved(low: int, path: str) -> int:
+    """Return the high number of what was opened, -1 where the low one was closed amid the moving, or none is free."""
     found = _unwatched.stat(path)
     calls, bindings = system(), libc()
     if calls is None or bindings is None:
@@ -145,7 +156,7 @@ def _open_by_steps(path: str, flags: int, mode: int) -> int:
     high = None if watch is None else _move_if_ours(calls, low, watch)
     if high is None:
         raise _taken(path)
-    return high if high >= 0 else int(_unwatched.open_(path, flags & ~_CREATING & ~os.O_TRUNC | _CLOEXEC))
+    return high
 
 
 def _move_if_ours(calls: System, low: int, watch: Watch) -> int | None:
