@@ -11,7 +11,8 @@ import sys
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from clientobs._libc import Libc, libc
+from clientobs._high import HighFile
+from clientobs._own_file import read_kernel
 from clientobs._system_calls import FCNTL, FILE_CALLS, WAITING_COMMANDS
 
 __all__ = [
@@ -30,8 +31,6 @@ __all__ = [
 ]
 
 _MAX_PATH: Final = 4096
-_MAX_TEXT: Final = 8192
-_OWN: Final = "/proc/self/"
 
 _MACHINE: Final = os.uname().machine if hasattr(os, "uname") else ""
 _CALLS: Final = FILE_CALLS.get(_MACHINE, {})
@@ -91,18 +90,13 @@ def file_call(pid: int | str, line: str) -> FileCall | None:
 def _text_at(pid: int | str, address: int) -> str:
     """Return the text at an address of a process: by a read that fails where the memory is gone meanwhile."""
     try:
-        descriptor = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+        with HighFile(f"/proc/{pid}/mem", os.O_RDONLY) as descriptor:
+            # Up to the end of the page: the next one may not be there.
+            found = os.pread(descriptor, min(_MAX_PATH, 4096 - address % 4096), address)
+            if b"\0" not in found:
+                found += os.pread(descriptor, _MAX_PATH - len(found), address + len(found))
     except OSError:
         return ""
-    try:
-        # Up to the end of the page: the next one may not be there.
-        found = os.pread(descriptor, min(_MAX_PATH, 4096 - address % 4096), address)
-        if b"\0" not in found:
-            found += os.pread(descriptor, _MAX_PATH - len(found), address + len(found))
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)
     return os.fsdecode(found.partition(b"\0")[0])
 
 
@@ -185,39 +179,11 @@ def is_held(pid: int | str) -> bool:
 
 
 def _read(path: str) -> str:
+    # All of it without letting go of the interpreter lock: beside a main thread that lets go of it for moments only
+    # (docs/explanation/hangs.md) each call that did would take up to seconds, and whoever watches it takes four looks.
     if not sys.platform.startswith("linux"):
         return ""
-    keeping = libc() if path.startswith(_OWN) else None
-    return (_read_by_os(path) if keeping is None else _read_keeping(keeping, path)).decode("ascii", "replace")
-
-
-def _read_keeping(bindings: Libc, path: str) -> bytes:
-    """Read a file about this process without letting go of the interpreter lock: no disk is behind it.
-
-    Each of the three calls of `_read_by_os` lets go of it. Beside a main thread that lets go of it for moments only
-    (docs/explanation/hangs.md) each takes up to seconds then, and whoever watches that thread takes four such looks.
-    """
-    from ctypes import create_string_buffer  # noqa: PLC0415  # loaded with the library
-
-    library = bindings.library
-    descriptor = library.open(os.fsencode(path), os.O_RDONLY | os.O_CLOEXEC)
-    if descriptor < 0:
-        return b""
-    buffer = create_string_buffer(_MAX_TEXT)
-    count = library.read(descriptor, buffer, _MAX_TEXT)
-    library.close(descriptor)
-    return buffer.raw[: max(0, count)]
-
-
-def _read_by_os(path: str) -> bytes:
-    # Not open(): a text file costs ten times as much, and this is done several times a second.
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return read_kernel(path).decode("ascii", "replace")
     except OSError:
-        return b""
-    try:
-        return os.read(descriptor, _MAX_TEXT)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
+        return ""

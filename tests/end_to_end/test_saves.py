@@ -1,4 +1,4 @@
-"""Known work whose main thread waits for a thread, which waits for a storage: a pipe that nobody writes stands for it."""
+"""Known work whose main thread waits for a thread that waits for a storage: a pipe that nobody writes stands for it."""
 
 from __future__ import annotations
 

@@ -129,11 +129,26 @@ def test_a_turn_at_which_the_main_thread_has_answered_does() -> None:
         system.speak(answered=True)
 
 
-def test_what_others_know_of_it_counts_as_an_answer() -> None:
+def test_an_answer_that_is_written_down_late_is_one_of_its_own_time() -> None:
+    """The keeper is kept from the lock between its look and its word on it as well."""
     system = System()
-    assert system.go(4.5) == 0
-    system.silence.heard(int(system.now * SECOND))
     assert system.go(4) == 0
+    at = int((system.now - 1.5) * SECOND)
+    system.beat = replace(BEAT, at=at, answered=at)
+    assert 4 <= system.go(20) <= 7
+
+
+def test_nothing_is_told_before_it_is_known_whether_python_runs() -> None:
+    system = System(ran=0.0)
+    system.now += 1.5  # the drain comes late
+    system.beat = replace(BEAT, threshold=2 * SECOND)
+    assert system.go(20) == 0
+
+
+def test_where_nobody_tells_what_a_thread_moves_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = System()
+    monkeypatch.setattr(system.silence._convoy, "_moved", lambda _pid, _thread: None)
+    assert system.go(20) == 0
 
 
 @pytest.mark.parametrize(
@@ -147,6 +162,14 @@ def test_an_event_loop_hangs_if_it_waits_for_the_lock_as_well(
     system.beat = replace(BEAT, watch="loop")
     assert bool(system.go(20)) is hangs
     assert not hangs or system.silence.reason == "interface"
+
+
+def test_an_event_loop_that_has_waited_for_events_is_silent_since_then(waiting: set[int]) -> None:
+    system = System(ran=0.0)
+    system.beat = replace(BEAT, watch="loop")
+    assert system.go(20) == 0
+    waiting.add(MAIN)
+    assert 5 <= system.go(20) <= 5.5
 
 
 def test_a_batch_computes_for_as_long_as_it_likes() -> None:

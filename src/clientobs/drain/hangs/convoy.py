@@ -1,13 +1,14 @@
 """An interpreter lock that is passed around: Python runs, and the keeper of its host does not get to run.
 
-CPython's `take_gil` (Python/ceval_gil.h) waits for the lock in steps of the switch interval, 5 ms, and asks its holder
+CPython's `take_gil` (Python/ceval_gil.*) waits for the lock in steps of the switch interval, 5 ms, and asks its holder
 to give way only if nobody let go of it in a whole step. A thread that lets go of it more often, for next to nothing (a
 read from the page cache, a `select` that doesn't wait), has it back before who waits has woken: the convoy effect,
 https://bugs.python.org/issue7946. From outside it is told from native code that holds the lock by how often the waiting
 thread wakes: each step that runs to its end is one in 5 ms, so more than 200 a second were cut short.
 
 Python goes on meanwhile, so a silent keeper proves nothing. What does, is what the host itself would judge by
-(guard/hang/watch.py): the main thread computes all the time and moves nothing.
+(guard/hang/watch.py): the main thread computes all the time and moves nothing. To begin or end a span is to move: it
+is written to the journal.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from clientobs import _procfs
-from clientobs._procfs import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clientobs._beat import Beat
+    from clientobs._procfs import Turns
 
 __all__ = ["Convoy"]
 
@@ -86,7 +87,8 @@ class Convoy:
         )
         if before:
             seconds = (now - before.at) / _SECOND
-            computes = last.moved == before.moved and _computes(before.main, last.main, seconds)
+            moves = beat.watch == "span" and (last.moved is None or last.moved != before.moved)
+            computes = not moves and _computes(before.main, last.main, seconds)
             self.since = (self.since or before.at) if computes else 0
             self.is_passed = _is_woken(before.keeper, last.keeper, seconds)
 

@@ -69,8 +69,8 @@ class Silence:
             return "native"
         return "computing" if self._convoy.since else "interface"
 
-    def heard(self, now: int) -> None:
-        """Take the main thread for one that answers: others know that it does."""
+    def _forget(self, now: int) -> None:
+        """Take the main thread for one that has answered."""
         self._convoy.forget()
         self._alive_ns = now
         self.passed_since = 0
@@ -81,11 +81,11 @@ class Silence:
         self._looked_ns = now
         if beat is None or not beat.watch:
             self._beat = None
-            self.heard(now)
+            self._forget(now)
             return 0
         held = late or self._is_held(self._pid)
         if held:
-            self.heard(now)
+            self._forget(now)
         elif beat.watch != "file":
             self._convoy.follow(beat, now)
         if held or self._beat is None or beat.at != self._beat.at:

@@ -25,7 +25,7 @@ from clientobs.drain.hangs.told import Told
 from clientobs.drain.hangs.unannounced import Unannounced
 from clientobs.drain.hangs.witness import Witness
 from clientobs.drain.runs.evidence import HANGS_FILE
-from clientobs.drain.runs.last_lines import last_lines, newest_span, open_spans
+from clientobs.drain.runs.last_lines import last_lines, open_spans
 from clientobs.journal.records import DRAIN_ROLES
 from clientobs.paths.mounts import MountTable
 from clientobs.paths.portable import Roots
@@ -43,8 +43,6 @@ __all__ = ["HangWatch"]
 
 _MOST_EPISODES: Final = 100
 _MOST_SPANS: Final = 50
-_TOLERANCE: Final = 1_000_000_000
-"""Nanoseconds to which the beginning of a silence is known."""
 
 
 class HangWatch:
@@ -213,15 +211,8 @@ class _Host:
             return False
         if self._spyglass is not None and self._spyglass.busy and not episode.seen_by:
             return False  # a moment more
-        if self._silence.passed_since and beat.watch == "span" and self._goes_on(episode):
-            self._silence.heard(now)
-            return False
         self._judge(episode, beat, now)
         return self._tell(episode)
-
-    def _goes_on(self, episode: Episode) -> bool:
-        """Say whether spans have begun or ended meanwhile: Python runs, only the keeper doesn't."""
-        return newest_span(self._run) > episode.since + _TOLERANCE
 
     def _judge(self, episode: Episode, beat: Beat, now: int) -> None:
         episode.hung_at, episode.reason = now, self._silence.reason
@@ -252,9 +243,9 @@ class _Host:
         if episode is not None and episode.hung_at and beat is not None:
             if beat.at <= episode.hung_at:
                 return False
-            self._back_at = self._back_at or beat.at
-            if beat.answered <= episode.since and now - self._back_at < episode.threshold:
-                return False  # its keeper runs, and its main thread is silent: the host judges that by itself
+            if not self._back_at:
+                self._back_at = beat.at
+                return False  # what its host has noted before it wrote this is read before the next look
         back_at, self._back_at, self._silent = self._back_at or now, 0, None
         self._close_spyglass()
         if episode is None or not episode.hung_at:

@@ -13,9 +13,8 @@ from clientobs.journal.records import LogRecord, SpanRecord, decode
 
 if TYPE_CHECKING:
     from clientobs.drain.runs.run_tail import RunTail
-    from clientobs.journal.reader import Frame
 
-__all__ = ["last_lines", "newest_span", "open_spans"]
+__all__ = ["last_lines", "open_spans"]
 
 _ENOUGH: Final = 2
 """Segments of the bulk lane that are looked into: each begins with all spans that are open."""
@@ -32,9 +31,16 @@ def last_lines(run: RunTail) -> list[str]:
 
 def open_spans(run: RunTail) -> tuple[list[SpanRecord], dict[str, Any]]:
     """Return the spans that are open, outermost first, and the production context of the newest record."""
+    newest = next(iter(_newest(run)), None)
+    if newest is None:
+        return [], {}
     opened: dict[int, SpanRecord] = {}
     context = 0
-    for frame in _newest_frames(run):
+    try:
+        frames = read_segment(newest.path, live=True).frames
+    except (OSError, JournalError):
+        return [], {}
+    for frame in frames:
         if frame.kind not in (Kind.SPAN_STARTED, Kind.SPAN_ENDED, Kind.LOG):
             continue
         record = decode(frame.kind, frame.payload)
@@ -47,26 +53,6 @@ def open_spans(run: RunTail) -> tuple[list[SpanRecord], dict[str, Any]]:
         elif isinstance(record, LogRecord):
             context = record.context
     return sorted(opened.values(), key=lambda span: span.start_mono), run.context(context)
-
-
-def newest_span(run: RunTail) -> int:
-    """Return when a span has begun or ended last, on the run's monotonic clock, 0 where none is known of."""
-    newest = 0
-    for frame in _newest_frames(run):
-        if frame.kind == Kind.SPAN_ENDED:
-            newest = max(newest, frame.mono_ns)
-        elif frame.kind == Kind.SPAN_STARTED:  # perhaps written again, into a new segment
-            record = decode(frame.kind, frame.payload)
-            newest = max(newest, record.start_mono if isinstance(record, SpanRecord) else 0)
-    return newest
-
-
-def _newest_frames(run: RunTail) -> list[Frame]:
-    newest = next(iter(_newest(run)), None)
-    try:
-        return list(read_segment(newest.path, live=True).frames) if newest is not None else []
-    except (OSError, JournalError):
-        return []
 
 
 def _newest(run: RunTail) -> list[SegmentTail]:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from clientobs import _procfs
 from clientobs._beat import BEAT_FILE, Beat, pack
 from clientobs._guarded import quiet
+from clientobs._own_file import put
 from clientobs.guard.hang.case import Case, Heard, OpenSpan, Silence
 from clientobs.guard.hang.loop import QtLoop
 from clientobs.guard.hang.others import OtherThreads
@@ -371,11 +372,7 @@ class HangWatch:
             self._path
         )  # closed meanwhile by a host that ends, or its folder taken away: nothing to be told
         with suppress(FileNotFoundError):
-            descriptor = os.open(path, _FLAGS, 0o600)
-            try:
-                os.write(descriptor, pack(beat))
-            finally:
-                os.close(descriptor)
+            put(path, pack(beat), _FLAGS)
 
 
 def _innermost(frame: FrameType | None) -> str:

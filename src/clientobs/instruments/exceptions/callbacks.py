@@ -44,7 +44,7 @@ def callback(function: Any = None, /, *, name: str | None = None) -> Any:
 
 def callback_named(function: F, name: str | None) -> F:
     """Return `function` with its exceptions recorded under a name."""
-    owner = name or getattr(function, "__qualname__", type(function).__qualname__)
+    owner: Any = name or getattr(function, "__qualname__", type(function).__qualname__)
 
     def called_back(*args: Any, **named: Any) -> Any:
         depth = begin(owner)
