@@ -9,12 +9,12 @@ at its pipe since long before isn't.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, Final
 
 from clientobs import _procfs
+from clientobs._own_folder import list_folder
 
 if TYPE_CHECKING:
     from clientobs._procfs import FileCall
@@ -68,10 +68,10 @@ class OtherThreads:
 def _others() -> list[int]:
     apart = {threading.main_thread().native_id, threading.get_native_id()}
     try:
-        found = [int(name) for name in os.listdir("/proc/self/task")]
-    except OSError:
+        found = [int(entry.name) for entry in list_folder("/proc/self/task", _MOST)]
+    except (OSError, ValueError):
         return []
-    return [thread for thread in found[:_MOST] if thread not in apart]
+    return [thread for thread in found if thread not in apart]
 
 
 def _place_of(thread: int) -> str:
