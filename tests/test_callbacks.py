@@ -51,3 +51,21 @@ def test_one_of_another_thread_is_not_the_main_thread_s() -> None:
     thread.start()
     thread.join(10)
     assert found == [[]]
+
+
+def test_the_end_of_another_thread_s_callback_leaves_the_main_thread_s_alone() -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    @callback(name="timer")
+    def other() -> None:
+        begun.set()
+        go.wait(10)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    begun.wait(10)
+    depth = begin("kAfterOpen")
+    go.set()
+    thread.join(10)
+    assert names() == ["kAfterOpen"]
+    end(depth)
