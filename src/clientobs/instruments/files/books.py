@@ -157,7 +157,7 @@ class Book:
     def _take_account(self, account: Account) -> None:
         total = self._total(account.place.point, account.place.kind, network=account.place.network)
         total.operations += account.opened + sum(map(sum, account.others.values()))
-        total.opened += account.opened
+        total.opened += account.opened + account.of_descriptors
         total.spent += account.spent
         total.read += account.read
         total.written += account.written

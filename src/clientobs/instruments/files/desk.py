@@ -131,7 +131,7 @@ class Desk:
         """Take an operation that failed; probing is counted, all else has a span of its own."""
         if not self.switch.on or self.here.busy:
             return
-        if operation in _LOOKING and isinstance(error, FileNotFoundError) and spent < _A_LONG_TIME:
+        if spent < _A_LONG_TIME and _is_a_look(operation, error):
             self.part().probed += 1
             return
         self.here.busy = True
@@ -196,6 +196,8 @@ class Desk:
             book.unnote("empty", path)
         if position > size:
             book.note("short", path)
+        else:
+            book.unnote("short", path)
         if whole:
             book.unnote("left", path)
         else:
@@ -208,10 +210,48 @@ class Desk:
         if not self.switch.on or self.here.busy:
             return
         try:
-            new = text_of(target)
-            self.part().book.follow(text_of(source), new, outside=self.text.outside_roots(new))
+            old, new = text_of(source), text_of(target)
+            book = self.part().book
+            if old not in book.written:
+                self._take_size(book, old, new)
+            book.follow(old, new, outside=self.text.outside_roots(new))
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.renamed", error)
+
+    def _take_size(self, book: Book, old: str, new: str) -> None:
+        """Take the size of a local file that os.write filled, or a child process: no close was seen."""
+        size = self.descriptors.size_of_written(old, new)
+        if size is not None and not self.on_network(new):
+            book.remember_written(old, size)
+            if size == 0:
+                book.note("empty", old)
+
+    def truncated(self, path: Any, length: int) -> None:
+        """Take a file whose length was set by its name."""
+        if not self.switch.on or self.here.busy:
+            return
+        try:
+            text = text_of(path)
+            if self.places.of(text).ignored:
+                return
+            book = self.part().book
+            book.unnote("short", text)
+            if length == 0:
+                book.note("empty", text)
+            else:
+                book.unnote("empty", text)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.truncated", error)
+
+    def descriptor_closed(self, path: str, size: int, *, created: bool, whole: bool) -> None:
+        """Take the close of a descriptor that was opened to be written."""
+        if not self.switch.on or self.here.busy:
+            return
+        try:
+            account = self.account_of(path)[1]
+            self.written_and_closed(account, path, size, size, created=created, whole=whole)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.close", error)
 
     def removed(self, path: Any, *, folder: bool = False) -> None:
         """Take back what was noted of a file that is gone, or of all in a folder."""
@@ -373,6 +413,13 @@ class Desk:
 
 
 _A_LONG_TIME: Final = 10_000_000
+
+
+def _is_a_look(operation: str, error: Failing) -> bool:
+    """Say whether a failure answers a question: is it there, does this storage know extended attributes."""
+    if operation == "listxattr":
+        return isinstance(error, OSError) and error.errno in PROBING
+    return operation in _LOOKING and isinstance(error, FileNotFoundError)
 
 
 def _is_machinery() -> bool:

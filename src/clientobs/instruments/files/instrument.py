@@ -164,6 +164,7 @@ class FilesInstrument:
             (metadata.CALLS, metadata.wrap_call),
             (metadata.RENAMES, metadata.wrap_rename),
             (metadata.REMOVALS, metadata.wrap_removal),
+            (metadata.TRUNCATIONS, metadata.wrap_truncate),
         ):
             for name in names:
                 wrappers[name] = functools.partial(_apply, wrap, name, desk)
