@@ -19,9 +19,11 @@ from clientobs.instruments.files.apart import LOOKS, wrap_apart
 from clientobs.instruments.files.books import Books
 from clientobs.instruments.files.descriptors import Descriptors
 from clientobs.instruments.files.desk import Desk
+from clientobs.instruments.files.endings import Endings
 from clientobs.instruments.files.listings import wrap_scandir
 from clientobs.instruments.files.measures import Measures
 from clientobs.instruments.files.opens import wrap_open
+from clientobs.instruments.files.outside import Outside
 from clientobs.instruments.files.pathtext import PathText
 from clientobs.instruments.files.places import Places
 from clientobs.instruments.files.roots import missing_roots, tell_missing
@@ -140,7 +142,9 @@ class FilesInstrument:
             measures=self._measures,
             get_current=record_span._get_current,  # noqa: SLF001  # bound once for all of us, see span.bind
         )
-        desk.begin(Books(config.files.spans_per_trace, desk.watch_end, record_span._SPAN_KEY))  # noqa: SLF001
+        spans = config.files.spans_per_trace
+        books = Books(spans, Endings(desk).watch, record_span._SPAN_KEY)  # noqa: SLF001
+        desk.begin(books, Outside(spans, desk.teller, desk.places, around.count_loss))
         return desk
 
     def _patch_opens(self, desk: Desk) -> None:

@@ -108,11 +108,14 @@ class Teller:
         self, book: Book, place: Place, failure: Failure, error: Failing, spent: int, **more: Any
     ) -> None:
         """Write the span of a failure; its equals only count from here on."""
-        if failure.told or not self._within_budget(book):
+        if failure.told:
             return
-        failure.told = True
+        if not self._within_budget(book):
+            failure.refused = True
+            return
+        failure.told, failure.told_count, failure.told_at = True, failure.count, time.monotonic()
         facts = self._facts(place, failure.operation, failure.path)
-        facts[semconv.ERROR_TYPE] = type(error).__qualname__
+        facts[semconv.ERROR_TYPE] = failure.kind = type(error).__qualname__
         facts[semconv.ERROR_CODE] = failure.code
         facts[semconv.FILE_FAILURE_COUNT] = failure.count
         second = getattr(error, "filename2", None)
@@ -127,8 +130,18 @@ class Teller:
             facts.update(self._holder(failure.path))
         if isinstance(error, UnicodeError):
             facts |= undecodable_facts(error)
-        words = getattr(error, "strerror", None) or str(error)
-        self._write(failure.operation, {**facts, **more}, spent, f"{failure.code}: {words}")
+        failure.words = str(getattr(error, "strerror", None) or error)
+        self._write(failure.operation, {**facts, **more}, spent, f"{failure.code}: {failure.words}")
+
+    def again(self, place: Place, failure: Failure, count: int) -> None:
+        """Write a span that stands for so many failures since one like them was told."""
+        facts = self._facts(place, failure.operation, failure.path)
+        facts |= {
+            semconv.ERROR_TYPE: failure.kind,
+            semconv.ERROR_CODE: failure.code,
+            semconv.FILE_FAILURE_COUNT: count,
+        }
+        self._write(failure.operation, facts, 0, f"{failure.code}: {failure.words}")
 
     def _within_budget(self, book: Book) -> bool:
         if book.budget[0] > 0:
