@@ -48,7 +48,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
     ),
     "file-spans": Meaning(
         "host",
-        "Spans of slow or failed file operations outside every span of the program, beyond files.spans_per_trace a minute.",
+        "Spans of slow or failed file operations outside every span, beyond files.spans_per_trace a minute.",
         "put spans around the work: the summary of each counts them all",
     ),
     "exceptions": Meaning(

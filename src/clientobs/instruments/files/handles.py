@@ -5,18 +5,18 @@ fast paths of the io module look at exact types. But the buffered layer above a 
 (`raw.readinto`, `raw.write`, `raw.close`), and a `FileIO` has a `__dict__` that such a call looks into before the
 class. So the functions below stand in the `__dict__` of the innermost object alone, and nothing else changes.
 
-They must not keep that object alive, or files would no longer be closed when the last name for them goes: they
-hold it weakly. The cyclic garbage collector clears weak references before it finalizes (until Python 3.14); then they
-find the object by its address. It is there: it is what calls them, and once it was closed nothing is looked for.
+They hold that object, as a method of its own would: callers keep `handle.raw.write` apart from the file, and call it
+when all other names are gone. That makes a circle, which the close undoes: the buffered layer closes what is below
+it when the last name for a file goes. What was taken out of its buffer by `detach()` and is never closed waits for
+the garbage collector. (Weak references would not do: `open(path, "wb").detach().write(data)` has nobody else who holds
+the file between looking up `write` and calling it.)
 
-A file without a buffer is handed out as its `FileIO`, whose methods callers may keep apart from it: left alone.
+A file without a buffer is handed out as its `FileIO`, which nobody closes when the last name for it goes: left alone.
 """
 
 from __future__ import annotations
 
 import os
-import weakref
-from _ctypes import PyObj_FromPtr  # the journal has loaded it; at shutdown nothing can be imported any more
 from io import FileIO
 from stat import S_ISREG
 from time import perf_counter_ns
@@ -40,6 +40,7 @@ _write: Final = FileIO.write
 _tell: Final = FileIO.tell
 _truncate: Final = FileIO.truncate
 _os_fstat: Final = os.fstat
+_HOOKS: Final = ("close", "write", "readinto", "readall", "read", "truncate")
 
 
 def raw_of(handle: Any) -> FileIO | None:
@@ -55,21 +56,20 @@ def innermost(handle: Any) -> Any:
     return getattr(buffer, "raw", buffer)
 
 
-class Reading(weakref.ref[FileIO]):
+class Reading:
     """Hears of the close of a file on local storage that was opened to be read."""
 
-    __slots__ = ("account", "address", "desk", "weight")
+    __slots__ = ("account", "desk", "raw", "weight")
 
+    raw: FileIO
     account: Account | None
     desk: Desk
-    address: int
     weight: int
 
     def close(self) -> None:
         """Close the file as FileIO does; before that, see how far it was read."""
-        raw = self() or _caller(self)
-        if raw is None:
-            return
+        raw = self.raw
+        raw.__dict__.pop("close", None)
         account, self.account = self.account, None
         if account is not None and not raw.closed:
             try:
@@ -83,22 +83,22 @@ class Reading(weakref.ref[FileIO]):
 
 def watch_reading(desk: Desk, raw: FileIO, account: Account, weight: int) -> None:
     """Have the bytes read from a local file counted when it is closed."""
-    reading = Reading(raw)
-    reading.account, reading.desk, reading.weight, reading.address = account, desk, weight, id(raw)
+    reading = Reading()
+    reading.raw, reading.account, reading.desk, reading.weight = raw, account, desk, weight
     raw.__dict__["close"] = reading.close
 
 
-class Writing(weakref.ref[FileIO]):
+class Writing:
     """Hears of the writes, the close, and on network storage the reads, of one file."""
 
     __slots__ = (
-        *("account", "address", "base", "broken", "created", "cut", "desk", "moved", "path", "read_bytes"),
+        *("account", "base", "broken", "created", "cut", "desk", "moved", "path", "raw", "read_bytes"),
         *("unnamed", "writes"),
     )
 
+    raw: FileIO
     account: Account | None
     desk: Desk
-    address: int
     path: str
     writes: bool
     """Whether the file was opened to be written."""
@@ -117,9 +117,7 @@ class Writing(weakref.ref[FileIO]):
 
     def write(self, data: Any, /) -> Any:
         """Write as FileIO does."""
-        raw = self() or _caller(self)
-        if raw is None:
-            return _refuse()
+        raw = self.raw
         began = perf_counter_ns()
         try:
             done = _write(raw, data)
@@ -128,7 +126,7 @@ class Writing(weakref.ref[FileIO]):
             raise
         spent = perf_counter_ns() - began
         if not self.moved:
-            self._take_name(raw)
+            self._take_name()
         self._add(self.account, "write", spent)
         if done:
             self.moved += done
@@ -136,9 +134,7 @@ class Writing(weakref.ref[FileIO]):
 
     def truncate(self, size: Any = None, /) -> Any:
         """Set the length as FileIO does."""
-        raw = self() or _caller(self)
-        if raw is None:
-            return _refuse()
+        raw = self.raw
         began = perf_counter_ns()
         try:
             done = _truncate(raw, size)
@@ -162,9 +158,7 @@ class Writing(weakref.ref[FileIO]):
         return self._reads(_readall)
 
     def _reads(self, method: Any, *arguments: Any) -> Any:
-        raw = self() or _caller(self)
-        if raw is None:
-            return _refuse()
+        raw = self.raw
         began = perf_counter_ns()
         try:
             done = method(raw, *arguments)
@@ -178,14 +172,14 @@ class Writing(weakref.ref[FileIO]):
 
     def close(self) -> None:
         """Close the file as FileIO does, and take down what has become of it."""
-        raw = self() or _caller(self)
-        if raw is None:
-            return
+        raw = self.raw
+        for name in _HOOKS:
+            raw.__dict__.pop(name, None)
         account, self.account = self.account, None
         if account is None or raw.closed:
             _close(raw)
             return
-        state = self._state(raw) if self._take_name(raw) and self.writes else None
+        state = self._state(raw) if self._take_name() and self.writes else None
         began = perf_counter_ns()
         try:
             _close(raw)
@@ -194,9 +188,9 @@ class Writing(weakref.ref[FileIO]):
             raise
         self._take(account, state, perf_counter_ns() - began)
 
-    def _take_name(self, raw: FileIO) -> bool:
+    def _take_name(self) -> bool:
         """Take the name that tempfile gives to what it opened by its folder; False for a file without a name."""
-        name = raw.__dict__.get("name")
+        name = self.raw.__dict__.get("name")
         if type(name) is str:
             self.path = name
         return type(name) is not int or self.unnamed
@@ -234,10 +228,8 @@ class Writing(weakref.ref[FileIO]):
             from clientobs.instruments.files.telling import FULL, PROBING  # noqa: PLC0415
 
             more = {semconv.FILE_WRITTEN: self.moved}
-            raw = self()
-            if raw is not None:
-                self._take_name(raw)
-            if error.errno in FULL and raw is not None and (state := self._state(raw)) is not None:
+            self._take_name()
+            if error.errno in FULL and (state := self._state(self.raw)) is not None:
                 more[semconv.FILE_SIZE] = state[0]  # what is there now, and will be left there
             self.broken = self.broken or (operation != "read" and error.errno not in PROBING)
             self.desk.failed(operation, self.path, error, spent, **more)
@@ -272,8 +264,8 @@ def watch_writing(
 
     unnamed: the file was made of a descriptor that is known to be `path`.
     """
-    writing = Writing(raw)
-    writing.account, writing.desk, writing.path, writing.address = account, desk, path, id(raw)
+    writing = Writing()
+    writing.raw, writing.account, writing.desk, writing.path = raw, account, desk, path
     writing.moved = writing.read_bytes = 0
     writing.broken = writing.cut = False
     writing.unnamed = unnamed
@@ -287,16 +279,3 @@ def watch_writing(
         hooks["write"], hooks["truncate"] = writing.write, writing.truncate
     if account.place.network and ("r" in mode or "+" in mode):
         hooks["readinto"], hooks["readall"], hooks["read"] = writing.readinto, writing.readall, writing.read
-
-
-def _caller(hook: Reading | Writing) -> FileIO | None:
-    """Return the file that the garbage collector is finalizing, whose close was not seen yet."""
-    if hook.account is None:
-        return None
-    raw = PyObj_FromPtr(hook.address)
-    kept = raw.__dict__.get("close") if type(raw) is FileIO else None
-    return raw if getattr(kept, "__self__", None) is hook else None
-
-
-def _refuse() -> Any:
-    raise ValueError("I/O operation on closed file")
