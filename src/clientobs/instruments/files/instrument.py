@@ -93,6 +93,7 @@ class FilesInstrument:
             return
         self._arrivals.stop()
         self._patches.undo()
+        desk.settle(last=True)
         self.tick()
         self.turn_off()
 
