@@ -198,8 +198,10 @@ class Descriptors:
 
         def close(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
             descriptor = args[0] if args else kwargs.get("fd")
-            held = known.pop(descriptor, None) if type(descriptor) is int else None
-            if held is None:
+            if type(descriptor) is not int or descriptor not in known:
+                return original(*args, **kwargs)
+            held = known.pop(descriptor, None)
+            if held is None:  # by another thread, this very moment
                 return original(*args, **kwargs)
             size = self._size(descriptor, held)
             began = clock()
