@@ -42,7 +42,7 @@ class Failure:
     told: bool = False
     """Whether one of them has a span of its own."""
     told_count: int = 0
-    told_at: float = 0.0
+    told_at: float | None = None
     """How many there were when that was written, and when (outside.py)."""
     refused: bool = False
     """Whether no span was left for it."""

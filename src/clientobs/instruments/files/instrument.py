@@ -93,8 +93,7 @@ class FilesInstrument:
             return
         self._arrivals.stop()
         self._patches.undo()
-        desk.settle(last=True)
-        self.tick()
+        self.settle()
         self.turn_off()
 
     def turn_off(self) -> None:
@@ -109,6 +108,12 @@ class FilesInstrument:
             self._measures = self._desk.measures = Measures()
             self._desk.books.forget()
             self._desk.begin_anew()
+
+    def settle(self) -> None:
+        """Tell what has folded outside every span: the session ends."""
+        if self._desk is not None and self._switch.on:
+            self._desk.settle(last=True)
+        self.tick()
 
     def tick(self) -> None:
         """Hand what has been counted to the metrics."""

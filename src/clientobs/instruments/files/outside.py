@@ -59,6 +59,8 @@ class Outside:
         for key, failure in tuple(old.failures.items()):
             if failure.count != failure.seen:
                 failure.seen, failure.seen_at = failure.count, now
+            if failure.told and failure.told_at is None:
+                failure.told_at = now
             if (failure.told or failure.refused) and now - failure.seen_at < _FORGOTTEN:
                 kept.append((key, failure))
         kept.sort(key=lambda pair: pair[1].seen_at)
@@ -69,8 +71,8 @@ class Outside:
         now = self._clock()
         for key, failure in tuple(old.failures.items()):
             goes_on = new.failures.get(key) is failure and not last
-            folded = failure.count - failure.told_count if failure.told else 0
-            if folded and (not goes_on or now - failure.told_at >= _MINUTE):
+            folded = failure.count - failure.told_count if failure.told_at is not None else 0
+            if folded and (not goes_on or now - (failure.told_at or 0.0) >= _MINUTE):
                 failure.told_count, failure.told_at = failure.count, now
                 self._teller.again(self._places.of(text_of(failure.path)), failure, folded)
         wanted, old.wanted = old.wanted, 0

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from clientobs import semconv
-from clientobs._unwatched import access
+from clientobs._unwatched import access, statvfs
 from clientobs.instruments.files.pathtext import text_of
 from clientobs.instruments.interface import has_interface
 from clientobs.record.undecodable import undecodable_facts
@@ -113,7 +113,7 @@ class Teller:
         if not self._within_budget(book):
             failure.refused = True
             return
-        failure.told, failure.told_count, failure.told_at = True, failure.count, time.monotonic()
+        failure.told, failure.told_count = True, failure.count
         facts = self._facts(place, failure.operation, failure.path)
         facts[semconv.ERROR_TYPE] = failure.kind = type(error).__qualname__
         facts[semconv.ERROR_CODE] = failure.code
@@ -159,10 +159,10 @@ class Teller:
 
     def _room(self, place: Place, path: Any) -> dict[str, Any]:
         """Return size and free space of a full storage; it has just answered, so it may be asked."""
-        if not hasattr(os, "statvfs"):
+        if statvfs is None:
             return {}
         try:
-            room = os.statvfs(place.point or os.path.dirname(path) or ".")
+            room = statvfs(place.point or os.path.dirname(path) or ".")
         except (OSError, ValueError):
             return {}
         return {
