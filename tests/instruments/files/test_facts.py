@@ -285,3 +285,35 @@ def test_a_number_that_c_code_closed_is_nobodys_file(studio: Studio, storage: st
             pass
     summary = studio.summary("reuse")
     assert (summary["file.io.read"], summary["file.io.written"]) == (0, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs the module posix")
+def test_a_file_is_known_by_the_name_that_its_opener_gave_it(studio: Studio) -> None:
+    import posix  # noqa: PLC0415  # POSIX only
+
+    path = str(studio.disk / "made.ma")
+    with clientobs.span("save"):
+        # As tempfile does it, with an opener that is C code's own.
+        with open(
+            studio.disk, "w", opener=lambda _folder, flags: posix.open(path, flags | os.O_CREAT)
+        ) as file:
+            file.buffer.raw.name = path  # type: ignore[attr-defined]
+        os.replace(path, f"{path}.final")
+    summary = studio.summary("save")
+    assert summary["file.io.empty"] == [f"{path}.final"]
+    assert summary["file.io.atomic"] == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs the module posix")
+@pytest.mark.parametrize("storage", ["disk", "nas"])
+def test_a_number_that_is_another_file_by_now_is_not_mistaken(studio: Studio, storage: str) -> None:
+    import posix  # noqa: PLC0415  # POSIX only
+
+    folder = getattr(studio, storage)
+    with clientobs.span("reuse"):
+        number = os.open(folder / "a", os.O_CREAT | os.O_RDWR)
+        posix.close(number)
+        assert posix.open(studio.disk / "b", os.O_CREAT | os.O_RDWR) == number
+        with os.fdopen(number, "w") as file:
+            file.write("b's own")
+    assert studio.summary("reuse")["file.io.written"] == 0
