@@ -63,11 +63,7 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
         if buffering == 1 or (encoding is None and _warns_of_encoding):
             buffering, encoding = _warn_in_place(mode, buffering, encoding)
         if _warns_of_bool and type(file) is bool:
-            # From C the line would be ours; and the name of the file is the very object that was given.
-            warnings.warn(_BOOL, RuntimeWarning, stacklevel=2)
-            handle = original(int(file), mode, buffering, encoding, errors, newline, closefd, opener)
-            innermost(handle).name = file
-            return handle
+            return _open_bool(original, file, mode, buffering, encoding, errors, newline, closefd, opener)
         began = clock()
         try:
             handle = original(file, mode, buffering, encoding, errors, newline, closefd, opener)
@@ -193,6 +189,14 @@ class _Opened:
 
 _warns_of_encoding: Final = bool(sys.flags.warn_default_encoding)
 _warns_of_bool: Final = sys.version_info >= (3, 13)
+
+
+def _open_bool(original: Callable[..., Any], file: bool, *arguments: Any) -> Any:
+    """Open a descriptor that was given as a truth value: from C, the line that is warned of would be ours."""
+    warnings.warn(_BOOL, RuntimeWarning, stacklevel=3)
+    handle = original(int(file), *arguments)
+    innermost(handle).name = file  # the very object that was given
+    return handle
 
 
 def _warn_in_place(mode: Any, buffering: Any, encoding: Any) -> tuple[Any, Any]:
