@@ -26,6 +26,7 @@ from clientobs.drain.hangs.telling import hang_attributes, hang_sentence
 from clientobs.drain.hangs.witness import Witness
 from clientobs.drain.runs.evidence import HANGS_FILE
 from clientobs.drain.runs.last_lines import last_lines, open_spans
+from clientobs.drain.runs.last_words import dcc_attributes
 from clientobs.journal.records import DRAIN_ROLES
 from clientobs.paths.mounts import MountTable
 from clientobs.paths.portable import Roots
@@ -211,6 +212,7 @@ class _Host:
         if call is not None:
             episode.reason, episode.operation, episode.path = "file", call.operation, call.path
         spans, episode.production = open_spans(self._run)
+        episode.dcc = dcc_attributes(spans)
         episode.spans = [
             OpenSpan(
                 trace_id=span.trace_id,
