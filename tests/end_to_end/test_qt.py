@@ -114,6 +114,8 @@ app.exec()
 encoder.wait()
 """
 
+IDLE = "when_it_goes_round(lambda: None)\napp.exec()\n"
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
@@ -122,7 +124,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         desk.environ["QT_QPA_PLATFORM"] = "offscreen"
         made = Stage(desk, receiver, HEAD)
         # Who must not be told stands still before those who must be.
-        quiet = {"dialog": DIALOG, "debugged": DEBUGGED}
+        quiet = {"dialog": DIALOG, "debugged": DEBUGGED, "idle": IDLE}
         standing = {"blocked": BLOCKED, "impatient": BLOCKED, "recovers": RECOVERS}
         for programs in (quiet, standing):
             for name, program in programs.items():
@@ -194,6 +196,16 @@ def test_an_artist_who_does_not_wait_for_the_hang_is_told_with_since_when_it_was
 
 
 @pytest.mark.diagnosis("force-quit")
+def test_an_application_that_only_waits_for_its_artist_is_killed_all_the_same(stage: Stage) -> None:
+    stage.kill("idle")
+    assert end_of(stage, "idle") == ("abnormal", "killed")
+    end = stage.event("idle", "session.end")
+    assert end.record.body.string_value == (
+        "The application was killed, or ended by a fault that left no trace."
+    )
+
+
+@pytest.mark.diagnosis("force-quit")
 def test_a_slot_that_blocks_the_interface_is_a_hang_and_so_is_told_the_kill(stage: Stage) -> None:
     hang = stage.event("blocked", "app.hang")
     assert hang.attributes["app.hang.reason"] == "interface"
@@ -208,7 +220,7 @@ def test_an_interface_that_answers_again_says_how_long_it_took(stage: Stage) -> 
     hang, end = stage.event("recovers", "app.hang"), stage.event("recovers", "app.hang.end")
     assert end.attributes["app.hang.id"] == hang.attributes["app.hang.id"]
     assert end.attributes["app.hang.duration"] > hang.attributes["app.hang.duration"] >= 2
-    assert end_of(stage, "recovers") == ("exited", "")
+    assert end_of(stage, "recovers") == ("exited", "exited")
 
 
 @pytest.mark.diagnosis("background-work", "debugger")
@@ -221,14 +233,14 @@ def test_a_dialog_over_lunch_and_a_debugger_in_a_slot_are_no_hang(stage: Stage) 
     debugged.process.stdin.flush()
     for name in ("dialog", "debugged"):
         assert stage.hosts[name].end() == 0
-        assert end_of(stage, name) == ("exited", "")
+        assert end_of(stage, name) == ("exited", "exited")
         assert stage.events(name, "app.hang") == []
 
 
 @pytest.mark.diagnosis("background-work", "clean-exit")
 def test_an_autosave_beside_the_loop_is_no_hang_and_a_closed_window_an_exit(stage: Stage) -> None:
     assert stage.hosts["autosave"].process.wait(30) == 0
-    assert end_of(stage, "autosave") == ("exited", "")
+    assert end_of(stage, "autosave") == ("exited", "exited")
     saved = stage.span("autosave", "autosave").record
     assert saved.end_time_unix_nano - saved.start_time_unix_nano > 4e9
     assert stage.events("autosave", "app.hang") == []
