@@ -305,7 +305,7 @@ def _tail_of(path: str, size: int, since: float) -> str:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_mtime < since:
             return ""
-        os.lseek(descriptor, size if found.st_size > size else 0, os.SEEK_SET)
+        os.lseek(descriptor, size if found.st_size >= size else 0, os.SEEK_SET)
         return os.read(descriptor, _MOST_FAULT).decode("utf-8", "replace")
     except OSError:
         return ""
