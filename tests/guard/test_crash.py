@@ -12,7 +12,7 @@ from support.programs import run_program
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sigaction() is POSIX's")
 
 HEAD = """
-import ctypes, faulthandler, os, signal, sys
+import ctypes, faulthandler, fcntl, os, signal, sys
 from clientobs.guard.crash import CrashWatch
 folder = sys.argv[1]
 fault = os.path.join(folder, "fault.txt")
@@ -72,9 +72,12 @@ libc.signal(signal.SIGILL, REPORTER)  # not the one that comes
 pid = os.fork()
 if pid == 0:
     watch.leave_to_parent()
+    theirs = os.open(os.path.join(folder, "scene.ma"), os.O_WRONLY | os.O_CREAT)
+    for _ in range(8):
+        fcntl.fcntl(theirs, fcntl.F_DUPFD, 900)  # where a number of ours was
     os.kill(os.getpid(), signal.SIGSEGV)
 assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGSEGV
-assert os.path.getsize(fault) == 0
+assert os.path.getsize(fault) == os.path.getsize(os.path.join(folder, "scene.ma")) == 0
 """,
     )
 
