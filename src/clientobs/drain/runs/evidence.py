@@ -119,7 +119,9 @@ class Ending:
     kind: str = ""
 
 
-_NO_WORD: Final = "no exit and no word of a fault, in the middle of its work: killed, or by a fault without a trace"
+_NO_WORD: Final = (
+    "no exit and no word of a fault, in the middle of its work: killed, or by a fault without a trace"
+)
 _MACHINE_ENDS: Final = {
     "": Ending(status="abnormal", evidence="the machine has restarted since", kind="machine_down"),
     "rebooted": Ending(
