@@ -7,7 +7,7 @@ told as killed. Nothing is put back: the text, and the signal, are the host's.
     faulthandler's file   what the module refers to, as the garbage collector sees it (CPython's faulthandler_traverse)
     the handlers          sigaction() asked for the five signals that faulthandler takes, as it is after enable()
 
-Together some 5 us. Windows has no sigaction: a filter on top of ours is not seen there.
+Together some 15 us. Windows has no sigaction: a filter on top of ours is not seen there.
 """
 
 from __future__ import annotations

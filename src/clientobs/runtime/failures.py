@@ -124,6 +124,7 @@ class Failures:
 
     def ended(self, *, is_child: bool) -> None:
         """Say that the run has its clean close."""
+        self._journal = None
         self._crash.uninstall()
         if not is_child:
             self._until = None
