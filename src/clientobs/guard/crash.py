@@ -164,7 +164,7 @@ class _FaultFile:
         if self.is_ours():
             is_empty = os.fstat(self._descriptor).st_size == 0
             if lead_nowhere:
-                nowhere = os.open(os.devnull, os.O_WRONLY)
+                nowhere = open_high(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, self._descriptor, inheritable=False)
                 os.close(nowhere)
             else:
