@@ -652,6 +652,7 @@ CONFIG_LINE: Final = _attribute("clientobs.config.line", OWN, "Line of the probl
 CONFIG_KEY: Final = _attribute("clientobs.config.key", OWN, "Key, variable or argument of the problem.")
 PATCH_NAME: Final = _attribute("clientobs.patch.name", OWN, "Instrument that a breaker turned off.")
 PATCH_SHARE: Final = _attribute("clientobs.patch.share", OWN, "Share of the time that it took until then.")
+PATCH_PAUSE: Final = _attribute("clientobs.patch.pause", OWN, "For how long it is off: seconds.")
 OTEL_SIGNAL: Final = _attribute("clientobs.signal", OWN, "One of traces, logs, metrics.")
 JOURNAL_LANE: Final = _attribute("clientobs.journal.lane", OWN, "One of vital, bulk.")
 METRIC_OVERFLOW: Final = _attribute(
@@ -665,7 +666,10 @@ INIT_REPEATED: Final = _event(
 )
 STORM: Final = _event("clientobs.storm", OWN, "Records of one name came too fast and were thinned.")
 PATCH_DISABLED: Final = _event(
-    "clientobs.patch.disabled", OWN, "A patch cost too much and turned itself off."
+    "clientobs.patch.disabled", OWN, "An instrument cost too much and turned itself off for a while."
+)
+PATCH_ENABLED: Final = _event(
+    "clientobs.patch.enabled", OWN, "An instrument that had turned itself off is on again."
 )
 CRASH_LOOP: Final = _event("clientobs.crash_loop", OWN, "Two deaths after init: this start patches nothing.")
 JOURNAL_IN_MEMORY: Final = _event(
