@@ -56,6 +56,30 @@ def read_without_a_buffer() -> None:
     popen.communicate()
 
 
+UNHURRIED = """
+import array, fcntl, sys, termios
+def say(line):
+    sys.stderr.write(line + "\\n")
+    sys.stderr.flush()
+    left = array.array("i", [1])
+    while left[0]:  # until the parent has read it: each line is a read of its own
+        fcntl.ioctl(2, termios.FIONREAD, left)
+say("ERROR: no license for arnold")
+for number in range(18):
+    say(f"closing {number}")
+sys.exit(1)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks the pipe how much is left in it, as POSIX can")
+def test_a_child_that_says_a_line_at_a_time_is_quoted_as_one_that_says_all_at_once(family: Family) -> None:
+    subprocess.run(python(UNHURRIED), stderr=subprocess.PIPE, check=False)
+    (told,) = family.recorded().events("process.failed")
+    assert told.body.endswith(": ERROR: no license for arnold")
+    lines = told.attributes["process.stderr.end"].splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("ERROR: no license for arnold", "closing 17", 19)
+
+
 @pytest.mark.parametrize(
     "read",
     [read_by_run, read_by_check_output, read_line_by_line, read_after_the_wait, read_without_a_buffer],
