@@ -110,6 +110,8 @@ CALLS: dict[str, Callable[[], Any]] = {
     "posix_spawn missing": lambda: system.posix_spawn("/nonexistent", ["x"], {}),
     "posix_spawn of nothing": lambda: system.posix_spawn("/bin/true", [], {}),
     "posix_spawn without an environment": lambda: system.posix_spawn("/bin/true", ["true"]),
+    "posix_spawn with the environment None": lambda: spawned_with_none("posix_spawn", "/bin/true"),
+    "posix_spawnp with the environment None": lambda: spawned_with_none("posix_spawnp", "true"),
     "exec missing": lambda: system.execv("/nonexistent", ["x"]),
     "exec of nothing": lambda: system.execv("/bin/true", []),
     "execvp missing": lambda: system.execvp("no-such-program", ["x"]),
@@ -119,6 +121,12 @@ CALLS: dict[str, Callable[[], Any]] = {
     "kill of a stranger": lambda: system.kill(2**22 + 7, 0),
     "kill of a text": lambda: system.kill("x", 0),
 }
+
+
+def spawned_with_none(name: str, program: str) -> int:
+    """Return the status of a child whose environment is None: refused until Python 3.13, inherited from then on."""
+    _, status = os.waitpid(getattr(system, name)(program, ["true"], None), 0)
+    return status
 
 
 def outcome(call: Callable[[], Any]) -> tuple[Any, ...]:

@@ -139,6 +139,10 @@ class Child:
             faults.record("processes.variables", error)
             return {}
 
+    def carried(self) -> dict[str, str] | None:
+        """Return what `Inherited` is to put into the environment: the variables, or None where it is to get none."""
+        return None if self.rules.bare else self.variables()
+
     def started(self, pid: int) -> None:
         """Take the number of the launched process."""
         try:
