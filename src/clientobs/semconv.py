@@ -119,6 +119,7 @@ PROCESS_OUTCOME: Final = _attribute(
     "process.outcome",
     OWN,
     "One of ok, failed, expected (a code that the caller handles), stopped (by this program), cancelled, "
+    "unread (who read its output had enough: SIGPIPE), "
     "not_started, detached (lives on without us), unknown (reaped by somebody else).",
 )
 PROCESS_EXIT_SIGNAL: Final = _attribute("process.exit.signal", OWN, "Name of the signal that ended it.")

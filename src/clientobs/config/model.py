@@ -283,7 +283,7 @@ class ProcessesConfig:
     """Names of programs (globs) that get none of them, those of this process's own start neither. `os.system` can't
     keep these from its command."""
     ignore: tuple[str, ...] = ()
-    """Names of programs (globs) that are left alone: not recorded, and with the environment that they would have had."""
+    """Names of programs (globs) that are left alone: not recorded, with the environment that they would have had."""
     expected: tuple[str, ...] = ()
     """Exit codes other than 0 that are no failure, by name of the program (a glob): "grep=1", "robocopy=1-7",
     "helper=SIGTERM"."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import subprocess
 import sys
@@ -56,6 +57,12 @@ def run(arguments: Any, **settings: Any) -> Callable[[], Any]:
     return lambda: sub.run(arguments, capture_output=True, check=False, **settings)
 
 
+def closed_file() -> Any:
+    file = open(os.devnull, "wb")  # noqa: SIM115  # closed right here
+    file.close()
+    return file
+
+
 CALLS: dict[str, Callable[[], Any]] = {
     "text": run("/bin/true"),
     "bytes": run(b"/bin/true"),
@@ -92,6 +99,13 @@ CALLS: dict[str, Callable[[], Any]] = {
     "preexec_fn that raises": run(["/bin/true"], preexec_fn=lambda: 1 / 0),
     "bad pass_fds": run(["/bin/true"], pass_fds=["x"]),
     "bad bufsize": run(["/bin/true"], bufsize="x"),
+    "errors into no file": run(["/bin/true"], stderr=io.StringIO()),
+    "errors into a text": run(["/bin/true"], stderr="log"),
+    "errors into a closed file": run(["/bin/true"], stderr=closed_file()),
+    "errors into no descriptor": run(["/bin/true"], stderr=987_654),
+    "errors into a negative number": run(["/bin/true"], stderr=-7),
+    "output into an odd number": run(["/bin/true"], stdout=1.5),
+    "errors into the output that is none": run(["/bin/true"], stderr=subprocess.STDOUT),
     "bad keyword": run(["/bin/true"], nonsense=1),
     "startupinfo": run(["/bin/true"], startupinfo=1),
     "text and input": run(["/bin/cat"], input="한글\n", text=True, encoding="utf-8"),
