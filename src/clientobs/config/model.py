@@ -278,11 +278,13 @@ class ProcessesConfig:
     """The instrument `processes`: which programs it leaves alone, and which ends are no failures."""
 
     context: bool = True
-    """Whether children get TRACEPARENT, TRACESTATE and BAGGAGE in their environment."""
+    """Whether children get TRACEPARENT, TRACESTATE and BAGGAGE in their environment; without it they inherit those that
+    this process itself was started with, if any."""
     without_context: tuple[str, ...] = ()
-    """Names of programs (globs) that get none of them."""
+    """Names of programs (globs) that get none of them, those of this process's own start neither. `os.system` can't
+    keep these from its command."""
     ignore: tuple[str, ...] = ()
-    """Names of programs (globs) that are not recorded at all, and get no context."""
+    """Names of programs (globs) that are left alone: not recorded, with the environment that they would have had."""
     expected: tuple[str, ...] = ()
     """Exit codes other than 0 that are no failure, by name of the program (a glob): "grep=1", "robocopy=1-7",
     "helper=SIGTERM"."""

@@ -2,12 +2,14 @@
 
 Only what the program itself reads and writes is seen; nothing is ever read for it. The functions below stand in the
 `__dict__` of the `FileIO` below the buffer, where the buffer's call finds them before those of the class, and hold it
-until it is closed: see `instruments/files/handles.py`, which does the same for files. A pipe without a buffer is left
-alone.
+until it is closed: see `instruments/files/handles.py`, which does the same for files. A pipe without a buffer
+(`bufsize=0`) is held weakly, and its `close` left alone: nobody calls that where the pipe is simply dropped. What the
+program reads by `os.read` from a descriptor is not seen.
 """
 
 from __future__ import annotations
 
+import weakref
 from io import FileIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,6 +59,8 @@ class _Pipe:
         done = _read(self.raw, size)
         if done is not None:
             self._read(done[-_KEPT:], len(done))
+            if done and (size is None or size < 0):
+                self._read(b"", 0)
         return done
 
     def write(self, data: Any, /) -> Any:
@@ -75,7 +79,7 @@ class _Pipe:
         for name in _HOOKS:
             raw.__dict__.pop(name, None)
         if not raw.closed and self.stream != "stdin":
-            self._read(b"", 0)
+            self._ended(whole=False)
         _close(raw)
 
     def _read(self, end: Any, size: int) -> None:
@@ -83,9 +87,34 @@ class _Pipe:
             if size:
                 self.child.wrote(self.stream, end, size)
             else:
-                self.child.read_up(self.stream)
+                self._ended(whole=True)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("processes.pipe", error)
+
+    def _ended(self, *, whole: bool) -> None:
+        try:
+            self.child.read_up(self.stream, whole=whole)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("processes.pipe", error)
+
+
+class _Unbuffered(_Pipe):
+    """Hears of one pipe that is read and written without a buffer in between."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, child: Child, stream: str, raw: FileIO) -> None:
+        self.child = child
+        self.stream = stream
+        self._held = weakref.ref(raw)
+
+    @property
+    def raw(self) -> FileIO:  # type: ignore[override]  # there is nothing to set
+        """The pipe; it is there while somebody calls a method of it."""
+        found = self._held()
+        if found is None:
+            raise ValueError("I/O operation on closed file")
+        return found
 
 
 def watch_pipes(child: Child, popen: Any) -> None:
@@ -94,12 +123,14 @@ def watch_pipes(child: Child, popen: Any) -> None:
         handle = getattr(popen, stream, None)
         if handle is None:
             continue
-        raw = getattr(getattr(handle, "buffer", handle), "raw", None)
+        buffer = getattr(handle, "buffer", handle)
+        raw = getattr(buffer, "raw", buffer)
         if type(raw) is not FileIO:
             continue
-        pipe = _Pipe(child, stream, raw)
         hooks = raw.__dict__
-        hooks["close"] = pipe.close
+        pipe = _Unbuffered(child, stream, raw) if raw is buffer else _Pipe(child, stream, raw)
+        if raw is not buffer:
+            hooks["close"] = pipe.close
         if stream == "stdin":
             hooks["write"] = pipe.write
         else:
