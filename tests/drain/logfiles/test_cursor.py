@@ -121,7 +121,9 @@ def test_a_file_written_anew_at_the_same_size_is_read_from_its_start(log: Path) 
     reader.texts()
     inode = log.stat().st_ino
     log.write_text("uno\ndue\n")
-    os.utime(log, ns=(0, log.stat().st_mtime_ns + 1_000_000))  # not in the same tick of the file system's clock
+    os.utime(
+        log, ns=(0, log.stat().st_mtime_ns + 1_000_000)
+    )  # not in the same tick of the file system's clock
     assert log.stat().st_ino == inode
     assert reader.texts() == ["uno", "due"]
     assert reader.texts() == []
