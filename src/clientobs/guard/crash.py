@@ -15,7 +15,7 @@ import sys
 from typing import Final
 
 from clientobs._guarded import quiet
-from clientobs._libc import move_high
+from clientobs._high import open_high
 from clientobs.guard.exit_mark import ExitMark
 
 __all__ = ["FAULT_FILE", "CrashWatch"]
@@ -104,7 +104,7 @@ class _FaultFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._descriptor = move_high(os.open(path, _FLAGS, 0o600))
+        self._descriptor = open_high(path, _FLAGS)
         self._identity = _identity(self._descriptor)
         self._size = os.fstat(self._descriptor).st_size
 

@@ -5,18 +5,18 @@ fast paths of the io module look at exact types. But the buffered layer above a 
 (`raw.readinto`, `raw.write`, `raw.close`), and a `FileIO` has a `__dict__` that such a call looks into before the
 class. So the functions below stand in the `__dict__` of the innermost object alone, and nothing else changes.
 
-They must not keep that object alive, or files would no longer be closed when the last name for them goes: they
-hold it weakly. The cyclic garbage collector clears weak references before it finalizes (until Python 3.14); then they
-find the object by its address. It is there: it is what calls them, and once it was closed nothing is looked for.
+They hold that object, as a method of its own would: callers keep `handle.raw.write` apart from the file, and call it
+when all other names are gone. That makes a circle, which the close undoes: the buffered layer closes what is below
+it when the last name for a file goes. What was taken out of its buffer by `detach()` and is never closed waits for
+the garbage collector. (Weak references would not do: `open(path, "wb").detach().write(data)` has nobody else who holds
+the file between looking up `write` and calling it.)
 
-A file without a buffer is handed out as its `FileIO`, whose methods callers may keep apart from it: left alone.
+A file without a buffer is handed out as its `FileIO`, which nobody closes when the last name for it goes: left alone.
 """
 
 from __future__ import annotations
 
 import os
-import weakref
-from _ctypes import PyObj_FromPtr  # the journal has loaded it; at shutdown nothing can be imported any more
 from io import FileIO
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +38,7 @@ _read: Final = FileIO.read
 _write: Final = FileIO.write
 _tell: Final = FileIO.tell
 _os_fstat: Final = os.fstat
+_HOOKS: Final = ("close", "write", "readinto", "readall", "read")
 
 
 def raw_of(handle: Any) -> FileIO | None:
@@ -47,21 +48,20 @@ def raw_of(handle: Any) -> FileIO | None:
     return raw if type(raw) is FileIO else None
 
 
-class Reading(weakref.ref[FileIO]):
+class Reading:
     """Hears of the close of a file on local storage that was opened to be read."""
 
-    __slots__ = ("account", "address", "desk", "weight")
+    __slots__ = ("account", "desk", "raw", "weight")
 
+    raw: FileIO
     account: Account | None
     desk: Desk
-    address: int
     weight: int
 
     def close(self) -> None:
         """Close the file as FileIO does; before that, see how far it was read."""
-        raw = self() or _caller(self)
-        if raw is None:
-            return
+        raw = self.raw
+        raw.__dict__.pop("close", None)
         account, self.account = self.account, None
         if account is not None and not raw.closed:
             try:
@@ -75,21 +75,21 @@ class Reading(weakref.ref[FileIO]):
 
 def watch_reading(desk: Desk, raw: FileIO, account: Account, weight: int) -> None:
     """Have the bytes read from a local file counted when it is closed."""
-    reading = Reading(raw)
-    reading.account, reading.desk, reading.weight, reading.address = account, desk, weight, id(raw)
+    reading = Reading()
+    reading.raw, reading.account, reading.desk, reading.weight = raw, account, desk, weight
     raw.__dict__["close"] = reading.close
 
 
-class Writing(weakref.ref[FileIO]):
+class Writing:
     """Hears of the writes, the close, and on network storage the reads, of one file."""
 
     __slots__ = (
-        *("account", "address", "base", "broken", "created", "desk", "moved", "path", "read_bytes", "writes"),
+        *("account", "base", "broken", "created", "desk", "moved", "path", "raw", "read_bytes", "writes"),
     )
 
+    raw: FileIO
     account: Account | None
     desk: Desk
-    address: int
     path: str
     writes: bool
     """Whether the file was opened to be written."""
@@ -104,9 +104,7 @@ class Writing(weakref.ref[FileIO]):
 
     def write(self, data: Any, /) -> Any:
         """Write as FileIO does."""
-        raw = self() or _caller(self)
-        if raw is None:
-            return _refuse()
+        raw = self.raw
         began = perf_counter_ns()
         try:
             done = _write(raw, data)
@@ -131,9 +129,7 @@ class Writing(weakref.ref[FileIO]):
         return self._reads(_readall)
 
     def _reads(self, method: Any, *arguments: Any) -> Any:
-        raw = self() or _caller(self)
-        if raw is None:
-            return _refuse()
+        raw = self.raw
         began = perf_counter_ns()
         try:
             done = method(raw, *arguments)
@@ -147,9 +143,9 @@ class Writing(weakref.ref[FileIO]):
 
     def close(self) -> None:
         """Close the file as FileIO does, and take down what has become of it."""
-        raw = self() or _caller(self)
-        if raw is None:
-            return
+        raw = self.raw
+        for name in _HOOKS:
+            raw.__dict__.pop(name, None)
         account, self.account = self.account, None
         if account is None or raw.closed:
             _close(raw)
@@ -190,8 +186,7 @@ class Writing(weakref.ref[FileIO]):
             from clientobs.instruments.files.telling import FULL, PROBING  # noqa: PLC0415
 
             more = {semconv.FILE_WRITTEN: self.moved}
-            raw = self()
-            if error.errno in FULL and raw is not None and (state := self._state(raw)) is not None:
+            if error.errno in FULL and (state := self._state(self.raw)) is not None:
                 more[semconv.FILE_SIZE] = state[0]  # what is there now, and will be left there
             self.broken = self.broken or (operation != "read" and error.errno not in PROBING)
             self.desk.failed(operation, self.path, error, spent, **more)
@@ -216,8 +211,8 @@ class Writing(weakref.ref[FileIO]):
 
 def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: str) -> None:
     """Have the writes of a file counted, and on network storage its reads, with their times."""
-    writing = Writing(raw)
-    writing.account, writing.desk, writing.path, writing.address = account, desk, path, id(raw)
+    writing = Writing()
+    writing.raw, writing.account, writing.desk, writing.path = raw, account, desk, path
     writing.moved = writing.read_bytes = 0
     writing.broken = False
     writing.created = "w" in mode or "x" in mode
@@ -230,16 +225,3 @@ def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: st
         hooks["write"] = writing.write
     if account.place.network and ("r" in mode or "+" in mode):
         hooks["readinto"], hooks["readall"], hooks["read"] = writing.readinto, writing.readall, writing.read
-
-
-def _caller(hook: Reading | Writing) -> FileIO | None:
-    """Return the file that the garbage collector is finalizing, whose close was not seen yet."""
-    if hook.account is None:
-        return None
-    raw = PyObj_FromPtr(hook.address)
-    kept = raw.__dict__.get("close") if type(raw) is FileIO else None
-    return raw if getattr(kept, "__self__", None) is hook else None
-
-
-def _refuse() -> Any:
-    raise ValueError("I/O operation on closed file")
