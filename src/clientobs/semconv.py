@@ -281,6 +281,11 @@ DCC_PREFIX: Final = "dcc."
 DCC_NAME: Final = _attribute("dcc.name", OWN, "One of maya, houdini, nuke, blender ...")
 DCC_VERSION: Final = _attribute("dcc.version", OWN, "Its version.")
 DCC_MODE: Final = _attribute("dcc.mode", OWN, "One of gui, batch.")
+DCC_PLUGINS: Final = _attribute(
+    "dcc.plugins",
+    OWN,
+    "Plug-ins that the host has loaded, with their versions, where its adapter tells them.",
+)
 DCC_SCENE_PATH: Final = _attribute("dcc.scene.path", OWN, "The open scene.", INDIRECT)
 
 _begin("Tool")

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs import semconv
 from clientobs._fork import Loading
 from clientobs._guarded import quiet
+from clientobs.guard.hang.loop import QT_MODULES
 from clientobs.guard.hang.watch import HangWatch, OpenSpan
 from clientobs.guard.hang.work import kind_of
+from clientobs.instruments.arrivals import Arrivals
 from clientobs.journal.records import HANG_NOTE
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ _MAX_SPANS: Final = 50
 
 
 class Hangs:
-    """One process's watch; all but `watch.beat` is called by the keeper."""
+    """One process's watch; all but `watch.beat` and `follow_qt` is called by the keeper."""
 
     def __init__(
         self,
@@ -55,17 +57,24 @@ class Hangs:
             pace=lambda quick: keeper().hurry(quick=quick),
             waits=_who_waits,
         )
+        self._arrivals = Arrivals(dict.fromkeys(QT_MODULES, self.watch.take_qt))
+
+    def follow_qt(self) -> None:
+        """Take what the watch needs of Qt, as the host loads it."""
+        self._arrivals.watch()
 
     def tick(self) -> None:
         """Look once; the watch begins when the run has a folder."""
         if self._run != self._journal.run and os.path.isdir(self._journal.path):
             self._run = self._journal.run
             self.watch.begin(self._journal.path)
+        self._arrivals.look()
         self.watch.tick()
 
     def close(self) -> None:
         """End the watch, before the clean close of the run."""
         self._run = ""
+        self._arrivals.stop()
         with quiet("hangs.close"):
             self.watch.close()
 

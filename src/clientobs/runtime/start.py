@@ -316,6 +316,8 @@ class _Builder:
         parts.journal.in_child.end = runtime.leave
         _recorder.install(parts.recorder)
         if may_patch:
+            if parts.hangs is not None:
+                parts.hangs.follow_qt()
             self._instrument()
 
         def release() -> None:
