@@ -3,13 +3,12 @@
 Only what the program itself reads and writes is seen; nothing is ever read for it. The functions below stand in the
 `__dict__` of the `FileIO` below the buffer, where the buffer's call finds them before those of the class, and hold it
 until it is closed: see `instruments/files/handles.py`, which does the same for files. A pipe without a buffer
-(`bufsize=0`) is held weakly, and its `close` left alone: nobody calls that where the pipe is simply dropped. What the
-program reads by `os.read` from a descriptor is not seen.
+(`bufsize=0`) is left alone: nobody calls its `close` where it is simply dropped, and a hook that held it weakly would
+break a program that keeps its `read` apart from it. What is read by `os.read` from a descriptor is not seen either.
 """
 
 from __future__ import annotations
 
-import weakref
 from io import FileIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,39 +97,18 @@ class _Pipe:
             faults.record("processes.pipe", error)
 
 
-class _Unbuffered(_Pipe):
-    """Hears of one pipe that is read and written without a buffer in between."""
-
-    __slots__ = ("_held",)
-
-    def __init__(self, child: Child, stream: str, raw: FileIO) -> None:
-        self.child = child
-        self.stream = stream
-        self._held = weakref.ref(raw)
-
-    @property
-    def raw(self) -> FileIO:  # type: ignore[override]  # there is nothing to set
-        """The pipe; it is there while somebody calls a method of it."""
-        found = self._held()
-        if found is None:
-            raise ValueError("I/O operation on closed file")
-        return found
-
-
 def watch_pipes(child: Child, popen: Any) -> None:
     """Hear of what goes through the pipes that a Popen object has opened."""
     for stream in ("stdin", "stdout", "stderr"):
         handle = getattr(popen, stream, None)
         if handle is None:
             continue
-        buffer = getattr(handle, "buffer", handle)
-        raw = getattr(buffer, "raw", buffer)
+        raw = getattr(getattr(handle, "buffer", handle), "raw", None)
         if type(raw) is not FileIO:
             continue
+        pipe = _Pipe(child, stream, raw)
         hooks = raw.__dict__
-        pipe = _Unbuffered(child, stream, raw) if raw is buffer else _Pipe(child, stream, raw)
-        if raw is not buffer:
-            hooks["close"] = pipe.close
+        hooks["close"] = pipe.close
         if stream == "stdin":
             hooks["write"] = pipe.write
         else:
