@@ -14,6 +14,7 @@ __all__ = [
     "listdir",
     "make_folder",
     "mkdir",
+    "mknod",
     "open_",
     "readlink",
     "replace",
@@ -27,6 +28,7 @@ _system: Final[Any] = sys.modules["nt" if os.name == "nt" else "posix"]
 access: Final[Any] = _system.access
 listdir: Final[Any] = _system.listdir
 mkdir: Final[Any] = _system.mkdir
+mknod: Final[Any] = getattr(_system, "mknod", None)
 open_: Final[Any] = _system.open
 readlink: Final[Any] = _system.readlink
 replace: Final[Any] = _system.replace

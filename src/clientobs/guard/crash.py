@@ -18,7 +18,7 @@ import os
 from typing import Final
 
 from clientobs._guarded import quiet
-from clientobs._libc import move_high
+from clientobs._high import open_high
 from clientobs.guard.exit_mark import ExitMark
 from clientobs.guard.fatal_handlers import NO_FILE, FatalHandlers, is_held, other_file
 
@@ -133,7 +133,7 @@ class _FaultFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._descriptor = move_high(os.open(path, _FLAGS, 0o600))
+        self._descriptor = open_high(path, _FLAGS)
         self._identity = _identity(self._descriptor)
         self._size = os.fstat(self._descriptor).st_size
 
@@ -164,7 +164,7 @@ class _FaultFile:
         if self.is_ours():
             is_empty = os.fstat(self._descriptor).st_size == 0
             if lead_nowhere:
-                nowhere = os.open(os.devnull, os.O_WRONLY)
+                nowhere = open_high(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, self._descriptor, inheritable=False)
                 os.close(nowhere)
             else:

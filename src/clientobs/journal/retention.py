@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from clientobs._dataclass import dataclass
+from clientobs._own_folder import list_folder
 from clientobs.errors import JournalError
 from clientobs.journal.lock import RunLock
 from clientobs.journal.losses import add_loss
@@ -195,9 +196,8 @@ def _remove_ended(runs: list[RunFolder], stock: _Stock) -> None:
 
 def _remove_run(path: str) -> None:
     try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                os.unlink(entry.path)
+        for entry in list_folder(path):
+            os.unlink(os.path.join(path, entry.name))
         os.rmdir(path)
         os.unlink(f"{path}.lock")
     except OSError:

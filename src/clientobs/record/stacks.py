@@ -10,12 +10,12 @@ The text is laid out as Python's is, so that people and tools know it.
 
 from __future__ import annotations
 
-import io
 import linecache
 import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from clientobs._own_file import read_file
 from clientobs.record.fingerprints import Frame, Link, name_of_file, number_name
 
 if TYPE_CHECKING:
@@ -249,9 +249,7 @@ class _Sources:
         # A relative name would be looked for in each folder on sys.path.
         if len(self._read) < _MOST_SOURCES and os.path.isabs(path) and self._may_read(path):
             try:
-                with io.FileIO(path) as file:
-                    size = min(os.fstat(file.fileno()).st_size, _MAX_SOURCE)
-                    lines = file.read(size).decode("utf-8", "replace").splitlines()
+                lines = read_file(path, _MAX_SOURCE).decode("utf-8", "replace").splitlines()
             except (OSError, ValueError, MemoryError):
                 lines = []
         self._read[path] = lines

@@ -6,10 +6,10 @@ import os
 import sys
 import time
 import zlib
-from io import FileIO
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import quiet
+from clientobs._own_file import read_kernel
 from clientobs.guard.breaker import LIMIT, Breaker
 from clientobs.guard.crash import CrashWatch
 from clientobs.journal.process import boot_id
@@ -156,8 +156,7 @@ def _program() -> str:
 def _memory_group() -> str:
     """Return the path of this process's cgroup (v2), "" where it has none: systemd-oomd kills a whole one."""
     try:
-        with FileIO("/proc/self/cgroup") as file:  # not open(): that may be watched
-            text = file.read(_MOST_GROUPS) or b""
+        text = read_kernel("/proc/self/cgroup", _MOST_GROUPS)
     except OSError:
         return ""
     groups = [line[len(b"0::") :] for line in text.splitlines() if line.startswith(b"0::")]

@@ -95,6 +95,11 @@ class Episode:
         self.counts[number] += 1
         self.latest, self.lines = number, list(lines)
 
+    def see_as(self, other: Episode) -> None:
+        """Take over where the threads stood as another has seen it."""
+        self.seen_by, self.counts, self.stacks = other.seen_by, other.counts, other.stacks
+        self.latest, self.lines, self.others = other.latest, other.lines, other.others
+
     def stack(self) -> list[tuple[Frame, int]]:
         """Return where the main thread stood at the last look, outermost first, with the lines."""
         frames = self.stacks.get(self.latest, [])

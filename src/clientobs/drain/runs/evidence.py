@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from clientobs._beat import read_beat
+from clientobs._own_file import text_of
 from clientobs.drain.deaths.fault_text import fatal_in, stacks_in
 from clientobs.drain.deaths.findings import EXIT_STATUS_FILE, NOTHING_FOUND, Findings
 
@@ -268,13 +269,4 @@ def _hung_since(path: str) -> int:
 
 
 def _read_text(path: str) -> str:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
-        return ""
-    try:
-        return os.read(descriptor, _MAX_BYTES).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)
+    return text_of(path, _MAX_BYTES, flags=getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
