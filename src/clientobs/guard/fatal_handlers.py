@@ -20,6 +20,7 @@ import stat
 import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from clientobs import _unwatched
 from clientobs._guarded import quiet
 from clientobs._libc import libc
 
@@ -116,7 +117,7 @@ def _referents() -> list[Any]:
 def _path_of(number: int, name: object) -> str:
     """Return where a file lies; as it was named only where the system does not tell: somebody may have moved since."""
     try:
-        path = os.readlink(f"/proc/self/fd/{number}")
+        path = str(_unwatched.readlink(f"/proc/self/fd/{number}"))
     except OSError:
         path = os.path.abspath(name) if isinstance(name, str) else ""
     return path if path.isprintable() and os.path.isabs(path) else ""

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs._guarded import quiet
+from clientobs._high import HighFile
 from clientobs.drain.deaths import boots, coredump, journald, kernel, macos_reports, windows_events
 from clientobs.drain.deaths.counts import NO_KILLS, Kills
 from clientobs.drain.deaths.crash_files import find_crash_files
@@ -298,16 +299,11 @@ def _is_within(group: str, killed: str) -> bool:
 def _tail_of(path: str, size: int, since: float) -> str:
     """Return what was written to a file behind `size`, "" where nothing was since then."""
     try:
-        descriptor = os.open(path, _FLAGS)
+        with HighFile(path, _FLAGS, slow=True) as descriptor:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_mtime < since:
+                return ""
+            os.lseek(descriptor, size if found.st_size >= size else 0, os.SEEK_SET)
+            return os.read(descriptor, _MOST_FAULT).decode("utf-8", "replace")
     except OSError:
         return ""
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_mtime < since:
-            return ""
-        os.lseek(descriptor, size if found.st_size >= size else 0, os.SEEK_SET)
-        return os.read(descriptor, _MOST_FAULT).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)
