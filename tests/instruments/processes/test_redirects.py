@@ -138,6 +138,7 @@ def test_a_child_that_ends_well_has_its_log_left_alone(
 # --- a pipe without a buffer
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_pipe_without_a_buffer_lives_as_long_as_a_method_of_it(family: Family) -> None:
     def reads(words: str) -> Callable[[], bytes]:
         popen = subprocess.Popen(["echo", words], stdout=-1, bufsize=0)
@@ -147,6 +148,7 @@ def test_a_pipe_without_a_buffer_lives_as_long_as_a_method_of_it(family: Family)
 
     read = reads("hello")
     assert read() == b"hello\n"
+    del read
     assert family.child("echo").status == 0
 
 
