@@ -204,9 +204,11 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure clientobs beside the bare SDK, the SDK with batch export, and sentry-sdk."""
+    """Measure clientobs beside the bare SDK, the SDK with batch export, and sentry-sdk; then single budgets."""
     install(session, "test", "bench")
     session.run("python", "-m", "benchmarks", *session.posargs)
+    for name in ("logs", "session_start", "watchdog"):
+        session.run("python", "-m", f"benchmarks.{name}")
 
 
 @nox.session

@@ -20,6 +20,7 @@ __all__ = [
     "replace",
     "scandir",
     "stat",
+    "statvfs",
     "unlink",
 ]
 
@@ -34,6 +35,8 @@ readlink: Final[Any] = _system.readlink
 replace: Final[Any] = _system.replace
 scandir: Final[Any] = _system.scandir
 stat: Final[Any] = _system.stat
+statvfs: Final[Any] = getattr(_system, "statvfs", None)
+"""None on Windows."""
 unlink: Final[Any] = _system.unlink
 
 

@@ -119,6 +119,7 @@ PROCESS_OUTCOME: Final = _attribute(
     "process.outcome",
     OWN,
     "One of ok, failed, expected (a code that the caller handles), stopped (by this program), cancelled, "
+    "unread (who read its output had enough: SIGPIPE), "
     "not_started, detached (lives on without us), unknown (reaped by somebody else).",
 )
 PROCESS_EXIT_SIGNAL: Final = _attribute("process.exit.signal", OWN, "Name of the signal that ended it.")
@@ -195,7 +196,8 @@ SESSION_EVIDENCE: Final = _attribute("session.evidence", OWN, "What the status r
 SESSION_ENDING: Final = _attribute(
     "session.ending",
     OWN,
-    "How it ended: exited, crashed, killed, hang_killed, out_of_memory, power_loss, rebooted, machine_down, unknown.",
+    "How it ended: exited, os._exit, crashed, killed, hang_killed, out_of_memory, power_loss, rebooted, machine_down, "
+    "unknown.",
 )
 SESSION_MEMORY: Final = _attribute(
     "session.memory", OWN, "Bytes of memory that it held when it was last looked at; not where it exited."
@@ -275,9 +277,15 @@ WORKFILE_VERSION: Final = _attribute("workfile.version", OWN, "Version of the wo
 PUBLISH_VERSION: Final = _attribute("publish.version", OWN, "Version that was published.")
 
 _begin("Host application")
+DCC_PREFIX: Final = "dcc."
 DCC_NAME: Final = _attribute("dcc.name", OWN, "One of maya, houdini, nuke, blender ...")
 DCC_VERSION: Final = _attribute("dcc.version", OWN, "Its version.")
 DCC_MODE: Final = _attribute("dcc.mode", OWN, "One of gui, batch.")
+DCC_PLUGINS: Final = _attribute(
+    "dcc.plugins",
+    OWN,
+    "Plug-ins that the host has loaded, with their versions, where its adapter tells them.",
+)
 DCC_SCENE_PATH: Final = _attribute("dcc.scene.path", OWN, "The open scene.", INDIRECT)
 
 _begin("Tool")
@@ -652,6 +660,7 @@ CONFIG_LINE: Final = _attribute("clientobs.config.line", OWN, "Line of the probl
 CONFIG_KEY: Final = _attribute("clientobs.config.key", OWN, "Key, variable or argument of the problem.")
 PATCH_NAME: Final = _attribute("clientobs.patch.name", OWN, "Instrument that a breaker turned off.")
 PATCH_SHARE: Final = _attribute("clientobs.patch.share", OWN, "Share of the time that it took until then.")
+PATCH_PAUSE: Final = _attribute("clientobs.patch.pause", OWN, "For how long it is off: seconds.")
 OTEL_SIGNAL: Final = _attribute("clientobs.signal", OWN, "One of traces, logs, metrics.")
 JOURNAL_LANE: Final = _attribute("clientobs.journal.lane", OWN, "One of vital, bulk.")
 METRIC_OVERFLOW: Final = _attribute(
@@ -665,7 +674,10 @@ INIT_REPEATED: Final = _event(
 )
 STORM: Final = _event("clientobs.storm", OWN, "Records of one name came too fast and were thinned.")
 PATCH_DISABLED: Final = _event(
-    "clientobs.patch.disabled", OWN, "A patch cost too much and turned itself off."
+    "clientobs.patch.disabled", OWN, "An instrument cost too much and turned itself off for a while."
+)
+PATCH_ENABLED: Final = _event(
+    "clientobs.patch.enabled", OWN, "An instrument that had turned itself off is on again."
 )
 CRASH_LOOP: Final = _event("clientobs.crash_loop", OWN, "Two deaths after init: this start patches nothing.")
 JOURNAL_IN_MEMORY: Final = _event(

@@ -41,6 +41,7 @@ def run_for(condition):
     deadline = time.monotonic() + 20
     while not condition() and time.monotonic() < deadline:
         app.processEvents()
+        time.sleep(0.005)
 answer = {{}}
 """
 ON = 'clientobs.init("tool")'
@@ -99,6 +100,33 @@ answer["kept"] = len(hosts.qt_dialog._open_dialogs)
     assert picture.name == f"{answer['code']}.png"
     assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert picture.stat().st_size == report.attributes["problem.screenshot.size"]
+
+
+@pytest.mark.parametrize("binding", BINDINGS)
+def test_a_dialog_that_ends_with_its_parent_is_kept_no_longer_nor_is_the_parent(
+    binding: str, home: Path
+) -> None:
+    answer = host(
+        binding,
+        """
+import gc, weakref
+core = QtCore.QCoreApplication
+first, second = QtWidgets.QMainWindow(), QtWidgets.QMainWindow()
+kept = [weakref.ref(first), weakref.ref(second)]
+for parent in (first, second):
+    hosts.qt_report_dialog(parent)
+answer["open"] = len(hosts.qt_dialog._open_dialogs)
+second.close()
+second.deleteLater()
+del first, second, parent
+gc.collect()
+core.sendPostedEvents(None, getattr(QtCore.QEvent, "Type", QtCore.QEvent).DeferredDelete)
+gc.collect()
+answer["left"] = len(hosts.qt_dialog._open_dialogs)
+answer["freed"] = kept[1]() is None
+""",
+    )
+    assert answer == {"open": 2, "left": 1, "freed": True}
 
 
 @pytest.mark.parametrize("binding", BINDINGS)

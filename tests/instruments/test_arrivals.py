@@ -6,8 +6,10 @@ import importlib
 import importlib.util
 import pickle
 import sys
+import threading
 import traceback
 import zipfile
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +19,6 @@ from clientobs.instruments.arrivals import Arrivals
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import ModuleType
 
 SOURCE = """
 class Thing: pass
@@ -131,3 +132,29 @@ def test_a_reloaded_module_is_executed_once_more(folder: Path, told: list[Module
     module.VALUE = 1
     assert importlib.reload(module).VALUE == 42
     assert told[0] is module
+
+
+def test_a_module_of_qt_is_told_of_on_the_main_thread_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # PySide6 makes its classes when they are asked for, and shows them half made to other threads meanwhile.
+    threads: list[str] = []
+    arrivals = Arrivals({"PySide6.QtCore": lambda _module: threads.append(threading.current_thread().name)})
+    arrivals.watch()
+    try:
+        monkeypatch.setitem(sys.modules, "PySide6.QtCore", ModuleType("PySide6.QtCore"))
+        ours = threading.Thread(target=arrivals.look)
+        ours.start()
+        ours.join()
+        elsewhere = threading.Thread(target=importlib.import_module, args=("arriving",))
+        elsewhere.start()
+        elsewhere.join()
+        assert threads == []
+        (folder / "another.py").write_text("")
+        importlib.import_module("another")
+        assert threads == ["MainThread"]
+        importlib.import_module("json")
+    finally:
+        arrivals.stop()
+        sys.modules.pop("another", None)
+    assert threads == ["MainThread"]

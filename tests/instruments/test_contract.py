@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.client  # noqa: F401  # the instrument `http` waits until it is loaded
 import inspect
 import logging
+import multiprocessing.pool  # noqa: F401  # so does `threads`
 import os
 import pickle
 import sys
@@ -17,6 +19,7 @@ import pytest
 import clientobs
 from clientobs.errors import ConfigError
 from clientobs.instruments import registry
+from clientobs.instruments.patching import Patches
 from support.readback import seen
 
 if TYPE_CHECKING:
@@ -94,6 +97,94 @@ def test_switching_on_twice_patches_once(name: str) -> None:
     clientobs.uninstrument(name)
     clientobs.uninstrument(name)
     assert not registry.active()
+
+
+def values_of(targets: list[tuple[Any, str]]) -> list[Any]:
+    return [vars(owner).get(attribute) for owner, attribute in targets]
+
+
+def turned_off_by_itself(name: str) -> Any:
+    made: Any = registry.active()[name]
+    made.turn_off()  # what its meter calls
+    assert not made.on
+    return made
+
+
+def test_undo_restores_the_very_objects_of_one_that_turned_itself_off(name: str) -> None:
+    targets = patched_by(name)
+    before = values_of(targets)
+    clientobs.instrument(name)
+    turned_off_by_itself(name)
+    clientobs.uninstrument(name)
+    assert all(one is two for one, two in zip(before, values_of(targets), strict=True))
+
+
+def test_the_end_of_the_runtime_undoes_one_that_turned_itself_off(name: str) -> None:
+    targets = patched_by(name)
+    before = values_of(targets)
+    clientobs.instrument(name)
+    turned_off_by_itself(name)
+    clientobs.shutdown()
+    assert all(one is two for one, two in zip(before, values_of(targets), strict=True))
+
+
+@pytest.mark.parametrize("through", ["registry", "object"])
+def test_one_that_turned_itself_off_begins_anew_on_the_originals(name: str, through: str) -> None:
+    targets = patched_by(name)
+    before = values_of(targets)
+    clientobs.instrument(name)
+    first = values_of(targets)
+    rests = turned_off_by_itself(name)
+    if through == "registry":
+        clientobs.instrument(name)
+    else:
+        rests.instrument()
+    assert registry.active()[name].on
+    anew = values_of(targets)
+    assert not any(one in (two, three) for one, two, three in zip(anew, before, first, strict=True))
+    clientobs.uninstrument(name)
+    assert all(one is two for one, two in zip(before, values_of(targets), strict=True))
+
+
+def test_one_that_turned_itself_off_can_be_turned_on_where_its_patches_are(name: str) -> None:
+    targets = patched_by(name)
+    clientobs.instrument(name)
+    first = values_of(targets)
+    rests = turned_off_by_itself(name)
+    rests.turn_on()
+    assert rests.on
+    assert all(one is two for one, two in zip(first, values_of(targets), strict=True))
+    clientobs.uninstrument(name)
+    rests.turn_on()
+    assert not rests.on, "nothing of it is there any more"
+
+
+def test_one_that_is_undone_while_it_comes_back_stays_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clientobs.instrument(name)
+    rests = turned_off_by_itself(name)
+    monkeypatch.setattr(rests, "_resume", rests.uninstrument)  # as another thread would in between
+    rests.turn_on()
+    assert not rests.on
+
+
+def test_what_can_t_be_switched_on_leaves_nothing_behind(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = patched_by(name)
+    before = values_of(targets)
+    put_on = Patches.replace
+    left = iter(range(len(targets) - 1))
+
+    def fail_at_the_last(self: Any, *args: Any) -> None:
+        if next(left, None) is None:
+            raise OSError("out of something")
+        put_on(self, *args)
+
+    monkeypatch.setattr(Patches, "replace", fail_at_the_last)
+    with contextlib.suppress(OSError):  # raised under tests; counted in a host
+        clientobs.instrument(name)
+    if name not in registry.active():  # a patch of a module that arrives is guarded by itself
+        assert all(one is two for one, two in zip(before, values_of(targets), strict=True))
+    clientobs.uninstrument(name)
+    assert all(one is two for one, two in zip(before, values_of(targets), strict=True))
 
 
 def test_the_signature_is_the_original_s(name: str) -> None:

@@ -110,6 +110,31 @@ def test_a_planted_secret_survives_nowhere_in_a_record(
     assert not leaks(secret, repr(shapes[shape]()), form, around)
 
 
+def test_sentences_in_a_list_keep_what_follows_a_secret_and_arguments_do_not() -> None:
+    lines = [
+        "token=[redacted] failed (0 s ago)",
+        "token=hunter2 was refused",
+        "for --password",
+        "all is well",
+    ]
+    for key in ("problem.errors", "session.log_lines", "problem.traces.name", "app.hang.waits"):
+        assert REDACTOR.attributes({key: lines}) == {
+            key: [
+                "token=[redacted] failed (0 s ago)",
+                "token=[redacted] was refused",
+                "for --password",
+                "all is well",
+            ]
+        }
+    assert REDACTOR.attributes({"arguments": lines})["arguments"][:2] == ["token=[redacted]"] * 2
+    assert REDACTOR.attributes({"problem.errors": 3}) == {"problem.errors": 3}
+
+
+def test_a_studio_may_still_redact_a_list_of_sentences_whole() -> None:
+    strict, _ = make(PrivacyConfig(redact_keys=("problem.errors",)))
+    assert strict.attributes({"problem.errors": ["all is well"]}) == {"problem.errors": "[redacted]"}
+
+
 @given(tokens())
 def test_a_token_survives_nowhere_in_a_record(token: str) -> None:
     clean = repr(REDACTOR.attributes({"note": token, token: 1, "list": [token], "bytes": token.encode()}))

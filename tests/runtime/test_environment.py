@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 import clientobs
+from clientobs.hosts import plugins
 from clientobs.journal.format import Kind
 from clientobs.runtime.keeper import Keeper
 from support.programs import answer_of
@@ -222,3 +223,12 @@ def _wait_for(condition: object, patience: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline
         threading.Event().wait(0.01)
+
+
+def test_the_plug_ins_that_an_adapter_tells_of_are_told_once_per_content(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "_last", [()])
+    assert "dcc.plugins" not in _told(home, "before").attributes
+    plugins.plugins_are(["mtoa 5.3.1", "bifrostGraph"])
+    assert _told(home, "after").attributes["dcc.plugins"] == ["bifrostGraph", "mtoa 5.3.1"]

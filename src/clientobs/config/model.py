@@ -269,7 +269,8 @@ class FilesConfig:
     slow_main_thread: float = 0.016
     """Seconds on the main thread of an application with windows from which an operation gets a span."""
     spans_per_trace: int = 64
-    """Spans of single operations in one trace; what goes beyond is counted on the summary."""
+    """Spans of single operations in one trace, and in a minute outside every span of the program; what goes
+    beyond is counted: on the summary, and as the loss `file-spans`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,11 +278,13 @@ class ProcessesConfig:
     """The instrument `processes`: which programs it leaves alone, and which ends are no failures."""
 
     context: bool = True
-    """Whether children get TRACEPARENT, TRACESTATE and BAGGAGE in their environment."""
+    """Whether children get TRACEPARENT, TRACESTATE and BAGGAGE in their environment; without it they inherit those that
+    this process itself was started with, if any."""
     without_context: tuple[str, ...] = ()
-    """Names of programs (globs) that get none of them."""
+    """Names of programs (globs) that get none of them, those of this process's own start neither. `os.system` can't
+    keep these from its command."""
     ignore: tuple[str, ...] = ()
-    """Names of programs (globs) that are not recorded at all, and get no context."""
+    """Names of programs (globs) that are left alone: not recorded, with the environment that they would have had."""
     expected: tuple[str, ...] = ()
     """Exit codes other than 0 that are no failure, by name of the program (a glob): "grep=1", "robocopy=1-7",
     "helper=SIGTERM"."""

@@ -1,6 +1,9 @@
 """The applications that clientobs runs in: one file per DCC, and what all with Qt share.
 
-`qt_report_dialog` is loaded when it is first used.
+`qt_report_dialog` is loaded when it is first used. What an adapter of a DCC hands over, each from the host's own
+callback and on the host's thread:
+
+    plugins.plugins_are(names)     the plug-ins that are loaded, `dcc.plugins` of session.environment
 """
 
 from __future__ import annotations

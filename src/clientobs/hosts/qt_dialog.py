@@ -102,7 +102,9 @@ def qt_report_dialog(
     window = parent if parent is not None else qt.widgets.QApplication.activeWindow()
     dialog = _Dialog(qt, window, words, attributes, on_reported)
     _open_dialogs.add(dialog)
-    dialog.window.finished.connect(lambda *_: _open_dialogs.discard(dialog))
+    end = guarded("hosts.qt.end", default=None)(dialog.end)
+    dialog.window.finished.connect(end)
+    dialog.window.destroyed.connect(end)  # with its parent, without ever having been finished
     dialog.window.show()
     return dialog.window
 
@@ -130,6 +132,11 @@ class _Dialog:
         self.window.setMinimumWidth(420)
         self._layout = qt.widgets.QVBoxLayout(self.window)
         self._ask()
+
+    def end(self, *_: object) -> None:
+        """Let go of the host's window; the bindings may keep slots, and us with them, for longer."""
+        _open_dialogs.discard(self)
+        self._host = None
 
     def _ask(self) -> None:
         widgets, words = self._qt.widgets, self._words

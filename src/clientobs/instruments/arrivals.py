@@ -6,11 +6,16 @@ the first time (0.1 us beside the file operations of an import), finds nothing i
 and the very loader that the next finder returns: `__spec__`, `__loader__`, resources, source and pickles stay as
 they are. Only `exec_module` of that one loader object is replaced for the one call. A loader that is no plain file
 loader (zip archives, lazy loaders, a host's own) stays untouched: such a module is noticed by `look()`, late.
+
+Modules of Qt are told of on threads of the host alone: PySide6 makes their classes when they are first asked for, and
+a thread of the host that asks at the same moment gets an AttributeError. What `look` finds of them elsewhere waits
+for the next import on the main thread.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 from importlib.machinery import ExtensionFileLoader, SourceFileLoader, SourcelessFileLoader
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrivals"]
 
+_QT: Final = ("PySide", "PyQt")
 _PLAIN: Final = (ExtensionFileLoader, SourceFileLoader, SourcelessFileLoader)
 
 
@@ -55,10 +61,15 @@ class Arrivals:
         """Notice what came in another way than by a file; nothing once it is stopped."""
         if self not in _finder.watching:
             return
+        on_main = _is_main()
         for name in self.wanted:
             module = sys.modules.get(name)
-            if module is not None and not _is_loading(module):
+            if module is None or self._here.get(name) is module or _is_loading(module):
+                continue
+            if on_main or not name.startswith(_QT):
                 self.arrived(name, module)
+            else:
+                _finder.is_due = True
 
     def arrived(self, name: str, module: ModuleType) -> None:
         """Tell of a module that is loaded, once."""
@@ -74,11 +85,17 @@ class _Finder:
 
     def __init__(self) -> None:
         self.watching: tuple[Arrivals, ...] = ()
+        self.is_due = False
+        """Whether there is something to look at that only the main thread may touch."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return what the finders behind us find, for a module that is waited for; None for all others."""
+        if self.is_due and _is_main():
+            self.is_due = False
+            for each in self.watching:
+                each.look()
         for each in self.watching:
             if name in each.wanted:
                 break
@@ -114,3 +131,7 @@ _finder: Final = _Finder()
 
 def _is_loading(module: ModuleType) -> bool:
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+
+def _is_main() -> bool:
+    return threading.get_ident() == threading.main_thread().ident

@@ -77,11 +77,15 @@ class Instrument(Protocol):
     def patched(self) -> tuple[str, ...]:
         """The functions of others that call us now."""
 
+    @property
+    def on(self) -> bool:
+        """Whether anything is recorded; False while it has turned itself off."""
+
     def instrument(self) -> None:
-        """Patch; a second call does nothing."""
+        """Patch; a second call does nothing, but to one that has turned itself off."""
 
     def uninstrument(self) -> None:
-        """Put back exactly what was there; a second call does nothing."""
+        """Put back exactly what was there, whatever turned it off; a second call does nothing."""
 
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""
@@ -109,16 +113,19 @@ def work_for(surroundings: Surroundings) -> None:
 def instrument(*names: str) -> None:
     """Switch on instruments by name; without a name, those of the profile `standard`.
 
-    One that is on stays as it is. Raises ConfigError for a name that is not known. One that can't be
-    switched on here leaves the host as it is; `clientobs doctor` says why.
+    One that is on stays as it is; one that has turned itself off begins anew. Raises ConfigError for a name that is
+    not known. One that can't be switched on here leaves the host as it is; `clientobs doctor` says why.
 
     >>> instrument("files")
     >>> uninstrument("files")
     """
     for name in _checked(names or STANDARD):
         with _lock:
-            if name in _active:
-                continue
+            standing = _active.get(name)
+            if standing is not None:
+                if standing.on:
+                    continue
+                uninstrument(name)
             try:
                 made = _make(name)
                 made.instrument()

@@ -46,13 +46,14 @@ class Bounds:
 class Containers:
     """Makes values plain that are no short texts; the tables are the redactor's own."""
 
-    __slots__ = ("_keys", "_limit", "_loss", "_ordinary", "_rules", "_secrets", "_texts")
+    __slots__ = ("_keys", "_limit", "_loss", "_ordinary", "_rules", "_secrets", "_sentences", "_texts")
 
     def __init__(
         self,
         *,
         keys: KeyTable,
         ordinary: TextTable,
+        sentences: TextTable,
         secrets: TextTable,
         rules: KeyRules,
         texts: TextRules,
@@ -61,6 +62,7 @@ class Containers:
     ) -> None:
         self._keys = keys
         self._ordinary = ordinary
+        self._sentences = sentences
         self._secrets = secrets
         self._rules = rules
         self._texts = texts
@@ -71,6 +73,8 @@ class Containers:
         """Return a value made plain: by the table of its key, or by its own type where the key is ordinary."""
         if table is self._ordinary:
             return self.plain(value, bounds, depth)
+        if table is self._sentences:
+            return self._listed(value, bounds, depth)
         if value is None or type(value) is bool:
             return value
         return MARKER if table is self._secrets else table[as_text(value)]
@@ -140,6 +144,17 @@ class Containers:
         if len(items) == _PAIR and type(items[0]) is str and self._rules.is_secret(items[0]):
             return [items[0], self.under(self._secrets, items[1], bounds)]
         return [self.plain(item, bounds, depth + 1) for item in items]
+
+    def _listed(self, value: object, bounds: Bounds, depth: int) -> Any:
+        """Return a list of sentences, each cleaned as a text: no argument is behind a flag."""
+        if not isinstance(value, (list, tuple)):
+            return self.plain(value, bounds, depth)
+        items = self.elements(value, max(0, bounds.nodes))
+        bounds.nodes -= len(items)
+        return [
+            self._text(each, bounds) if type(each) is str else self.plain(each, bounds, depth + 1)
+            for each in items
+        ]
 
     def _bytes(self, value: bytes | bytearray | memoryview, bounds: Bounds) -> bytes:
         limit = min(self._limit, max(0, bounds.characters))

@@ -15,6 +15,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs import semconv
 from clientobs._guarded import faults
 from clientobs._patterns import pattern
 from clientobs.privacy.containers import Bounds, Containers
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["MARKER", "Redactor"]
 
+_SENTENCES: Final = frozenset(
+    {semconv.HANG_WAITS, semconv.LAST_LOG_LINES, semconv.PROBLEM_ERRORS, semconv.PROBLEM_TRACE_NAMES}
+)
+"""Lists of texts; any other list of texts may be a command line, whose arguments are judged together."""
 _NAME_LENGTH: Final = 256
 _UNNAMED: Final = "(unnamed)"
 _ARGUMENTS: Final = 512
@@ -67,6 +72,7 @@ class Redactor:
             "_names",
             "_ordinary",
             "_rules",
+            "_sentences",
         ),
         *("_suspects", "_tables", "_text_limit", "_texts", "_value_limit", "_whole"),
     )
@@ -91,6 +97,7 @@ class Redactor:
         self._texts = TextRules(self._rules, patterns)
         quick = 0 if patterns else min(CACHED_LENGTH, self._value_limit)
         self._ordinary: TextTable = OrdinaryTexts(lambda text: self._clean(text, self._value_limit), quick)
+        self._sentences = OrdinaryTexts(lambda text: self._clean(text, self._value_limit), quick)
         secrets = MarkerTable()
         self._tables: dict[str, TextTable] = {
             "open": self._ordinary,
@@ -104,6 +111,7 @@ class Redactor:
         self._containers = Containers(
             keys=self._keys,
             ordinary=self._ordinary,
+            sentences=self._sentences,
             secrets=secrets,
             rules=self._rules,
             texts=self._texts,
@@ -186,7 +194,10 @@ class Redactor:
 
     def _judge(self, key: object) -> tuple[str, TextTable]:
         text = as_text(key)
-        return self._clean(text, _NAME_LENGTH) or _UNNAMED, self._tables[self._rules.verdict(text)]
+        table = self._tables[self._rules.verdict(text)]
+        if table is self._ordinary and text in _SENTENCES:
+            table = self._sentences
+        return self._clean(text, _NAME_LENGTH) or _UNNAMED, table
 
     def _clean(self, text: object, limit: int) -> str:
         try:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs import _unwatched, semconv
 from clientobs._own_file import write_file
 from clientobs._own_folder import list_folder
+from clientobs.hosts.plugins import plugins
 from clientobs.privacy.environment import environment_attributes, recorded_variables
 from clientobs.privacy.pseudonym import content_id
 from clientobs.runtime.packages import find_packages
@@ -76,7 +77,7 @@ class SessionEnvironment:
         self._now = now
         self._turn = threading.Lock()
         self._looks = 0
-        self._told = ("", "")
+        self._told: tuple[object, ...] = ()
 
     def look(self) -> None:
         """Tell the environment the first time, and what has changed the second; a third look is none."""
@@ -106,15 +107,17 @@ class SessionEnvironment:
             variables = {name: value for name, value in variables.items() if not _OF_REZ.fullmatch(name)}
         lasting = {name: value for name, value in variables.items() if name not in once}
         ids = content_id(lasting), content_id(packages.versions)
-        if ids == self._told:
+        loaded = plugins()
+        if (*ids, loaded) == self._told:
             return
-        self._told = ids
+        self._told = (*ids, loaded)
         self._tell_packages(ids[1], packages)
         attributes: dict[str, Any] = {
             semconv.SESSION_ENVIRONMENT_ID: ids[0],
             semconv.SESSION_PACKAGES_ID: ids[1],
             semconv.SESSION_PACKAGES_COUNT: len(packages.versions),
             **({semconv.SESSION_PACKAGES_UNREAD: packages.unread[:_MOST_UNREAD]} if packages.unread else {}),
+            **({semconv.DCC_PLUGINS: loaded} if loaded else {}),
             **workplace(self._environ),
             **environment_attributes(once),
         }

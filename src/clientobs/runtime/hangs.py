@@ -7,11 +7,14 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs import semconv
 from clientobs._callbacks import Callback, under_way
 from clientobs._fork import Loading
 from clientobs._guarded import quiet
 from clientobs._known_work import kind_of, kind_of_callback
+from clientobs.guard.hang.loop import QT_MODULES
 from clientobs.guard.hang.watch import HangWatch, OpenSpan
+from clientobs.instruments.arrivals import Arrivals
 from clientobs.journal.records import HANG_NOTE
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ _MAX_SPANS: Final = 50
 
 
 class Hangs:
-    """One process's watch; all but `watch.beat` is called by the keeper."""
+    """One process's watch; all but `watch.beat` and `follow_qt` is called by the keeper."""
 
     def __init__(
         self,
@@ -44,6 +47,8 @@ class Hangs:
         self._production = production
         self._clean = redactor.text
         self._run = ""
+        self._dcc: dict[str, Any] = {}
+        """What the spans that are open say of the application and its scene; the innermost wins."""
         self.watch = HangWatch(
             config.hangs,
             interactive=kind == "interactive",
@@ -54,17 +59,24 @@ class Hangs:
             pace=lambda quick: keeper().hurry(quick=quick),
             waits=_who_waits,
         )
+        self._arrivals = Arrivals(dict.fromkeys(QT_MODULES, self.watch.take_qt))
+
+    def follow_qt(self) -> None:
+        """Take what the watch needs of Qt, as the host loads it."""
+        self._arrivals.watch()
 
     def tick(self) -> None:
         """Look once; the watch begins when the run has a folder."""
         if self._run != self._journal.run and os.path.isdir(self._journal.path):
             self._run = self._journal.run
             self.watch.begin(self._journal.path)
+        self._arrivals.look()
         self.watch.tick()
 
     def close(self) -> None:
         """End the watch, before the clean close of the run."""
         self._run = ""
+        self._arrivals.stop()
         with quiet("hangs.close"):
             self.watch.close()
 
@@ -75,18 +87,41 @@ class Hangs:
 
     def _say(self, values: dict[str, Any], vital: bool) -> None:  # the protocol of the watch
         if values["at"] == "hung":
-            values = {**values, "production": dict(self._production())}
+            values = {**values, "production": dict(self._production()), "dcc": self._dcc}
         self._journal.note(HANG_NOTE, values, "vital" if vital else "bulk")
 
     def _opened(self) -> tuple[object, list[OpenSpan]]:
         main = threading.main_thread().ident or 0
         opened = self._journal.open_on(main)
-        found = [_read(*one) for one in opened[-_MAX_SPANS:]]
+        self._dcc = {}
+        found = [self._read(*one) for one in opened[-_MAX_SPANS:]]
         called = under_way()
         if called:
             found += [_as_span(one, self._clean) for one in called[-_MAX_SPANS:]]
             found.sort(key=lambda span: span.values["start_mono"])
         return (tuple(key for key, _ in opened), tuple(called)), found
+
+    def _read(self, key: object, payload: bytes) -> OpenSpan:
+        """Read what a note tells of an open span; the tuple is that of `journal.records.SpanRecord`."""
+        fields = marshal.loads(payload)  # noqa: S302  # written by this very process
+        trace_id, span_id, name, flags, context = fields[0], fields[1], fields[3], fields[5], fields[7]
+        attributes = fields[11]
+        self._dcc.update(
+            {each: attributes[each] for each in attributes if each.startswith(semconv.DCC_PREFIX)}
+        )
+        return OpenSpan(
+            key=key,
+            name=name,
+            work=kind_of(name, attributes),
+            values={
+                "trace_id": trace_id,
+                "span_id": span_id,
+                "name": name,
+                "flags": flags,
+                "context": context,
+                "start_mono": fields[10],
+            },
+        )
 
 
 def _who_waits(frames: dict[int, Any], names: dict[int, str]) -> tuple[list[str], bool]:
@@ -94,25 +129,6 @@ def _who_waits(frames: dict[int, Any], names: dict[int, str]) -> tuple[list[str]
         from clientobs.guard.hang.waits import who_waits  # noqa: PLC0415  # `dis`: where threads hang, not before
 
     return who_waits(frames, names)
-
-
-def _read(key: object, payload: bytes) -> OpenSpan:
-    """Read what a note tells of an open span; the tuple is that of `journal.records.SpanRecord`."""
-    fields = marshal.loads(payload)  # noqa: S302  # written by this very process
-    trace_id, span_id, name, flags, context = fields[0], fields[1], fields[3], fields[5], fields[7]
-    return OpenSpan(
-        key=key,
-        name=name,
-        work=kind_of(name, fields[11]),
-        values={
-            "trace_id": trace_id,
-            "span_id": span_id,
-            "name": name,
-            "flags": flags,
-            "context": context,
-            "start_mono": fields[10],
-        },
-    )
 
 
 def _as_span(callback: Callback, clean: Callable[[str], str]) -> OpenSpan:

@@ -116,6 +116,35 @@ def test_a_truncated_file_is_read_from_its_start(log: Path, fresh: str) -> None:
     assert reader.texts() == fresh.splitlines()
 
 
+def test_a_file_written_anew_at_the_same_size_is_read_from_its_start(log: Path) -> None:
+    reader = Reader(log)
+    reader.texts()
+    inode = log.stat().st_ino
+    log.write_text("uno\ndue\n")
+    os.utime(
+        log, ns=(0, log.stat().st_mtime_ns + 1_000_000)
+    )  # not in the same tick of the file system's clock
+    assert log.stat().st_ino == inode
+    assert reader.texts() == ["uno", "due"]
+    assert reader.texts() == []
+
+
+def test_a_file_written_anew_at_the_same_size_while_nobody_followed_is_read_from_its_start(log: Path) -> None:
+    reader = Reader(log)
+    reader.texts()
+    log.write_text("uno\ndue\n")
+    assert reader.again(log).texts() == ["uno", "due"]
+
+
+def test_a_file_that_is_only_touched_is_not_read_again(log: Path) -> None:
+    reader = Reader(log)
+    reader.texts()
+    os.utime(log, ns=(0, 10**18))
+    assert reader.texts() == []
+    append(log, "three\n")
+    assert reader.texts() == ["three"]
+
+
 def test_a_file_that_becomes_empty_and_grows_again_loses_nothing(log: Path) -> None:
     reader = Reader(log)
     reader.texts()

@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import textwrap
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
+import threading
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -27,6 +29,8 @@ from clientobs.guard.hang.loop import QtLoop
 
 app = QtWidgets.QApplication([])
 loop, heard, told = QtLoop(), [], []
+for module in (QtCore, QtWidgets):
+    loop.take(module)
 
 def answers(within=5.0):
     until = time.monotonic() + within
@@ -112,7 +116,7 @@ def test_without_qt_there_is_no_loop_and_none_is_loaded() -> None:
     assert set(sys.modules) == before
 
 
-def test_an_application_that_is_being_unmade_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_application_that_is_being_unmade_is_none() -> None:
     class Gone:
         """What PyQt5 hands out while the application's own thread is at it."""
 
@@ -123,5 +127,80 @@ def test_an_application_that_is_being_unmade_is_none(monkeypatch: pytest.MonkeyP
         def inherits(self, name: str) -> bool:
             raise RuntimeError(f"wrapped C/C++ object of type {name} has been deleted")
 
-    monkeypatch.setitem(sys.modules, "PyQt5.QtCore", SimpleNamespace(QCoreApplication=Gone))
-    assert not QtLoop().ask()
+    loop = QtLoop()
+    core = ModuleType("PyQt5.QtCore")
+    vars(core).update(QCoreApplication=Gone, QMetaObject=None, QThread=None, QTimer=None)
+    loop.take(core)
+    assert not loop.ask()
+
+
+class _Lazy(ModuleType):
+    """A QtCore that makes each class when it is asked for, as PySide6 does; it writes down who asks."""
+
+    def __init__(self) -> None:
+        super().__init__("PySide6.QtCore")
+        self.asked: list[tuple[str, str]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("__", "QGui", "QApp")):
+            raise AttributeError(name)
+        self.asked.append((name, threading.current_thread().name))
+        return MagicMock(name=name)
+
+
+def test_the_keeper_asks_qt_for_no_name() -> None:
+    core = _Lazy()
+    loop = QtLoop()
+    loop.take(core)
+    assert {name for name, _ in core.asked} == {"QCoreApplication", "QMetaObject", "QThread", "QTimer"}
+
+    def keep() -> None:
+        loop.ask()
+        loop.ask()
+        loop.close()
+
+    ours = threading.Thread(target=keep, name="ours")
+    ours.start()
+    ours.join()
+    assert {thread for _, thread in core.asked} == {"MainThread"}
+
+
+LAZY = """
+import os, threading
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+from PySide6 import QtCore, QtWidgets
+from clientobs.guard.hang.loop import QtLoop
+
+app = QtWidgets.QApplication([])
+loop, left = QtLoop(), threading.Event()
+for module in (QtCore, QtWidgets):
+    loop.take(module)
+timer = QtCore.QTimer()
+before = set(vars(QtCore)) | set(vars(QtWidgets))
+
+def watch():
+    while not loop.ask():
+        left.wait(0.01)
+    loop.close()
+
+thread = threading.Thread(target=watch)
+thread.start()
+timer.timeout.connect(lambda: None if thread.is_alive() else app.quit())
+timer.start(10)
+app.exec()
+print(sorted((set(vars(QtCore)) | set(vars(QtWidgets))) - before))
+"""
+
+
+def test_no_class_of_pyside_is_made_on_the_keepers_thread(tmp_path: Path) -> None:
+    if importlib.util.find_spec("PySide6") is None:
+        pytest.skip("PySide6 is not installed in this environment")
+    done = subprocess.run(
+        [sys.executable, "-c", LAZY],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")

@@ -249,9 +249,20 @@ def words_of(function: Any, args: Any, kwargs: Any) -> tuple[str, str]:
 
 
 def test_warnings_point_at_the_line_that_opened(studio: Studio) -> None:
-    with pytest.warns(RuntimeWarning, match="line buffering") as caught:
-        open(studio.disk / "a", "wb", 1).close()
-    assert caught[0].filename == __file__
+    for line_buffered in (1, True):
+        with pytest.warns(RuntimeWarning, match="line buffering") as caught:
+            open(studio.disk / "a", "wb", line_buffered).close()
+        assert caught[0].filename == __file__
+
+
+def test_a_truth_value_as_a_descriptor_is_warned_of_as_python_does(studio: Studio) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        handle = open(True, "w", closefd=False)  # noqa: SIM115
+    assert handle.name is True
+    expected = ["bool is used as a file descriptor"] if sys.version_info >= (3, 13) else []
+    assert [str(one.message) for one in caught] == expected
+    assert all(one.filename == __file__ for one in caught)
 
 
 def test_the_warning_about_encodings_points_at_the_program(home: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 import gc
+import http
 import json
 import logging
 import weakref
@@ -40,6 +42,36 @@ class Hostile:
 
     def __bool__(self) -> bool:
         raise RuntimeError("no truth")
+
+
+class Shot(str):
+    """Builds on text, and says something else."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __format__ = __str__  # type: ignore[assignment]  # as above
+
+
+class State(enum.Enum):
+    """A plain enumeration, whose own text isn't asked for."""
+
+    DONE = 1
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Seconds(float):
+    """Builds on a number."""
+
+    __slots__ = ()
+
+
+class PublishError(Exception):
+    """An exception of the program's own."""
 
 
 CYCLE: list[Any] = []
@@ -83,8 +115,17 @@ def test_arguments_that_don_t_fit_are_shown_beside_the_format(
         ("%s", ([1] * 100_000,), "<list of 100000>"),
         ({1, 2}, (), "{{1, 2}}"),
         (None, (), "None"),
+        ("%s", (Shot("sh010"),), "sh010"),
+        (Shot("%s of it"), (Shot("sh010"),), "sh010 of it"),
+        ("%d", (http.HTTPStatus.NOT_FOUND,), "404"),
+        ("in %s", (State.DONE,), "in State.DONE"),
+        ("failed: %s", (PublishError("no space on P:"),), "failed: no space on P:"),
+        (PublishError("no space on P:"), (), "no space on P:"),
     ],
-    ids=["argument", "message", "number", "cycle", "long", "set", "none"],
+    ids=[
+        *("argument", "message", "number", "cycle", "long", "set", "none"),
+        *("text", "message text", "int enum", "enum", "exception", "message exception"),
+    ],
 )
 def test_objects_that_can_t_be_shown_are_named(
     program: Program,
@@ -111,6 +152,33 @@ def test_extras_of_all_kinds_are_bounded(program: Program, logger: logging.Logge
     assert attributes["cycle"] == "<list of 1>"
     assert 0 < len(attributes["huge"]) <= 16_384
     assert attributes["deep"] == "<list of 1>"
+
+
+def test_extras_keep_the_value_and_the_type_that_their_class_builds_on(
+    program: Program, logger: logging.Logger
+) -> None:
+    program.start()
+    given = {
+        "status": http.HTTPStatus.NOT_FOUND,
+        "shot": Shot("sh010"),
+        "took": Seconds(1.5),
+        "state": State.DONE,
+        "both": [Shot("sh010"), Shot("sh020")],
+        "mixed": {"status": http.HTTPStatus.OK, "node": Hostile()},
+        "error": PublishError("no space on P:"),
+    }
+    logger.info("x", extra=given)
+    attributes = program.line().attributes
+    assert {key: attributes[key] for key in given} == {
+        "status": 404,
+        "shot": "sh010",
+        "took": 1.5,
+        "state": "State.DONE",
+        "both": ["sh010", "sh020"],
+        "mixed": "<dict of 2>",
+        "error": "no space on P:",
+    }
+    assert type(attributes["took"]) is float
 
 
 def test_thousands_of_extras_are_counted(program: Program, logger: logging.Logger) -> None:

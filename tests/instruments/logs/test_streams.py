@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import io
 import logging
 import sys
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,7 +78,7 @@ def test_lines_of_a_host_s_own_object_are_told_and_it_stays(
     assert "write" not in vars(panel)
 
 
-def test_an_object_that_comes_later_is_found_and_the_old_one_left(
+def test_an_object_that_comes_later_is_found_and_the_old_one_heard_no_more(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = Panel(), io.StringIO()
@@ -85,8 +88,46 @@ def test_an_object_that_comes_later_is_found_and_the_old_one_left(
     registry.tick()
     print("to the second", file=sys.stderr)  # noqa: T201
     first.write("to the first\n")
-    assert "write" not in vars(first)
+    assert first.shown == ["to the first\n"]
     assert bodies(program) == ["to the second"]
+    assert "write" not in vars(first)  # of which everything has been undone by now
+
+
+def test_an_object_that_is_put_back_is_heard_from_its_first_line_on(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Panel()
+    monkeypatch.setattr(sys, "stdout", first)
+    program.start(streams=["stdout"])
+    for number in range(2):
+        with contextlib.redirect_stdout(io.StringIO()):
+            registry.tick()
+            first.write("not as stdout\n")
+        print("back", number)  # noqa: T201
+        print("and on", number)  # noqa: T201
+        registry.tick()
+    assert bodies(program) == ["back 0", "and on 0", "back 1", "and on 1"]
+    assert vars(first).keys() == {"shown"}
+
+
+def test_an_object_that_nobody_else_holds_ends_as_it_would_without_us(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gc.disable()  # what is left to the garbage collector has been put off
+    try:
+        panel = Panel()
+        gone = weakref.ref(panel)
+        monkeypatch.setattr(sys, "stdout", io.StringIO())
+        program.start(streams=["stdout"])
+        sys.stdout, before = panel, sys.stdout
+        registry.tick()
+        assert "write" in vars(panel)
+        sys.stdout = before
+        del panel
+        registry.tick()
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_tee_over_what_was_there_makes_one_line_of_one(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import subprocess
 import sys
@@ -56,6 +57,12 @@ def run(arguments: Any, **settings: Any) -> Callable[[], Any]:
     return lambda: sub.run(arguments, capture_output=True, check=False, **settings)
 
 
+def closed_file() -> Any:
+    file = open(os.devnull, "wb")  # noqa: SIM115  # closed right here
+    file.close()
+    return file
+
+
 CALLS: dict[str, Callable[[], Any]] = {
     "text": run("/bin/true"),
     "bytes": run(b"/bin/true"),
@@ -92,6 +99,13 @@ CALLS: dict[str, Callable[[], Any]] = {
     "preexec_fn that raises": run(["/bin/true"], preexec_fn=lambda: 1 / 0),
     "bad pass_fds": run(["/bin/true"], pass_fds=["x"]),
     "bad bufsize": run(["/bin/true"], bufsize="x"),
+    "errors into no file": run(["/bin/true"], stderr=io.StringIO()),
+    "errors into a text": run(["/bin/true"], stderr="log"),
+    "errors into a closed file": run(["/bin/true"], stderr=closed_file()),
+    "errors into no descriptor": run(["/bin/true"], stderr=987_654),
+    "errors into a negative number": run(["/bin/true"], stderr=-7),
+    "output into an odd number": run(["/bin/true"], stdout=1.5),
+    "errors into the output that is none": run(["/bin/true"], stderr=subprocess.STDOUT),
     "bad keyword": run(["/bin/true"], nonsense=1),
     "startupinfo": run(["/bin/true"], startupinfo=1),
     "text and input": run(["/bin/cat"], input="한글\n", text=True, encoding="utf-8"),
@@ -110,6 +124,8 @@ CALLS: dict[str, Callable[[], Any]] = {
     "posix_spawn missing": lambda: system.posix_spawn("/nonexistent", ["x"], {}),
     "posix_spawn of nothing": lambda: system.posix_spawn("/bin/true", [], {}),
     "posix_spawn without an environment": lambda: system.posix_spawn("/bin/true", ["true"]),
+    "posix_spawn with the environment None": lambda: spawned_with_none("posix_spawn", "/bin/true"),
+    "posix_spawnp with the environment None": lambda: spawned_with_none("posix_spawnp", "true"),
     "exec missing": lambda: system.execv("/nonexistent", ["x"]),
     "exec of nothing": lambda: system.execv("/bin/true", []),
     "execvp missing": lambda: system.execvp("no-such-program", ["x"]),
@@ -119,6 +135,12 @@ CALLS: dict[str, Callable[[], Any]] = {
     "kill of a stranger": lambda: system.kill(2**22 + 7, 0),
     "kill of a text": lambda: system.kill("x", 0),
 }
+
+
+def spawned_with_none(name: str, program: str) -> int:
+    """Return the status of a child whose environment is None: refused until Python 3.13, inherited from then on."""
+    _, status = os.waitpid(getattr(system, name)(program, ["true"], None), 0)
+    return status
 
 
 def outcome(call: Callable[[], Any]) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -192,6 +193,85 @@ def test_context_can_be_kept_from_one_program_or_from_all(start: Callable[..., F
     family = start(context=False)
     assert not CARRIED & set(told())
     assert len(family.recorded().spans) == 4  # recorded they are
+
+
+STARTED_WITH = {"TRACEPARENT": OTHERS, "TRACESTATE": "vendor=1", "BAGGAGE": "production.shot=sq010"}
+
+
+@pytest.fixture
+def started_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process have been started by one that hands on its context."""
+    for name, value in STARTED_WITH.items():
+        monkeypatch.setenv(name, value)
+
+
+WAYS: dict[str, Callable[[], dict[str, Any]]] = {
+    "inherited": dict,
+    "inherited, by posix_spawn": lambda: {"close_fds": False},
+    "inherited, with a preexec_fn": lambda: {"preexec_fn": os.getpid},
+    "os.environ itself": lambda: {"env": os.environ},
+    "a copy": lambda: {"env": dict(os.environ)},
+    "a copy that can't be written": lambda: {"env": MappingProxyType(dict(os.environ))},
+    "a copy in bytes": lambda: {"env": dict(os.environb)},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_program_without_context_gets_none_of_this_process_s_own_start_either(
+    way: str, started_with: None, start: Callable[..., Family]
+) -> None:
+    family = start(without_context=["pyth*"])
+    settings = WAYS[way]()
+    mapping = dict(settings.get("env", os.environ))
+    libc: Any = ctypes.CDLL(None)
+    libc.setenv(b"CLIENTOBS_MEL_PUTENV", b"from C", 1)
+    try:
+        with clientobs.span("publish"):
+            environment = told(**settings)
+        assert not CARRIED & set(environment)
+        as_ever = bare(family, **settings)
+        assert set(STARTED_WITH) < set(as_ever)
+        assert environment == without_ours(as_ever)
+    finally:
+        libc.unsetenv(b"CLIENTOBS_MEL_PUTENV")
+    assert dict(settings.get("env", os.environ)) == mapping
+    assert subprocess.run(["/usr/bin/env"], stdout=-1, check=True).stdout.count(b"TRACEPARENT") == 1
+
+
+def test_programs_without_context_by_the_other_ways_get_none_either(
+    started_with: None, start: Callable[..., Family], tmp_path: Any
+) -> None:
+    start(without_context=["pyth*"])
+    out = str(tmp_path / "out")
+    tell = f"import os; open({out!r}, 'a').write(str(len({CARRIED!r} & set(os.environ))))"
+    os.spawnv(os.P_WAIT, sys.executable, python(tell))
+    os.spawnve(os.P_WAIT, sys.executable, python(tell), os.environ)
+    os.waitpid(os.posix_spawn(sys.executable, python(tell), os.environ), 0)
+    assert Path(out).read_text(encoding="utf-8") == "000"
+
+
+def test_what_the_caller_says_itself_reaches_a_program_without_context(
+    started_with: None, start: Callable[..., Family]
+) -> None:
+    start(without_context=["pyth*"])
+    own = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    assert told(env={**os.environ, "TRACEPARENT": own})["TRACEPARENT"] == own
+    assert told(env={"A": "1"}).get("A") == "1"
+
+
+def test_where_this_process_was_started_with_none_a_program_without_context_inherits_as_ever(
+    start: Callable[..., Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in CARRIED:
+        monkeypatch.delenv(name, raising=False)
+    assert Inherited({}).entries(None, None) is None
+    inherited = Inherited(
+        {"TRACEPARENT": OTHERS.replace("1", "3")}
+    )  # and here with one that nobody has by now
+    given = [b"A=1", b"TRACEPARENT=" + OTHERS.encode()]
+    assert inherited.entries(given, None) is given
+    mapping = {"A": "1", "TRACEPARENT": OTHERS}
+    assert inherited.mapping(mapping, None) is mapping
 
 
 def test_a_program_on_the_list_to_ignore_is_left_alone(start: Callable[..., Family]) -> None:

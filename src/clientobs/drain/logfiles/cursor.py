@@ -2,7 +2,8 @@
 
 A file is known by device, inode and the hash of its first bytes. Rotation gives the path another file: the old
 one is looked for under its new name in the same folder, read to its end, and the new one read from its start.
-Truncation (also `copytruncate`) leaves the inode and changes length or first bytes: read from the start.
+Truncation (also `copytruncate`) leaves the inode and changes length or first bytes: read from the start. A file
+that has kept its length is opened only where the time of its last change is another.
 
 The file is opened, read and closed again each time. A descriptor that stays would hold the space of a deleted
 file on disk, and on Windows make the rotation of the tool's own handler fail.
@@ -83,6 +84,8 @@ class Cursor:
         self._splitter: LineSplitter | None = None
         self._allowed = 0
         self._grown_ns = mono_ns()
+        self._seen: float | None = None
+        """`modified` when the head was last compared: a file may be written anew at the very same size."""
         self.modified = 0.0
         """When the file was last written to, seconds since the epoch."""
         self.began = mark.began if mark else None
@@ -127,13 +130,14 @@ class Cursor:
         self._head, self._offset, self._splitter, self.began = ("", 0), 0, None, None
 
     def _read_on(self, path: str, look: _Look) -> Iterator[Line | None]:
-        if look.size == self._offset and self._head[1]:
+        if look.size == self._offset and self._head[1] and look.modified == self._seen:
             yield from self._rest_of_quiet()
             return
         with open_shared(path) as file:
             _make_sure(file, path, look)
             if look.size < self._offset or not self._same_head(file):
                 self._begin_anew()
+            self._seen = look.modified
             is_new = not self._head[1]
             self._remember_head(file)
             is_within = self._pass_over_history(file, look)

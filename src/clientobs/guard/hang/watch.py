@@ -37,7 +37,7 @@ from clientobs.guard.hang.standing import Facts, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import FrameType, ModuleType
 
     from clientobs.config.model import HangsConfig
     from clientobs.guard.hang.case import Reason
@@ -119,6 +119,11 @@ class HangWatch:
     def loop_ended(self) -> None:
         """Say that no more beats will come, and none is missed."""
         self._beaten = None
+
+    def take_qt(self, module: ModuleType) -> None:
+        """Take what the watch needs of a module of Qt (loop.py), on the thread of the host that has loaded it."""
+        if self._loops:
+            self._loop.take(module)
 
     def begin(self, folder: str) -> None:
         """Watch for the run in a folder."""

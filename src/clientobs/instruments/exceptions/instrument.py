@@ -11,7 +11,7 @@ from clientobs.instruments.exceptions.desk import Desk
 from clientobs.instruments.exceptions.hooks import replace_hooks
 from clientobs.instruments.exceptions.missing import MissingModules
 from clientobs.instruments.exceptions.printed import wrap_print_exception
-from clientobs.instruments.patching import Patches, Switch
+from clientobs.instruments.lifecycle import Lifecycle
 from clientobs.record import exceptions as _exceptions
 
 if TYPE_CHECKING:
@@ -23,35 +23,23 @@ if TYPE_CHECKING:
 __all__ = ["ExceptionsInstrument"]
 
 
-class ExceptionsInstrument:
+class ExceptionsInstrument(Lifecycle):
     """Sees the exceptions of this process that nobody catches."""
 
     def __init__(self, surroundings: Surroundings) -> None:
+        super().__init__()
         self._config = surroundings.config.exceptions
-        self._patches = Patches()
-        self._switch = Switch()
         self._desk = Desk()
         self._results = publishing.PublishResults(self._switch)
         self._missing = MissingModules()
         self._messages = qt_messages.QtMessages(self._switch)
-        wanted: dict[str, Callable[[ModuleType], None]] = {
-            loops.MODULE: lambda module: loops.patch_loops(module, self._patches, self._switch, self._desk),
-            publishing.MODULE: self._results.register,
-            publishing.UTIL_MODULE: self._wrap_publish,
-        }
-        if self._config.qt_messages:
-            wanted |= dict.fromkeys(qt_messages.MODULES, self._messages.install)
-        self._arrivals = Arrivals(wanted)
+        self._arrivals = Arrivals({})
 
-    @property
-    def patched(self) -> tuple[str, ...]:
-        """The functions of others that call us now."""
-        return self._patches.names
-
-    def instrument(self) -> None:
-        """Patch; a second call does nothing."""
-        if self._switch.on:
-            return
+    def _begin(self) -> None:
+        # A handler of an earlier time that somebody in C++ still holds keeps the switch of that time.
+        self._results = publishing.PublishResults(self._switch)
+        self._messages = qt_messages.QtMessages(self._switch)
+        self._arrivals = Arrivals(self._wanted())
         replace_hooks(self._patches, self._switch, self._desk)
         if self._config.printed:
             original = traceback.print_exception
@@ -59,31 +47,34 @@ class ExceptionsInstrument:
             self._patches.replace(traceback, "print_exception", original, wrapper)
         self._arrivals.watch()
         self._missing.watch()
-        self._switch.on = True
 
-    def uninstrument(self) -> None:
-        """Put back exactly what was there; wrappers that others have taken become pass-throughs."""
-        if not self._switch.on:
-            return
-        self._switch.on = False
+    def _wanted(self) -> dict[str, Callable[[ModuleType], None]]:
+        wanted: dict[str, Callable[[ModuleType], None]] = {
+            loops.MODULE: lambda module: loops.patch_loops(module, self._patches, self._switch, self._desk),
+            publishing.MODULE: self._results.register,
+            publishing.UTIL_MODULE: self._wrap_publish,
+        }
+        if self._config.qt_messages:
+            wanted |= dict.fromkeys(qt_messages.MODULES, self._messages.install)
+        return wanted
+
+    def _stop(self) -> None:
         self._arrivals.stop()
         self._missing.stop()
         self._results.deregister()
         self._messages.uninstall()
-        self._patches.undo()
 
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent."""
         _exceptions.forget()
         self._missing.forget()
 
-    def tick(self) -> None:
+    def _look(self) -> None:
         """Look for what was printed while another hook was in force, and for modules that came oddly."""
-        if self._switch.on:
-            self._desk.look()
-            self._arrivals.look()
-            self._results.look()
-            self._missing.tell()
+        self._desk.look()
+        self._arrivals.look()
+        self._results.look()
+        self._missing.tell()
 
     def _wrap_publish(self, module: ModuleType) -> None:
         original = module.publish

@@ -20,7 +20,8 @@ def qt_core() -> Any:
     """Return the QtCore that the program has loaded, and whose application runs; else None."""
     for binding in _BINDINGS:
         core = sys.modules.get(f"{binding}.QtCore")
-        application = getattr(core, "QCoreApplication", None)
+        # Read, not asked for: PySide6 would make the class here, on whatever thread this is (guard/hang/loop.py).
+        application = vars(core).get("QCoreApplication") if core is not None else None
         if application is not None and application.instance() is not None:
             return core
     return None
@@ -41,7 +42,8 @@ def facts_of(error: object, *, is_called: bool) -> dict[str, Any]:
         return {}
     receiver = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
     name = getattr(code, "co_qualname", code.co_name)  # from Python 3.11 on
-    if not isinstance(receiver, core.QObject):
+    base = vars(core).get("QObject")
+    if base is None or not isinstance(receiver, base):
         return {semconv.QT_SLOT: f"{frame.f_globals.get('__name__', '?')}.{name}"}
     facts = {semconv.QT_SLOT: name, semconv.QT_RECEIVER: _described(receiver)}
     if name == code.co_name:

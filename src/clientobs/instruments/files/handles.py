@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 from io import FileIO
+from stat import S_ISREG
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from clientobs.instruments.files.accounts import Account
     from clientobs.instruments.files.desk import Desk
 
-__all__ = ["Reading", "Writing", "raw_of", "watch_reading", "watch_writing"]
+__all__ = ["Reading", "Writing", "innermost", "raw_of", "watch_reading", "watch_writing"]
 
 _NOTABLE: Final = 1_000_000
 """Nanoseconds: a read or write of a local file that took longer is an operation of its own."""
@@ -37,8 +38,9 @@ _readall: Final = FileIO.readall
 _read: Final = FileIO.read
 _write: Final = FileIO.write
 _tell: Final = FileIO.tell
+_truncate: Final = FileIO.truncate
 _os_fstat: Final = os.fstat
-_HOOKS: Final = ("close", "write", "readinto", "readall", "read")
+_HOOKS: Final = ("close", "write", "readinto", "readall", "read", "truncate")
 
 
 def raw_of(handle: Any) -> FileIO | None:
@@ -46,6 +48,12 @@ def raw_of(handle: Any) -> FileIO | None:
     buffer = getattr(handle, "buffer", handle)
     raw = getattr(buffer, "raw", None)
     return raw if type(raw) is FileIO else None
+
+
+def innermost(handle: Any) -> Any:
+    """Return the object at the bottom of a file: the one that has its name."""
+    buffer = getattr(handle, "buffer", handle)
+    return getattr(buffer, "raw", buffer)
 
 
 class Reading:
@@ -84,7 +92,8 @@ class Writing:
     """Hears of the writes, the close, and on network storage the reads, of one file."""
 
     __slots__ = (
-        *("account", "base", "broken", "created", "desk", "moved", "path", "raw", "read_bytes", "writes"),
+        *("account", "base", "broken", "created", "cut", "desk", "moved", "path", "raw", "read_bytes"),
+        *("unnamed", "writes"),
     )
 
     raw: FileIO
@@ -97,6 +106,10 @@ class Writing:
     """Whether it began empty."""
     broken: bool
     """Whether one of the writes, or the close, failed."""
+    cut: bool
+    """Whether the program itself set its length."""
+    unnamed: bool
+    """Whether it was made of a descriptor, which says nothing of its name."""
     base: int
     moved: int
     """Bytes written."""
@@ -111,9 +124,25 @@ class Writing:
         except OSError as error:
             self._failed("write", error, perf_counter_ns() - began)
             raise
-        self._add(self.account, "write", perf_counter_ns() - began)
+        spent = perf_counter_ns() - began
+        if not self.moved:
+            self._take_name()
+        self._add(self.account, "write", spent)
         if done:
             self.moved += done
+        return done
+
+    def truncate(self, size: Any = None, /) -> Any:
+        """Set the length as FileIO does."""
+        raw = self.raw
+        began = perf_counter_ns()
+        try:
+            done = _truncate(raw, size)
+        except OSError as error:
+            self._failed("truncate", error, perf_counter_ns() - began)
+            raise
+        self.cut = True
+        self._add(self.account, "truncate", perf_counter_ns() - began)
         return done
 
     def readinto(self, buffer: Any, /) -> Any:
@@ -150,7 +179,7 @@ class Writing:
         if account is None or raw.closed:
             _close(raw)
             return
-        state = self._state(raw) if self.writes else None
+        state = self._state(raw) if self._take_name() and self.writes else None
         began = perf_counter_ns()
         try:
             _close(raw)
@@ -159,11 +188,24 @@ class Writing:
             raise
         self._take(account, state, perf_counter_ns() - began)
 
+    def _take_name(self) -> bool:
+        """Take the name that tempfile gives to what it opened by its folder; False for a file without a name."""
+        name = self.raw.__dict__.get("name")
+        if type(name) is str:
+            self.path = name
+        return type(name) is not int or self.unnamed
+
     def _state(self, raw: FileIO) -> tuple[int, int] | None:
+        """Return the size, and how far the writes went; of a regular file only."""
         try:
-            return _os_fstat(raw.fileno()).st_size, self.base + self.moved
+            found = _os_fstat(raw.fileno())
+            size, position = found.st_size, self.base + self.moved
+            if position > size and (self.cut or _tell(raw) != position):
+                # A header was written once more, or the rest cut off: the writes don't add up to the size.
+                position = size
         except (OSError, ValueError):
             return None
+        return (size, position) if S_ISREG(found.st_mode) else None
 
     def _add(self, account: Account | None, operation: str, spent: int) -> None:
         if account is None:  # closed meanwhile, by another thread
@@ -186,6 +228,7 @@ class Writing:
             from clientobs.instruments.files.telling import FULL, PROBING  # noqa: PLC0415
 
             more = {semconv.FILE_WRITTEN: self.moved}
+            self._take_name()
             if error.errno in FULL and (state := self._state(self.raw)) is not None:
                 more[semconv.FILE_SIZE] = state[0]  # what is there now, and will be left there
             self.broken = self.broken or (operation != "read" and error.errno not in PROBING)
@@ -203,18 +246,29 @@ class Writing:
             if state is not None:
                 size, position = state
                 self.desk.written_and_closed(
-                    account, self.path, size, position, created=self.created, whole=not self.broken
+                    account,
+                    self.path,
+                    size,
+                    position,
+                    created=self.created or self.cut,
+                    whole=not self.broken,
                 )
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.close", error)
 
 
-def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: str) -> None:
-    """Have the writes of a file counted, and on network storage its reads, with their times."""
+def watch_writing(
+    desk: Desk, raw: FileIO, account: Account, path: str, mode: str, *, unnamed: bool = False
+) -> None:
+    """Have the writes of a file counted, and on network storage its reads, with their times.
+
+    unnamed: the file was made of a descriptor that is known to be `path`.
+    """
     writing = Writing()
     writing.raw, writing.account, writing.desk, writing.path = raw, account, desk, path
     writing.moved = writing.read_bytes = 0
-    writing.broken = False
+    writing.broken = writing.cut = False
+    writing.unnamed = unnamed
     writing.created = "w" in mode or "x" in mode
     writing.writes = writing.created or "a" in mode or "+" in mode
     # Positions add up where a file grows from its start or its end alone; "r+" writes over what is there.
@@ -222,6 +276,6 @@ def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: st
     hooks = raw.__dict__
     hooks["close"] = writing.close
     if writing.writes:
-        hooks["write"] = writing.write
+        hooks["write"], hooks["truncate"] = writing.write, writing.truncate
     if account.place.network and ("r" in mode or "+" in mode):
         hooks["readinto"], hooks["readall"], hooks["read"] = writing.readinto, writing.readall, writing.read

@@ -19,16 +19,18 @@ from clientobs.instruments.files.apart import LOOKS, wrap_apart
 from clientobs.instruments.files.books import Books
 from clientobs.instruments.files.descriptors import Descriptors
 from clientobs.instruments.files.desk import Desk
+from clientobs.instruments.files.endings import Endings
 from clientobs.instruments.files.listings import wrap_scandir
 from clientobs.instruments.files.measures import Measures
 from clientobs.instruments.files.opens import wrap_open
+from clientobs.instruments.files.outside import Outside
 from clientobs.instruments.files.pathtext import PathText
 from clientobs.instruments.files.places import Places
 from clientobs.instruments.files.roots import missing_roots, tell_missing
 from clientobs.instruments.files.telling import Teller
 from clientobs.instruments.files.trees import TREES, wrap_copyfile, wrap_tree
-from clientobs.instruments.meter import Meter
-from clientobs.instruments.patching import Patches, Switch, dressed, in_place_of, loaded
+from clientobs.instruments.lifecycle import Lifecycle
+from clientobs.instruments.patching import dressed, in_place_of, loaded
 from clientobs.paths.mounts import MountTable
 from clientobs.paths.portable import Roots
 
@@ -48,14 +50,13 @@ _KEEP_OPEN: Final = (("bz2", "_builtin_open"), ("tarfile", "bltn_open"), ("gzip"
 _SUPPORTS: Final = ("supports_dir_fd", "supports_fd", "supports_follow_symlinks", "supports_effective_ids")
 
 
-class FilesInstrument:
+class FilesInstrument(Lifecycle):
     """Sees the file operations of this process."""
 
     def __init__(self, surroundings: Surroundings) -> None:
+        super().__init__()
         self._config: Config = surroundings.config
         self._surroundings = surroundings
-        self._patches = Patches()
-        self._switch = Switch()
         self._measures = Measures()
         self._desk: Desk | None = None
         self._arrivals = Arrivals({"shutil": self._patch_trees})
@@ -63,40 +64,22 @@ class FilesInstrument:
         self._list_folder = os.scandir
         self._compared = False
 
-    @property
-    def patched(self) -> tuple[str, ...]:
-        """The functions of others that call us now."""
-        return self._patches.names
-
-    @property
-    def on(self) -> bool:
-        """Whether anything is recorded; False once it turned itself off."""
-        return self._switch.on
-
-    def instrument(self) -> None:
-        """Patch; a second call does nothing."""
-        if self._switch.on:
-            return
+    def _begin(self) -> None:
         self._desk = desk = self._make_desk()
-        self._switch.on = True
         self._patch_opens(desk)
         self._patch_names(desk)
         self._arrivals.watch()
         self._patch_looks(desk)
 
-    def uninstrument(self) -> None:
-        """Put back exactly what was there; wrappers that others have taken become pass-throughs."""
-        desk = self._desk
-        if not self._switch.on or desk is None:
-            return
+    def _stop(self) -> None:
         self._arrivals.stop()
-        self._patches.undo()
-        self.tick()
-        self.turn_off()
 
-    def turn_off(self) -> None:
-        """Stop recording where the patches stay: each call goes straight to the original."""
-        self._switch.on = False
+    def _finish(self) -> None:
+        if self._desk is not None:
+            self._desk.settle(last=True)
+        self._look()
+
+    def _pause(self) -> None:
         if self._desk is not None:
             self._desk.books.close_all()
 
@@ -107,9 +90,15 @@ class FilesInstrument:
             self._desk.books.forget()
             self._desk.begin_anew()
 
-    def tick(self) -> None:
-        """Hand what has been counted to the metrics."""
+    def settle(self) -> None:
+        """Tell what has folded outside every span: the session ends."""
         if self._desk is not None and self._switch.on:
+            self._desk.settle(last=True)
+        self.tick()
+
+    def _look(self) -> None:
+        """Hand what has been counted to the metrics."""
+        if self._desk is not None:
             self._arrivals.look()
             self._desk.settle()
             self._measures.write()
@@ -128,7 +117,7 @@ class FilesInstrument:
         originals: dict[str, Callable[..., Any]] = {"stat": os.stat}
         desk = Desk(
             switch=self._switch,
-            meter=Meter("files", too_much=self.turn_off),
+            meter=self._metered("files"),
             places=Places(
                 self._mounts,
                 ignore=config.files.ignore,
@@ -140,7 +129,9 @@ class FilesInstrument:
             measures=self._measures,
             get_current=record_span._get_current,  # noqa: SLF001  # bound once for all of us, see span.bind
         )
-        desk.begin(Books(config.files.spans_per_trace, desk.watch_end, record_span._SPAN_KEY))  # noqa: SLF001
+        spans = config.files.spans_per_trace
+        books = Books(spans, Endings(desk).watch, record_span._SPAN_KEY)  # noqa: SLF001
+        desk.begin(books, Outside(spans, desk.teller, desk.places, around.count_loss))
         return desk
 
     def _patch_opens(self, desk: Desk) -> None:
@@ -164,6 +155,7 @@ class FilesInstrument:
             (metadata.CALLS, metadata.wrap_call),
             (metadata.RENAMES, metadata.wrap_rename),
             (metadata.REMOVALS, metadata.wrap_removal),
+            (metadata.TRUNCATIONS, metadata.wrap_truncate),
         ):
             for name in names:
                 wrappers[name] = functools.partial(_apply, wrap, name, desk)

@@ -10,8 +10,8 @@ from clientobs.instruments.http.desk import Desk
 from clientobs.instruments.http.hosts import Listed
 from clientobs.instruments.http.measures import Measures
 from clientobs.instruments.http.wrappers import CONNECTION, RESPONSE, wrap_connect
-from clientobs.instruments.meter import Meter
-from clientobs.instruments.patching import Patches, Switch, dressed
+from clientobs.instruments.lifecycle import Lifecycle
+from clientobs.instruments.patching import dressed
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -25,13 +25,12 @@ _MOST_CLASSES: Final = 64
 """Classes with a `connect` of their own that are patched: more are made by the call, and would never go."""
 
 
-class HttpInstrument:
+class HttpInstrument(Lifecycle):
     """Sees the HTTP requests of this process."""
 
     def __init__(self, surroundings: Surroundings) -> None:
+        super().__init__()
         self._surroundings = surroundings
-        self._patches = Patches()
-        self._switch = Switch()
         self._measures = Measures()
         self._arrivals = Arrivals({"http.client": self._patch})
         self._desk: Desk | None = None
@@ -39,39 +38,21 @@ class HttpInstrument:
         self._seen: set[type] = set()
         self._tracer: tuple[Any, Any] = (None, None)
 
-    @property
-    def patched(self) -> tuple[str, ...]:
-        """The functions of others that call us now."""
-        return self._patches.names
-
-    @property
-    def on(self) -> bool:
-        """Whether anything is recorded; False once it turned itself off."""
-        return self._switch.on
-
-    def instrument(self) -> None:
-        """Patch `http.client` if it is loaded, else as soon as it is; a second call does nothing."""
-        if self._switch.on:
-            return
+    def _begin(self) -> None:
+        """Patch `http.client` if it is loaded, else as soon as it is."""
         self._desk = self._make_desk()
-        self._switch.on = True
         self._arrivals.watch()
 
-    def uninstrument(self) -> None:
-        """Put back exactly what was there; wrappers that others have taken become pass-throughs."""
-        if not self._switch.on or self._desk is None:
-            return
+    def _stop(self) -> None:
         self._arrivals.stop()
-        self._patches.undo()
+
+    def _finish(self) -> None:
         self._seen.clear()
-        self.turn_off()
+        self.leaving()
         self._measures.write()
 
-    def turn_off(self) -> None:
-        """Stop recording where the patches stay: each call goes straight to the original."""
-        self._switch.on = False
-        if self._desk is not None:
-            self._desk.end_all()
+    def _pause(self) -> None:
+        self.leaving()
 
     def leaving(self) -> None:
         """End the spans of requests that are open: the process ends, or becomes another program."""
@@ -84,11 +65,10 @@ class HttpInstrument:
             self._measures.forget()
             self._desk.begin_anew()
 
-    def tick(self) -> None:
+    def _look(self) -> None:
         """Hand what has been counted to the metrics."""
-        if self._switch.on:
-            self._arrivals.look()
-            self._measures.write()
+        self._arrivals.look()
+        self._measures.write()
 
     def _make_desk(self) -> Desk:
         # Loaded with the runtime:
@@ -100,7 +80,7 @@ class HttpInstrument:
         around = self._surroundings
         return Desk(
             switch=self._switch,
-            meter=Meter("http", too_much=self.turn_off),
+            meter=self._metered("http"),
             measures=self._measures,
             listed=Listed(around.config.privacy.propagate_to),
             get_current=record_span._get_current,  # noqa: SLF001  # bound once for all of us, see span.bind

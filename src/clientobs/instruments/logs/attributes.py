@@ -6,7 +6,8 @@ import logging
 from typing import Any, Final
 
 from clientobs import semconv
-from clientobs.record.plainly import SIMPLE, stand_in
+from clientobs.instruments.logs.rendering import shown
+from clientobs.record.plainly import SIMPLE
 
 __all__ = ["attributes_of", "severity_of"]
 
@@ -28,7 +29,7 @@ def attributes_of(record: logging.LogRecord) -> dict[str, Any]:
     if len(fields) > _LEAST:
         for key, value in list(fields.items())[: _LEAST + _MOST]:
             if key not in _OWN:
-                found[key] = value if type(value) in SIMPLE else stand_in(value)
+                found[key] = value if type(value) in SIMPLE else shown(value)
     found[semconv.CODE_FILE_PATH] = record.pathname
     found[semconv.CODE_LINE_NUMBER] = record.lineno
     if record.funcName:

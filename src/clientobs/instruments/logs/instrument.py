@@ -6,13 +6,13 @@ import logging
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from clientobs.instruments.lifecycle import Lifecycle
 from clientobs.instruments.logs.desk import Desk
 from clientobs.instruments.logs.foreign import ForeignHandlers
 from clientobs.instruments.logs.handling import wrap_call_handlers
 from clientobs.instruments.logs.levels import Levels
 from clientobs.instruments.logs.streams import Streams
 from clientobs.instruments.logs.warned import wrap_show
-from clientobs.instruments.patching import Patches, Switch
 
 if TYPE_CHECKING:
     from clientobs.instruments.registry import Surroundings
@@ -20,27 +20,18 @@ if TYPE_CHECKING:
 __all__ = ["LogsInstrument"]
 
 
-class LogsInstrument:
+class LogsInstrument(Lifecycle):
     """Sees the log records of this process."""
 
     def __init__(self, surroundings: Surroundings) -> None:
+        super().__init__()
         self._config = surroundings.config.logs
         self._count_loss = surroundings.count_loss
-        self._patches = Patches()
-        self._switch = Switch()
         self._foreign = ForeignHandlers()
         self._streams: Streams | None = None
         self.desk: Desk | None = None
 
-    @property
-    def patched(self) -> tuple[str, ...]:
-        """The functions of others that call us now."""
-        return self._patches.names
-
-    def instrument(self) -> None:
-        """Patch; a second call does nothing."""
-        if self._switch.on:
-            return
+    def _begin(self) -> None:
         self.desk = desk = self._make_desk()
         original = logging.Logger.callHandlers
         self._patches.replace(
@@ -53,16 +44,12 @@ class LogsInstrument:
         if self._config.streams:
             self._streams = Streams(self._config.streams, self._switch, desk)
             self._streams.look()
-        self._switch.on = True
 
-    def uninstrument(self) -> None:
-        """Put back exactly what was there; wrappers that others have taken become pass-throughs."""
-        if not self._switch.on or self.desk is None:
-            return
+    def _stop(self) -> None:
         if self._streams is not None:
             self._streams.leave()
-        self._switch.on = False
-        self._patches.undo()
+
+    def _finish(self) -> None:
         self.settle()
 
     def after_fork_in_child(self) -> None:
@@ -70,9 +57,9 @@ class LogsInstrument:
         if self.desk is not None:
             self.desk.forget()
 
-    def tick(self) -> None:
+    def _look(self) -> None:
         """Tell what was left out; notice handlers that came in exchange for others."""
-        if self.desk is not None and self._switch.on:
+        if self.desk is not None:
             self._foreign.look()
             if self._streams is not None:
                 self._streams.look()

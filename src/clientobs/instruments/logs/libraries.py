@@ -16,9 +16,9 @@ from clientobs import semconv
 from clientobs._guarded import faults, guarded
 from clientobs.instruments.logs.attributes import severity_of
 from clientobs.instruments.logs.messages import LEVELS, desk
+from clientobs.instruments.logs.rendering import shown
 from clientobs.record import recorder as _recorder
 from clientobs.record.exceptions import exception_attributes
-from clientobs.record.plainly import stand_in
 
 __all__ = ["loguru_sink", "structlog_processor"]
 
@@ -50,7 +50,7 @@ def loguru_sink(message: Any) -> None:
     """Record a message of loguru, with what it was bound to (`bind`, `contextualize`)."""
     record = message.record
     error = getattr(record["exception"], "value", None)
-    attributes = {name: stand_in(value) for name, value in list(record["extra"].items())[:_MOST]}
+    attributes = {name: shown(value) for name, value in list(record["extra"].items())[:_MOST]}
     attributes |= {
         semconv.CODE_FILE_PATH: record["file"].path,
         semconv.CODE_LINE_NUMBER: record["line"],
@@ -64,7 +64,7 @@ def loguru_sink(message: Any) -> None:
 def _take_structlog(logger: Any, method: str, event_dict: Any) -> None:
     named = event_dict.get("logger") or getattr(logger, "name", None)
     attributes = {
-        str(name): stand_in(value)
+        str(name): shown(value)
         for name, value in list(event_dict.items())[:_MOST]
         if name not in _STRUCTLOG_OWN
     }
@@ -73,7 +73,7 @@ def _take_structlog(logger: Any, method: str, event_dict: Any) -> None:
     error = given[1] if type(given) is tuple and len(given) > 1 else given
     if given is True or (given is None and method == "exception"):
         error = sys.exc_info()[1]
-    text = stand_in(event_dict.get("event", ""))
+    text = shown(event_dict.get("event", ""))
     level = LEVELS.get(method, LEVELS["info"])
     _write(named if type(named) is str else _STRUCTLOG, level, str(text), attributes, error)
 

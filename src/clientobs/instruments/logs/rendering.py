@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.record.plainly import SIMPLE, is_plain, stand_in
+from clientobs.record.stacks import message_of
 
 if TYPE_CHECKING:
     import logging
 
-__all__ = ["BrokenArguments", "made_by_the_host", "quick_text", "text_with_stand_ins"]
+__all__ = ["BrokenArguments", "made_by_the_host", "quick_text", "shown", "text_with_stand_ins"]
 
 _MAX_SHOWN: Final = 1_024
 _MAX_ARGUMENTS: Final = 64
@@ -50,17 +51,24 @@ def made_by_the_host(record: logging.LogRecord) -> str | None:
     return text if type(text) is str else None
 
 
+def shown(value: object) -> Any:
+    """Return what stands for a value: an exception's message, which is asked for wherever one is told of."""
+    if issubclass(type(value), BaseException):
+        return message_of(value)  # type: ignore[arg-type]  # an exception
+    return stand_in(value)
+
+
 def text_with_stand_ins(text: object, args: object) -> str:
     """Return the text of a record with the class's name for each object that is not Python's own."""
-    plain = stand_in(text)
-    shown = plain if type(plain) is str else str(plain)
+    plain = shown(text)
+    whole = plain if type(plain) is str else str(plain)
     if not args:
-        return shown
+        return whole
     if isinstance(args, tuple):
-        return _formatted(shown, tuple(stand_in(each) for each in args[:_MAX_ARGUMENTS]))
+        return _formatted(whole, tuple(shown(each) for each in args[:_MAX_ARGUMENTS]))
     if type(args) is dict:
-        return _formatted(shown, {key: stand_in(value) for key, value in args.items() if type(key) is str})
-    return f"{shown} ({stand_in(args)})"
+        return _formatted(whole, {key: shown(value) for key, value in args.items() if type(key) is str})
+    return f"{whole} ({shown(args)})"
 
 
 def _formatted(text: str, args: Any) -> str:

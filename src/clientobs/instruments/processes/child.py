@@ -44,19 +44,26 @@ _KEPT: Final = 8_192
 class Stream:
     """Bytes that went through a pipe: how many, and the last of them."""
 
-    __slots__ = ("end", "size")
+    __slots__ = ("_kept", "size")
 
     def __init__(self) -> None:
         self.size = 0
-        self.end = b""
+        self._kept = bytearray()
+
+    @property
+    def end(self) -> bytes:
+        """The last of them."""
+        return bytes(self._kept[-_KEPT:])
 
     def take(self, data: Any, size: int) -> None:
         """Add `size` bytes, whose end `data` is; b"" for what is not to be kept."""
         self.size += size
         if len(data) >= _KEPT:
-            self.end = bytes(data[-_KEPT:])
+            self._kept = bytearray(data[-_KEPT:])
         elif data:
-            self.end = (self.end + bytes(data))[-_KEPT:]
+            self._kept += data
+            if len(self._kept) > _KEPT * 2:  # seldom: a pipe without a buffer is read byte by byte
+                del self._kept[:-_KEPT]
 
 
 class Usage:
@@ -95,6 +102,12 @@ class Child:
     """Whether there is a pipe between it and the program."""
     redirected: tuple[str, ...] = ()
     """Paths of files that its output goes to."""
+    output = "inherited"
+    """Where its standard output goes: inherited, pipe (to the program), foreign pipe, elsewhere."""
+    whole: frozenset[str] = frozenset()
+    """Streams that the program has read to their end, and not just closed."""
+    errors_in: Any = None
+    """The file that it writes its errors to; see redirects.py."""
     watched: Any = None
     """A weak reference to the object that the program holds, if there is one."""
     seen = 0
@@ -138,6 +151,10 @@ class Child:
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("processes.variables", error)
             return {}
+
+    def carried(self) -> dict[str, str] | None:
+        """Return what `Inherited` is to put into the environment: the variables, or None where it is to get none."""
+        return None if self.rules.bare else self.variables()
 
     def started(self, pid: int) -> None:
         """Take the number of the launched process."""
@@ -213,8 +230,10 @@ class Child:
             self.streams = {**self.streams, stream: taken}
         taken.take(data, len(data) if size is None else size)
 
-    def read_up(self, stream: str) -> None:
-        """Take that the program has read a stream to its end: nothing more will come that could be told."""
+    def read_up(self, stream: str, *, whole: bool = True) -> None:
+        """Take that nothing more will come of a stream that could be told: read to its end, or closed (not `whole`)."""
+        if whole:
+            self.whole = self.whole | {stream}
         self.reading = self.reading - {stream}
         if self.over and not self.reading and not self._holds:
             self.finish()

@@ -109,8 +109,8 @@ class Children:
 
     def environment(self, child: Child, env: Any) -> Any:
         """Return an environment for a child; see `Child.environment`."""
-        variables = child.variables()
-        if not variables:
+        variables = child.carried()
+        if variables is not None and not variables:
             return env
         if env is not None:
             return self.inherited.mapping(env, variables)

@@ -6,7 +6,8 @@ entry, with ours added: nothing is ever put into the process's own environment, 
 theirs, would see it. Where C's `environ` can't be read the child inherits as before, and gets no context.
 
 An empty environment stays empty. A TRACEPARENT of the caller's own (any but the one that this process itself was
-started with) stays as well.
+started with) stays as well. A program that is to get no context gets the one of this process's own start neither: there
+`variables` is None, and what is equal to the three of the start is left out.
 """
 
 from __future__ import annotations
@@ -74,12 +75,16 @@ class Inherited:
         """The TRACEPARENT that this process itself was started with; "" for none."""
         return self._start.get(_PARENT, "")
 
-    def entries(self, given: list[bytes] | None, variables: Mapping[str, str]) -> list[bytes] | None:
+    def entries(self, given: list[bytes] | None, variables: Mapping[str, str] | None) -> list[bytes] | None:
         """Return `given`, the b"NAME=value" entries for execve (None: inherit), with the variables in it.
+
+        `variables` None: without those of this process's start.
 
         >>> Inherited({}).entries([b"A=1"], {"TRACEPARENT": "00-..."})
         [b'A=1', b'TRACEPARENT=00-...']
         """
+        if variables is None:
+            return self._bared(given)
         if given is None:
             given = self._read() if self._read is not None else None
         elif not given:
@@ -94,15 +99,26 @@ class Inherited:
         kept = [entry for entry in given if entry.partition(b"=")[0] not in out]
         return [*kept, *[f"{name}={value}".encode() for name, value in added.items()]]
 
-    def changes(self, variables: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    def _bared(self, given: list[bytes] | None) -> list[bytes] | None:
+        entries = given
+        if self._start and entries is None and self._read is not None:
+            entries = self._read()
+        out = {os.fsencode(f"{name}={value}") for name, value in self._start.items()}
+        kept = [entry for entry in entries or () if entry not in out]
+        return given if entries is None or len(kept) == len(entries) else kept
+
+    def changes(self, variables: Mapping[str, str] | None) -> tuple[dict[str, str], list[str]]:
         """Return what is to be put into an inherited environment, and what is to be taken out of it."""
         own = _ours_in(self._read() if self._read is not None else [])
+        if variables is None:
+            return {}, [name for name, value in own.items() if self._start.get(name) == value]
         added = self._added(own, variables)
         return added, [name.decode() for name in self._left_out(own, added) if name.decode() not in added]
 
-    def mapping(self, given: Any, variables: Mapping[str, str]) -> Any:
-        """Return a copy of the mapping `given` with the variables in it; `given` itself where nothing is added."""
-        if not variables or not hasattr(given, "keys") or len(given) == 0:
+    def mapping(self, given: Any, variables: Mapping[str, str] | None) -> Any:
+        """Return a copy of the mapping `given` with the variables in it; `given` itself where nothing is to be done."""
+        nothing = not (self._start if variables is None else variables)
+        if nothing or not hasattr(given, "keys") or len(given) == 0:
             return given  # what is no mapping the launch itself refuses
         data = getattr(given, "_data", None) if type(given) is type(os.environ) else None
         if os.name == "posix" and type(data) is dict:
@@ -110,8 +126,14 @@ class Inherited:
         else:
             merged = dict(zip(given.keys(), given.values(), strict=True))
         own = {name: _text(merged[key]) for name in _NAMES for key in _forms(name) if key in merged}
-        added = self._added(own, variables)
-        for left_out in self._left_out(own, added):
+        if variables is None:
+            added, out = {}, {name.encode() for name, value in own.items() if self._start.get(name) == value}
+            if not out:
+                return given
+        else:
+            added = self._added(own, variables)
+            out = self._left_out(own, added)
+        for left_out in out:
             for key in _forms(left_out.decode()):
                 merged.pop(key, None)
         as_bytes = any(isinstance(key, bytes) for key in merged)

@@ -29,6 +29,7 @@ __all__ = ["patch_functions"]
 _SUPPORTS: Final = ("supports_fd", "supports_dir_fd", "supports_follow_symlinks", "supports_effective_ids")
 _SPAWNS: Final = ("spawnv", "spawnve", "spawnvp", "spawnvpe")
 """Those of the family that the others call by their name in `os`."""
+_TAKES_NONE: Final = sys.version_info >= (3, 13)
 
 
 def patch_functions(desk: Children, patches: Patches) -> None:
@@ -96,7 +97,7 @@ def _wrap_posix_spawn(original: Any, name: str, desk: Children) -> Any:
         launching = here.launching
         if launching is not None and len(args) > 2:  # noqa: PLR2004  # path, arguments, environment
             desk.complete(launching, args[1])
-            return original(args[0], args[1], launching.environment(args[2]), *args[3:], **kwargs)
+            return original(args[0], args[1], _for(launching, args[2]), *args[3:], **kwargs)
         if sys._getframe(2).f_globals.get("__name__", "").startswith("clientobs."):  # noqa: SLF001  # our own drain
             return original(*args, **kwargs)
         path, words = _first(args, kwargs, "path"), args[1] if len(args) > 1 else kwargs.get("argv")
@@ -105,7 +106,7 @@ def _wrap_posix_spawn(original: Any, name: str, desk: Children) -> Any:
             return original(*args, **kwargs)
         try:
             if len(args) > 2:  # noqa: PLR2004
-                pid = original(path, words, child.environment(args[2]), *args[3:], **kwargs)
+                pid = original(path, words, _for(child, args[2]), *args[3:], **kwargs)
             else:
                 pid = original(*args, **kwargs)
         except BaseException as error:
@@ -115,6 +116,11 @@ def _wrap_posix_spawn(original: Any, name: str, desk: Children) -> Any:
         return pid
 
     return posix_spawn
+
+
+def _for(child: Any, env: Any) -> Any:
+    # Until Python 3.13 posix_spawn refuses None, and by its own words.
+    return env if env is None and not _TAKES_NONE else child.environment(env)
 
 
 def _wrap_spawn(original: Any, name: str, desk: Children) -> Any:
@@ -163,7 +169,7 @@ def _with_context(desk: Children, child: Any, args: tuple[Any, ...]) -> tuple[An
     try:
         if len(args) > 2:  # noqa: PLR2004  # execve: file, arguments, environment
             return (args[0], args[1], child.environment(args[2]), *args[3:])
-        added, left_out = desk.inherited.changes(child.variables())
+        added, left_out = desk.inherited.changes(child.carried())
         for name in left_out:
             os.unsetenv(name)
         for name, value in added.items():

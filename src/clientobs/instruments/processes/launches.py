@@ -69,7 +69,7 @@ def _completed(desk: Children, child: Child, args: tuple[Any, ...]) -> tuple[Any
             # What that function puts into its environment is for the program: so we put ours there, after it.
             return (*args[:_PREEXEC], _after(args[_PREEXEC], desk, child), *args[_PREEXEC:][1:])
         if entries is None or type(entries) is list:
-            entries = desk.inherited.entries(entries, child.variables())
+            entries = desk.inherited.entries(entries, child.carried())
             return (*args[:_ENTRIES], entries, *args[_ENTRIES + 1 :])
     except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
         faults.record("processes.launch", error)
@@ -78,7 +78,7 @@ def _completed(desk: Children, child: Child, args: tuple[Any, ...]) -> tuple[Any
 
 def _after(preexec: Any, desk: Children, child: Child) -> Any:
     """Return the caller's preexec_fn with our variables put into the child's environment after it."""
-    added, left_out = desk.inherited.changes(child.variables())
+    added, left_out = desk.inherited.changes(child.carried())
 
     def preexec_fn() -> None:
         preexec()

@@ -2,8 +2,9 @@
 
 Only what the program itself reads and writes is seen; nothing is ever read for it. The functions below stand in the
 `__dict__` of the `FileIO` below the buffer, where the buffer's call finds them before those of the class, and hold it
-until it is closed: see `instruments/files/handles.py`, which does the same for files. A pipe without a buffer is left
-alone.
+until it is closed: see `instruments/files/handles.py`, which does the same for files. A pipe without a buffer
+(`bufsize=0`) is left alone: nobody calls its `close` where it is simply dropped, and a hook that held it weakly would
+break a program that keeps its `read` apart from it. What is read by `os.read` from a descriptor is not seen either.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class _Pipe:
         done = _read(self.raw, size)
         if done is not None:
             self._read(done[-_KEPT:], len(done))
+            if done and (size is None or size < 0):
+                self._read(b"", 0)
         return done
 
     def write(self, data: Any, /) -> Any:
@@ -75,7 +78,7 @@ class _Pipe:
         for name in _HOOKS:
             raw.__dict__.pop(name, None)
         if not raw.closed and self.stream != "stdin":
-            self._read(b"", 0)
+            self._ended(whole=False)
         _close(raw)
 
     def _read(self, end: Any, size: int) -> None:
@@ -83,7 +86,13 @@ class _Pipe:
             if size:
                 self.child.wrote(self.stream, end, size)
             else:
-                self.child.read_up(self.stream)
+                self._ended(whole=True)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("processes.pipe", error)
+
+    def _ended(self, *, whole: bool) -> None:
+        try:
+            self.child.read_up(self.stream, whole=whole)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("processes.pipe", error)
 

@@ -16,6 +16,7 @@ from clientobs._guarded import faults
 from clientobs.instruments.patching import dressed
 from clientobs.instruments.processes.command import command_of, text_of
 from clientobs.instruments.processes.pipes import watch_pipes
+from clientobs.instruments.processes.redirects import note_redirects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ __all__ = ["patch_popen"]
 _KEY: Final = "_clientobs_child"
 _HOW: Final = "subprocess.Popen"
 # Places of the parameters of Popen.__init__, the same since Python 3.0.
-_LOOKED_AT: Final = ((2, "executable"), (4, "stdout"), (8, "shell"), (9, "cwd"))
+_LOOKED_AT: Final = ((2, "executable"), (4, "stdout"), (5, "stderr"), (8, "shell"), (9, "cwd"))
 _ENV: Final = 10
 _KEPT: Final = 8_192
 
@@ -96,9 +97,8 @@ def _begin(desk: Children, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Chi
             given = {name: _given(args, kwargs, place, name) for place, name in _LOOKED_AT}
         command = command_of(arguments, given.get("executable"), shell=bool(given.get("shell")))
         child = desk.begin(command, how=_HOW, cwd=given.get("cwd"))
-        if child is not None and given.get("stdout") is not None:
-            name = getattr(given["stdout"], "name", None)
-            child.redirected = (name,) if isinstance(name, str) else ()
+        if child is not None and (given.get("stdout") is not None or given.get("stderr") is not None):
+            note_redirects(child, given.get("stdout"), given.get("stderr"), desk.teller.is_network)
     except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
         faults.record("processes.popen", error)
         return None
@@ -141,6 +141,7 @@ def _wrap_communicate(original: Any, expired: type[BaseException], desk: Childre
         if child is None or child.finished or not (child.piped or _any_of(args) or _any_of(kwargs.values())):
             return original(self, *args, **kwargs)
         child.hold()
+        reads = not getattr(getattr(self, "stdout", None), "closed", True)
         try:
             result = original(self, *args, **kwargs)
         except BaseException as error:
@@ -150,6 +151,8 @@ def _wrap_communicate(original: Any, expired: type[BaseException], desk: Childre
             child.release()
             raise
         _take_read(child, self, result)
+        if reads:  # and not closed beforehand
+            child.whole = child.whole | {"stdout"}
         child.release()
         return result
 

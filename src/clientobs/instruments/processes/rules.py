@@ -34,6 +34,8 @@ class Rules(NamedTuple):
 
     ignored: bool = False
     context: bool = True
+    bare: bool = False
+    """Whether it gets none that this process itself was started with, either."""
     expected: frozenset[int] = frozenset()
 
 
@@ -58,6 +60,7 @@ class RuleBook:
 
     def _judge(self, name: str) -> Rules:
         config = self._config
+        bare = any(fnmatch(name, each) for each in config.without_context)
         expected: set[int] = set()
         for entry in config.expected:
             program, _, codes = entry.partition("=")
@@ -65,7 +68,8 @@ class RuleBook:
                 expected |= _codes_of(codes)
         return Rules(
             ignored=any(fnmatch(name, program) for program in config.ignore),
-            context=config.context and not any(fnmatch(name, each) for each in config.without_context),
+            context=config.context and not bare,
+            bare=bare,
             expected=frozenset(expected),
         )
 

@@ -12,6 +12,7 @@ from clientobs.instruments.processes.folds import Folds
 from clientobs.instruments.processes.memory import kernel_kills, machine_memory, own_peak
 from clientobs.instruments.processes.outputs import Outputs
 from clientobs.instruments.processes.reasons import code_hint, reason_of, searched
+from clientobs.instruments.processes.redirects import output_is_unread
 from clientobs.instruments.processes.sentences import (
     amount,
     last_lines,
@@ -48,6 +49,7 @@ class Teller:
     ) -> None:
         self._lines = config.last_lines
         self._folds = Folds()
+        self.is_network = is_network
         self.outputs = Outputs(is_network, self._tell_empty)
         self._measures = measures
         self._kills = kernel_kills()
@@ -163,7 +165,10 @@ class Teller:
         facts: dict[str, Any] = {}
         for stream, name in _ENDS.items():
             taken = child.streams.get(stream)
-            text = last_lines(taken.end, self._lines) if taken is not None else ""
+            end = taken.end if taken is not None else b""
+            if stream == "stderr" and not end and child.errors_in is not None:
+                end = child.errors_in.end()
+            text = last_lines(end, self._lines) if end else ""
             if text:
                 facts[name] = text
         if child.code is not None and child.code < 0:
@@ -262,6 +267,8 @@ class Teller:
 
 
 _SIGKILL: Final = getattr(signal, "SIGKILL", 9)
+_SIGPIPE: Final = getattr(signal, "SIGPIPE", 13)
+_PIPE_CODES: Final = (-_SIGPIPE, 128 + _SIGPIPE)
 _SIZES: Final = {
     "stdin": semconv.PROCESS_STDIN_SIZE,
     "stdout": semconv.PROCESS_STDOUT_SIZE,
@@ -285,7 +292,7 @@ def _outcome_of(child: Child) -> str:
         return "cancelled"
     if child.sent and child.timeout is None and code in (-child.sent, 128 + child.sent):
         return "stopped"
-    return "failed"
+    return "unread" if code in _PIPE_CODES and output_is_unread(child) else "failed"
 
 
 def _error_type(child: Child) -> str:

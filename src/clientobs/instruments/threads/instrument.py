@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.instruments.arrivals import Arrivals
 from clientobs.instruments.bindings import QT_CORE
-from clientobs.instruments.patching import Patches, Switch
+from clientobs.instruments.lifecycle import Lifecycle
+from clientobs.instruments.threads import pools
 from clientobs.instruments.threads.current import Current
 from clientobs.instruments.threads.executors import patch_executors
 from clientobs.instruments.threads.qt import patch_qt
@@ -19,48 +20,44 @@ if TYPE_CHECKING:
 
 __all__ = ["ThreadsInstrument"]
 
-_POOLS: Final = "concurrent.futures.thread"
+_EXECUTORS: Final = "concurrent.futures.thread"
 
 
-class ThreadsInstrument:
+class ThreadsInstrument(Lifecycle):
     """Threads of this process."""
 
     def __init__(self, _surroundings: Surroundings) -> None:
-        self._patches = Patches()
-        self._switch = Switch()
+        super().__init__()
         self._laid_down: dict[int, Any] = {}
-        self._arrivals = Arrivals({_POOLS: self._patch_pools, **dict.fromkeys(QT_CORE, self._patch_qt)})
+        self._arrivals = Arrivals(
+            {
+                _EXECUTORS: self._patch_executors,
+                pools.MODULE: self._patch_pools,
+                **dict.fromkeys(QT_CORE, self._patch_qt),
+            }
+        )
 
-    @property
-    def patched(self) -> tuple[str, ...]:
-        """The functions of others that call us now."""
-        return self._patches.names
-
-    def instrument(self) -> None:
-        """Patch; a second call does nothing."""
-        if self._switch.on:
-            return
+    def _begin(self) -> None:
         self._current = Current.of(self._switch)
-        self._switch.on = True
         self._laid_down = patch_starts(self._current, self._patches)
         self._arrivals.watch()
 
-    def uninstrument(self) -> None:
-        """Put back exactly what was there; a second call does nothing."""
-        self._switch.on = False
+    def _stop(self) -> None:
         self._arrivals.stop()
-        self._patches.undo()
 
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent: threads that were about to begin there."""
         self._laid_down.clear()
 
-    def tick(self) -> None:
+    def _look(self) -> None:
         """Notice modules that came without our being told."""
         self._arrivals.look()
 
-    def _patch_pools(self, module: ModuleType) -> None:
+    def _patch_executors(self, module: ModuleType) -> None:
         patch_executors(module, self._current, self._patches)
+
+    def _patch_pools(self, module: ModuleType) -> None:
+        pools.patch_pools(module, self._current, self._patches)
 
     def _patch_qt(self, core: ModuleType) -> None:
         patch_qt(core, self._current, self._patches)
