@@ -22,10 +22,13 @@ __all__ = ["BEAT_FILE", "Beat", "pack", "read_beat"]
 
 BEAT_FILE: Final = "beat"
 
-_LAYOUT: Final = struct.Struct("<4sHHqqqqq32s")
+_LAYOUT: Final = struct.Struct("<4sHHqqqqq32sq")
+_WITHOUT_LIMIT: Final = _LAYOUT.size - 8
+"""Bytes, as hosts of an older version write it; fields are only ever appended."""
+
 _MAGIC: Final = b"beat"
 _VERSION: Final = 1
-_WATCHES: Final = ("", "loop", "span", "file")
+_WATCHES: Final = ("", "loop", "span", "file", "idle")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +37,13 @@ class Beat:
 
     at         when it said it
     watch      what is watched: "loop" (an event loop answers), "span" (a span is open on the main thread, and a
-               person may sit there), "file" (the same, in a batch: a file call that never returns), "" nothing
+               person may sit there), "file" (the same, in a batch: a file call that never returns), "idle" (nothing
+               yet, and a span that opens will be "span"), "" nothing
     answered   when the main thread was last known to have answered
     threshold  from when on a silence is a hang
-    stall      from when on a silence without progress (no processor time, no bytes) is a hang, 0: as `threshold`
+    stall      from when on a silence without progress (no processor time, no bytes) is a hang, 0: as `threshold`;
+               while "idle", that of known work
+    limit      what is `threshold` in known work
     work       what kind of known work is going on, "" for none
     thread     the system's number of the thread that writes this
     """
@@ -49,6 +55,7 @@ class Beat:
     stall: int = 0
     work: str = ""
     thread: int = 0
+    limit: int = 0
 
 
 def pack(beat: Beat) -> bytes:
@@ -67,6 +74,7 @@ def pack(beat: Beat) -> bytes:
         beat.stall,
         beat.thread,
         beat.work.encode("ascii", "replace")[:32],
+        beat.limit,
     )
 
 
@@ -78,9 +86,11 @@ def read_beat(run_folder: str) -> Beat | None:
         )
     except OSError:
         return None
+    if len(found) == _WITHOUT_LIMIT:
+        found += bytes(_LAYOUT.size - _WITHOUT_LIMIT)
     if len(found) != _LAYOUT.size:
         return None
-    magic, version, watch, at, answered, threshold, stall, thread, work = _LAYOUT.unpack(found)
+    magic, version, watch, at, answered, threshold, stall, thread, work, limit = _LAYOUT.unpack(found)
     if magic != _MAGIC or version != _VERSION or watch >= len(_WATCHES):
         return None
     return Beat(
@@ -91,4 +101,5 @@ def read_beat(run_folder: str) -> Beat | None:
         stall=stall,
         thread=thread,
         work=work.rstrip(b"\0").decode("ascii", "replace"),
+        limit=limit,
     )

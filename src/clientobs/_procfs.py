@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from clientobs._high import HighFile
 from clientobs._own_file import read_kernel
+from clientobs._system_calls import FCNTL, FILE_CALLS, WAITING_COMMANDS
 
 __all__ = [
     "FileCall",
@@ -24,80 +25,15 @@ __all__ = [
     "moved",
     "processor_seconds",
     "raw_call",
+    "started_seconds",
     "turns",
     "waits_for_lock",
 ]
 
 _MAX_PATH: Final = 4096
 
-# Number -> (operation, argument that is a path or None, argument that is a descriptor or None).
-# arch/x86/entry/syscalls/syscall_64.tbl
-_X86_64: Final[dict[int, tuple[str, int | None, int | None]]] = {
-    0: ("read", None, 0),
-    1: ("write", None, 0),
-    2: ("open", 0, None),
-    3: ("close", None, 0),
-    4: ("stat", 0, None),
-    5: ("stat", None, 0),
-    6: ("lstat", 0, None),
-    17: ("read", None, 0),
-    18: ("write", None, 0),
-    21: ("access", 0, None),
-    40: ("sendfile", None, 0),
-    74: ("fsync", None, 0),
-    75: ("fsync", None, 0),
-    76: ("truncate", 0, None),
-    77: ("truncate", None, 0),
-    78: ("listdir", None, 0),
-    82: ("rename", 0, None),
-    83: ("mkdir", 0, None),
-    84: ("rmdir", 0, None),
-    87: ("unlink", 0, None),
-    89: ("readlink", 0, None),
-    137: ("statvfs", 0, None),
-    138: ("statvfs", None, 0),
-    217: ("listdir", None, 0),
-    257: ("open", 1, None),
-    258: ("mkdir", 1, None),
-    262: ("stat", 1, None),
-    263: ("unlink", 1, None),
-    264: ("rename", 1, None),
-    267: ("readlink", 1, None),
-    269: ("access", 1, None),
-    316: ("rename", 1, None),
-    326: ("copy", None, 0),
-    332: ("stat", 1, None),
-    437: ("open", 1, None),
-    439: ("access", 1, None),
-}
-# include/uapi/asm-generic/unistd.h
-_ARM64: Final[dict[int, tuple[str, int | None, int | None]]] = {
-    34: ("mkdir", 1, None),
-    35: ("unlink", 1, None),
-    38: ("rename", 1, None),
-    43: ("statvfs", 0, None),
-    45: ("truncate", 0, None),
-    48: ("access", 1, None),
-    56: ("open", 1, None),
-    57: ("close", None, 0),
-    61: ("listdir", None, 0),
-    63: ("read", None, 0),
-    64: ("write", None, 0),
-    67: ("read", None, 0),
-    68: ("write", None, 0),
-    71: ("sendfile", None, 0),
-    78: ("readlink", 1, None),
-    79: ("stat", 1, None),
-    80: ("stat", None, 0),
-    82: ("fsync", None, 0),
-    83: ("fsync", None, 0),
-    276: ("rename", 1, None),
-    285: ("copy", None, 0),
-    291: ("stat", 1, None),
-    439: ("access", 1, None),
-}
 _MACHINE: Final = os.uname().machine if hasattr(os, "uname") else ""
-_CALLS: Final = {"x86_64": _X86_64, "aarch64": _ARM64}.get(_MACHINE, {})
+_CALLS: Final = FILE_CALLS.get(_MACHINE, {})
 _FUTEX: Final = {"x86_64": "202", "aarch64": "98"}.get(_MACHINE, "")
 _NOT_FILES: Final = ("pipe:", "socket:", "anon_inode:", "/dev/", "/proc/")
 """Where a read may wait for as long as it likes: a pipe, a terminal, a device."""
@@ -135,7 +71,9 @@ def file_call(pid: int | str, line: str) -> FileCall | None:
     try:
         number, arguments = int(fields[0]), [int(field, 16) for field in fields[1:7]]
         operation, path_at, descriptor_at = _CALLS[number]
-        if path_at is not None:
+        if number == FCNTL[_MACHINE] and arguments[1] not in WAITING_COMMANDS:
+            return None
+        if path_at is not None and arguments[path_at]:
             return FileCall(operation=operation, path=_text_at(pid, arguments[path_at]))
         descriptor = arguments[descriptor_at or 0]
     except (KeyError, IndexError, ValueError):
@@ -197,6 +135,15 @@ def processor_seconds(pid: int | str, thread: int | None = None) -> float | None
     try:
         fields = text.rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (IndexError, ValueError, OSError, AttributeError):
+        return None
+
+
+def started_seconds(pid: int | str, thread: int) -> float | None:
+    """Return when a thread began, in seconds since the machine did (sleep counts), to a hundredth of a second."""
+    try:
+        fields = _read(f"/proc/{pid}/task/{thread}/stat").rpartition(")")[2].split()
+        return int(fields[19]) / os.sysconf("SC_CLK_TCK")
     except (IndexError, ValueError, OSError, AttributeError):
         return None
 

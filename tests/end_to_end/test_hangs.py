@@ -42,6 +42,14 @@ with clientobs.span("shot work", **{"dcc.name": "maya", "dcc.scene.path": "/mnt/
     with clientobs.span("build rig", **{"dcc.scene.path": "/mnt/proj/sh020.ma"}):
         build_rig()
 """
+CALLBACK = """
+from clientobs.instruments.exceptions import callback
+@callback(name="kAfterOpen")
+def relink_textures():
+    while True:
+        pass
+relink_textures()
+"""
 NATIVE = """
 import ctypes
 def refresh_viewport():
@@ -116,6 +124,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     ):
         made = Stage(desk, receiver, HEAD)
         made.start("loop", LOOP)
+        made.start("callback", CALLBACK)
         made.start("deadlock", DEADLOCK)
         made.start("joins", WORKERS, "shutdown")
         made.start("asks", WORKERS, "result")
@@ -130,7 +139,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def begin_native(stage: Stage, name: str, seconds: str, **environ: str) -> None:
     host = stage.start(name, NATIVE, seconds, **environ)
-    stage.until_beat(host.heard(), lambda beat: beat.watch)
+    stage.until_beat(host.heard(), lambda beat: beat.watch == "span")
     host.go()
 
 
@@ -189,6 +198,21 @@ def test_an_endless_loop_is_told_while_it_runs_and_so_is_the_kill_that_ends_it(s
     assert_always(end, stage.desk, service=("loop", "2.1"), production={"shot": "sq010_sh020"})
     span = stage.span("loop", "build rig")
     assert hang.record.span_id == end.record.span_id == span.record.span_id
+
+
+def test_a_host_s_callback_is_watched_as_a_span_is_and_told_by_its_name(stage: Stage) -> None:
+    hang = stage.event("callback", "app.hang")
+    assert hang.attributes["app.hang.reason"] == "computing"
+    assert hang.attributes["code.function.name"].endswith("relink_textures")
+    assert spans_of(hang) == ["kAfterOpen"]
+    assert hang.record.body.string_value == (
+        "The main thread computes without a pause during 'kAfterOpen', in relink_textures()."
+    )
+    assert_always(
+        hang, stage.desk, service=("callback", "2.1"), production={"shot": "sq010_sh020"}, traced=False
+    )
+    stage.kill("callback")
+    assert stage.event("callback", "session.end").attributes["session.ending"] == "hang_killed"
 
 
 def test_native_code_that_holds_the_interpreter_is_seen_from_outside(stage: Stage) -> None:

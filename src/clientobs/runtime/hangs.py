@@ -8,11 +8,12 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs._callbacks import Callback, under_way
 from clientobs._fork import Loading
 from clientobs._guarded import quiet
+from clientobs._known_work import kind_of, kind_of_callback
 from clientobs.guard.hang.loop import QT_MODULES
 from clientobs.guard.hang.watch import HangWatch, OpenSpan
-from clientobs.guard.hang.work import kind_of
 from clientobs.instruments.arrivals import Arrivals
 from clientobs.journal.records import HANG_NOTE
 
@@ -44,6 +45,7 @@ class Hangs:
     ) -> None:
         self._journal = journal
         self._production = production
+        self._clean = redactor.text
         self._run = ""
         self._dcc: dict[str, Any] = {}
         """What the spans that are open say of the application and its scene; the innermost wins."""
@@ -92,7 +94,12 @@ class Hangs:
         main = threading.main_thread().ident or 0
         opened = self._journal.open_on(main)
         self._dcc = {}
-        return tuple(key for key, _ in opened), [self._read(*one) for one in opened[-_MAX_SPANS:]]
+        found = [self._read(*one) for one in opened[-_MAX_SPANS:]]
+        called = under_way()
+        if called:
+            found += [_as_span(one, self._clean) for one in called[-_MAX_SPANS:]]
+            found.sort(key=lambda span: span.values["start_mono"])
+        return (tuple(key for key, _ in opened), tuple(called)), found
 
     def _read(self, key: object, payload: bytes) -> OpenSpan:
         """Read what a note tells of an open span; the tuple is that of `journal.records.SpanRecord`."""
@@ -122,6 +129,18 @@ def _who_waits(frames: dict[int, Any], names: dict[int, str]) -> tuple[list[str]
         from clientobs.guard.hang.waits import who_waits  # noqa: PLC0415  # `dis`: where threads hang, not before
 
     return who_waits(frames, names)
+
+
+def _as_span(callback: Callback, clean: Callable[[str], str]) -> OpenSpan:
+    """Return a callback as a span without ids: nothing of it is traced."""
+    name = clean(callback.name) if isinstance(callback.name, str) else "?"
+    ids = {"trace_id": 0, "span_id": 0, "flags": 0, "context": 0}
+    return OpenSpan(
+        key=callback,
+        name=name,
+        work=kind_of_callback(name),
+        values={**ids, "name": name, "start_mono": callback.start_mono},
+    )
 
 
 def hangs_for(config: Config, kind: str, **parts: Any) -> Hangs | None:

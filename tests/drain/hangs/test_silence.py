@@ -72,6 +72,21 @@ def test_a_keeper_that_got_no_processor_proves_nothing(pid: int, share: float, c
     assert bool(silent and silence.is_hang(beat, silent, now)) is counts
 
 
+def test_a_keeper_that_had_a_processor_again_and_again_lacked_the_interpreter(pid: int) -> None:
+    """On a loaded machine it waits for a processor each time that it wakes, in vain, to ask for the lock."""
+    passed = {"looks": 0}
+
+    def turns(_pid: int, thread: int) -> Turns:
+        passed["looks"] += thread == KEEPER
+        return Turns(0.001 * passed["looks"], 0.12 * passed["looks"], 16 * passed["looks"])
+
+    silence = Silence(pid, is_held=lambda _pid: False, turns=turns)
+    beat = replace(BEAT, thread=KEEPER)
+    silent, now = follow(silence, beat, 100, 110)
+    assert silent
+    assert silence.is_hang(beat, silent, now)
+
+
 def test_a_drain_that_was_late_itself_proves_nothing(silence: Silence) -> None:
     follow(silence, BEAT, 100, 101)
     silent, now = follow(silence, BEAT, 160, 162)  # both stood still for a minute
@@ -105,9 +120,14 @@ def test_a_damaged_beat_is_none(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_beat_is_read_as_it_was_written(tmp_path: Path) -> None:
-    beat = Beat(at=1, watch="file", answered=2, threshold=3, stall=4, work="save", thread=5)
+    beat = Beat(at=1, watch="file", answered=2, threshold=3, stall=4, work="save", thread=5, limit=6)
     (tmp_path / BEAT_FILE).write_bytes(pack(beat))
     assert read_beat(str(tmp_path)) == beat
+
+
+def test_a_beat_of_an_older_version_has_no_limit(tmp_path: Path) -> None:
+    (tmp_path / BEAT_FILE).write_bytes(pack(replace(BEAT, limit=6))[:-8])
+    assert read_beat(str(tmp_path)) == BEAT
 
 
 def test_a_symlink_in_place_of_a_beat_is_not_followed(tmp_path: Path) -> None:

@@ -29,6 +29,27 @@ class Store:
         return self.lock
 
 
+class Asked(dict[str, threading.Lock]):
+    asked = 0
+
+    def __getitem__(self, key: str) -> threading.Lock:
+        self.asked += 1
+        return super().__getitem__(key)
+
+
+class Unequal:
+    """A key with the hash of another, which must not be asked whether it is equal."""
+
+    asked = 0
+
+    def __hash__(self) -> int:
+        return hash("rig")
+
+    def __eq__(self, other: object) -> bool:
+        Unequal.asked += 1
+        return False
+
+
 class Stage:
     """Threads that stand where they are told to, until the locks are let go."""
 
@@ -164,6 +185,63 @@ def test_no_property_of_the_host_is_run_to_find_a_lock(stage: Stage) -> None:
 
 def test_a_thread_elsewhere_waits_for_nobody() -> None:
     assert who_waits(sys._current_frames(), names()) == ([], False)
+
+
+KEYS = {
+    "by a constant": "locks['rig']",
+    "by a name": "locks[key]",
+    "in a list": "rows[1]",
+    "of an object": "own.locks[key]",
+}
+
+
+@pytest.mark.parametrize("way", KEYS)
+def test_a_lock_in_a_dict_or_a_list_is_named_by_its_subscript(stage: Stage, way: str) -> None:
+    inside, lock = threading.Event(), threading.Lock()
+    own = Store()
+    own.__dict__["locks"] = {Unequal(): threading.Lock(), "rig": lock}
+    known: dict[str, Any] = {"locks": {"rig": lock}, "rows": [threading.Lock(), lock], "own": own}
+    known |= {"inside": inside, "gate": stage.gate}
+    source = """
+def hold(key="rig"):
+    with LOCK:
+        inside.set()
+        gate.wait(30)
+def want(key="rig"):
+    with LOCK: pass
+"""
+    exec(source.replace("LOCK", KEYS[way]), known)
+    stage.start("export", known["hold"])
+    assert inside.wait(10)
+    waiting = stage.start("wants", known["want"])
+    until(lambda: stands_in(waiting, "want"))
+    asked = Unequal.asked
+    until(lambda: who_waits(stage.frames_with(waiting), names()).sentences)
+    found = who_waits(stage.frames_with(waiting), names())
+    assert found.sentences == [f"MainThread waits for {KEYS[way]}, held by export"]
+    assert Unequal.asked <= asked + 1  # by the thread that has just come to its lock
+
+
+def test_no_mapping_of_the_host_is_asked_for_a_lock(stage: Stage) -> None:
+    inside = threading.Event()
+    locks = Asked({"rig": stage.store.lock})
+
+    def hold() -> None:
+        with stage.store.lock:
+            inside.set()
+            stage.gate.wait(30)
+
+    def want() -> None:
+        with locks["rig"]:
+            pass
+
+    stage.start("export", hold)
+    assert inside.wait(10)
+    waiting = stage.start("wants", want)
+    until(lambda: locks.asked)
+    asked = locks.asked
+    assert who_waits(stage.frames_with(waiting), names()).sentences == []
+    assert locks.asked == asked
 
 
 @pytest.mark.parametrize("way", ["event", "condition", "future", "queue", "semaphore", "join"])

@@ -167,7 +167,7 @@ def test_a_beat_that_says_the_same_is_written_once_a_second(desk: Desk) -> None:
     desk.go(0.1, step=0.1)
     beat = read_beat(desk.folder)
     assert beat is not None
-    assert (beat.at, beat.watch) == (desk.now, "")  # what is new is told at once
+    assert (beat.at, beat.watch) == (desk.now, "idle")  # what is new is told at once
 
 
 def test_an_absence_does_not_end_a_hang_that_was_told(desk: Desk) -> None:
@@ -199,6 +199,21 @@ def test_known_work_that_moves_nothing_is_a_hang_and_labelled(desk: Desk) -> Non
     (hung,) = desk.hangs()
     assert (hung["work"], hung["reason"], hung["path"]) == ("save", "file", "/mnt/nas/a.ma")
     assert hung["threshold"] == 15 * SECOND
+
+
+def test_a_call_that_was_told_as_a_hang_goes_on_whatever_else_moves(desk: Desk) -> None:
+    desk.spans = [span("save scene", "save")]
+    desk.go(1)
+    desk.facts = Facts(call=FileCall(operation="write", path="/mnt/nas/a.ma"), call_ns=desk.now, idle=True)
+    desk.go(17)
+    assert len(desk.hangs()) == 1
+    desk.progress_ns = desk.now  # another thread has computed
+    desk.go(3)
+    assert desk.notes[-1]["at"] == "sample"
+    desk.facts = Facts()
+    desk.progress_ns = desk.now
+    desk.go(0.5)
+    assert desk.notes[-1]["at"] == "over"
 
 
 def test_without_a_loop_waiting_alone_is_no_hang(desk: Desk) -> None:
@@ -240,7 +255,15 @@ def test_outside_of_every_span_nothing_is_watched(desk: Desk) -> None:
     assert desk.notes == []
     beat = read_beat(desk.folder)
     assert beat is not None
-    assert (beat.at, beat.watch) == (desk.now, "")
+    assert (beat.at, beat.watch) == (desk.now, "idle")
+
+
+def test_nothing_that_opens_in_a_batch_is_to_be_judged_from_outside(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, interactive=False)
+    desk.go(2)
+    beat = read_beat(desk.folder)
+    assert beat is not None
+    assert beat.watch == ""
 
 
 def test_a_host_that_says_when_it_is_idle_needs_no_qt(desk: Desk) -> None:

@@ -29,6 +29,9 @@ _PROGRESS_CPU: Final = 0.05
 _PROGRESS_BYTES: Final = 64 << 10
 _STARVED: Final = 0.3
 """Share of a silence in which the keeper waited for a processor."""
+_A_WAKE: Final = 0.01
+"""Seconds that it may wait for one at each of its wakes. Who waits for the interpreter lock wakes every 5 ms, for
+nothing, and on a loaded machine waits for a processor each time: that is no time in which it could have run."""
 
 
 class Silence:
@@ -142,14 +145,16 @@ class Silence:
         self._whole = None
         self._progress_ns = now
         self._line, self.call = "", None
-        self._starting = now, self._turns(self._pid, beat.thread) if beat.thread else None
+        if is_new:
+            self._starting = now, self._turns(self._pid, beat.thread) if beat.thread else None
 
     def _is_starved(self, thread: int, now: int) -> bool:
         """Say whether its keeper could have run for much of the time: who waits for the interpreter can't."""
         (then, before), after = self._starting, self._turns(self._pid, thread)
         if before is None or after is None or now <= then:
             return False
-        return after.waited - before.waited >= _STARVED * (now - then) / SECOND
+        waited = after.waited - before.waited - _A_WAKE * (after.times - before.times)
+        return waited >= _STARVED * (now - then) / SECOND
 
     def _look_at_process(self, now: int) -> None:
         if self._whole is not None and now - self._whole[0] < SECOND:

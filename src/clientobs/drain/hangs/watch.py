@@ -22,6 +22,7 @@ from clientobs.drain.hangs.spyglass import Spyglass, find_py_spy
 from clientobs.drain.hangs.storage import Probe
 from clientobs.drain.hangs.telling import hang_attributes, hang_sentence
 from clientobs.drain.hangs.told import Told
+from clientobs.drain.hangs.unannounced import Unannounced
 from clientobs.drain.hangs.witness import Witness
 from clientobs.drain.runs.evidence import HANGS_FILE
 from clientobs.drain.runs.last_lines import last_lines, open_spans
@@ -117,6 +118,7 @@ class _Host:
         self._told = Told(os.path.join(run.path, HANGS_FILE))
         self._episodes: dict[int, Episode] = {}
         self._silence = Silence(run.header.pid)
+        self._unannounced = Unannounced(run)
         self._silent: Episode | None = None
         self._back_at = 0
         self._spyglass: Spyglass | None = None
@@ -193,7 +195,7 @@ class _Host:
 
     def _watch_silence(self) -> bool:
         now = time.monotonic_ns()
-        beat = read_beat(self._run.path)
+        beat = self._unannounced.read(read_beat(self._run.path), now)
         silent = self._silence.look(beat, now)
         if not silent or beat is None:
             return self._end_silence(beat, now)
@@ -329,17 +331,28 @@ class _Host:
     ) -> None:
         if self._witness is None:
             self._witness = self._watch.witness(self._run)
-        span = episode.spans[-1] if episode.spans else None
+        span = next((one for one in reversed(episode.spans) if one.span_id), None)  # a callback has no id
         context = self._run.context(span.context) if span else {}
         self._witness.say(
             event,
             body,
             attributes,
             wall_ns=self._wall(at),
-            production={**episode.production, **context, semconv.SESSION_ID: self._run.header.session},
+            production={
+                **self._tool(),
+                **episode.production,
+                **context,
+                semconv.SESSION_ID: self._run.header.session,
+            },
             span=span,
             severity=severity,
         )
+
+    def _tool(self) -> dict[str, Any]:
+        """Return which tool it is, where no span says another."""
+        of = self._run.header.resource
+        said = {semconv.TOOL_NAME: of.get("service.name"), semconv.TOOL_VERSION: of.get("service.version")}
+        return {name: value for name, value in said.items() if value}
 
     def _ident(self, episode: Episode) -> str:
         return f"{self._run.run[:16]}-{episode.since // 1_000_000:x}"

@@ -4,8 +4,11 @@
     stacks.py   where the threads stand, as text that keeps no frame alive
     loop.py     the event loop of Qt, asked once a second without Python on its thread
     standing.py is a thread at work or does it stand still
-    waits.py    who waits for whose lock
-    work.py     work that is known to take long
+    case.py     the words of all this
+    others.py   what the other threads stand in, for known work
+    waits.py    who waits for whom
+    pools.py    ... for whose end or result
+    expressions.py  ... and what the lock is called
 
 The host only writes down; what is told of it, and all that can be seen from outside, is the drain's (drain/hangs).
 """

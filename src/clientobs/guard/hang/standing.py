@@ -127,9 +127,11 @@ class Standing:
             self._window = now, cpu, wanted
 
     def look_at_process(self, now: int) -> None:
-        """Note whether the process as a whole moves; at most once a second is enough."""
+        """Note whether the process as a whole moves, once a second, and but for the keeper itself."""
+        if self._whole is not None and now - self._whole[0] < _WINDOW:
+            return
         moved = _procfs.moved("self")
-        cpu, size = time.process_time(), moved[1] if moved else 0
+        cpu, size = time.process_time() - time.thread_time(), moved[1] if moved else 0
         if self._whole is not None:
             then, spent, before = self._whole
             seconds = max(0.001, (now - then) / 1e9)

@@ -8,7 +8,8 @@ Called by the keeper once a second, and ten times a second while something is su
 A silent event loop is a hang after HangsConfig.seconds: whoever sits there sees it. Without a loop nobody waits for
 one, and silence alone proves nothing (a tool computes, waits for a child, for its user, for a farm). There it takes
 evidence: one call on a file that doesn't come back; threads that wait for each other; and, where a person sits
-in front of it, a thread that computes all the time and does nothing else. Known work (work.py) has more time.
+in front of it, a thread that computes all the time and does nothing else. Known work (_known_work.py) has more
+time.
 
 Nothing here runs on the host's threads. What is found is written to the journal, as notes "hang", and told by the
 drain. Costs four small reads of /proc a second where a span is open, and one small write.
@@ -21,14 +22,16 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from clientobs import _procfs
 from clientobs._beat import BEAT_FILE, Beat, pack
 from clientobs._guarded import quiet
 from clientobs._own_file import put
+from clientobs.guard.hang.case import Case, Heard, OpenSpan, Silence
 from clientobs.guard.hang.loop import QtLoop
+from clientobs.guard.hang.others import OtherThreads
 from clientobs.guard.hang.stacks import DEBUGGERS, Stacks, modules_in, names
 from clientobs.guard.hang.standing import Facts, Standing
 
@@ -37,10 +40,10 @@ if TYPE_CHECKING:
     from types import FrameType, ModuleType
 
     from clientobs.config.model import HangsConfig
+    from clientobs.guard.hang.case import Reason
 
 __all__ = ["HangWatch", "OpenSpan"]
 
-Reason: TypeAlias = Literal["interface", "computing", "file", "deadlock", "stalled"]
 Say: TypeAlias = "Callable[[dict[str, Any], bool], object]"
 
 _SECOND: Final = 1_000_000_000
@@ -54,48 +57,13 @@ it for moments only. What was silent before is silent still, if nothing has been
 _BEAT: Final = 900_000_000
 """Between two beats that say the same: each takes the interpreter lock back three times."""
 
+_SEEN_LATER: Final = 3 * _SECOND
+"""By so much less than the process has moved nothing is one call of another thread known to last."""
+
 _QUICK_FOR: Final = 60 * _SECOND
 _MOST_SAMPLES: Final = 3000
 _CHILDREN: Final = frozenset({"subprocess", "multiprocessing"})
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenSpan:
-    """A span that is open on the main thread; `values` is what a note may tell of it."""
-
-    key: object
-    name: str
-    work: str
-    values: dict[str, Any]
-
-
-@dataclass(slots=True)
-class _Silence:
-    """One stretch without an answer."""
-
-    since: int
-    samples: int = 0
-    sampled_at: int = 0
-    others_at: int = 0
-    others: dict[str, Any] = field(default_factory=dict)
-    hung: bool = False
-
-
-class _Heard(NamedTuple):
-    """Since when there is silence, and how long it may last, in nanoseconds."""
-
-    since: int
-    threshold: int
-
-
-class _Case(NamedTuple):
-    """What speaks for a hang. `needs_waits`: only if threads wait for each other."""
-
-    reason: Reason
-    since: int
-    threshold: int
-    needs_waits: bool = False
 
 
 class HangWatch:
@@ -133,12 +101,13 @@ class HangWatch:
         self._path = ""
         self._loop = QtLoop()
         self._standing = Standing()
+        self._others = OtherThreads()
         self._stacks = Stacks(self._tell_stack, clean)
         self._token: object = None
         self._answered = self._ticked = mono()
         self._waits_due = 0
         self._beaten: int | None = None
-        self._silence: _Silence | None = None
+        self._silence: Silence | None = None
         self._written = Beat(at=0)
 
     # What others call ----------------------------------------------------------------------------
@@ -193,7 +162,7 @@ class HangWatch:
         watch, spans = self._listen(now)
         work = next((span.work for span in reversed(spans) if span.work), "")
         heard = self._measure(now, work)
-        if watch and now - heard.since >= _SUSPICIOUS:
+        if watch and (now - heard.since >= _SUSPICIOUS or (watch == "span" and self._is_told())):
             self._suspect(now, watch, spans, work, heard)
         else:
             self._over(now)
@@ -217,6 +186,7 @@ class HangWatch:
             return "loop", spans
         if not spans or token != self._token:
             self._token = token
+            self._others.begin()
             self._hear(now)
         return ("span" if spans else ""), spans
 
@@ -227,24 +197,30 @@ class HangWatch:
         self._waits_due = 0
         self._standing.begin(now)
 
-    def _measure(self, now: int, work: str) -> _Heard:
+    def _measure(self, now: int, work: str) -> Heard:
         if not work:
-            return _Heard(self._answered, self._threshold)
+            return Heard(self._answered, self._threshold)
         if now - self._answered >= self._limit:
-            return _Heard(self._answered, self._limit)
+            return Heard(self._answered, self._limit)
         self._standing.look_at_process(now)
-        return _Heard(max(self._answered, self._standing.progress_ns), self._stall)
+        self._others.look_first(now)
+        return Heard(max(self._answered, self._standing.progress_ns), self._stall)
 
     # Silence -------------------------------------------------------------------------------------
 
-    def _suspect(self, now: int, watch: str, spans: list[OpenSpan], work: str, heard: _Heard) -> None:
+    def _suspect(self, now: int, watch: str, spans: list[OpenSpan], work: str, heard: Heard) -> None:
         """Look closely at a thread that was silent for a second: what is it doing."""
         facts = self._standing.look(now)
         if watch == "span" and facts.moved:
             self._hear(now)
             self._over(now)
             return
-        case = self._case(now, watch, work, heard, facts)
+        if work and watch == "span" and facts.call is None and self._interactive:
+            facts = self._with_others(now, spans, heard, facts)
+        is_moving = (
+            now - heard.since < _SUSPICIOUS
+        )  # but a call that was told as a hang is over when it returns
+        case = None if is_moving and facts.call is None else self._case(now, watch, work, heard, facts)
         if case is None:
             self._over(now)
             return
@@ -261,7 +237,7 @@ class HangWatch:
             return
         silence = self._silence
         if silence is None:
-            silence = self._silence = _Silence(since=case.since)
+            silence = self._silence = Silence(since=case.since)
             self._pace(True)
         self._sample(now, silence, main, frames)
         if now - silence.since >= case.threshold and not silence.hung:
@@ -269,25 +245,40 @@ class HangWatch:
             reason: Reason = "deadlock" if circle else case.reason
             self._tell(now, watch, spans, work, case._replace(reason=reason), facts, waits)
 
-    def _case(self, now: int, watch: str, work: str, heard: _Heard, facts: Facts) -> _Case | None:
+    def _is_told(self) -> bool:
+        return self._silence is not None and self._silence.hung
+
+    def _with_others(self, now: int, spans: list[OpenSpan], heard: Heard, facts: Facts) -> Facts:
+        """Return what is known, with the call of another thread that does the known work and has stood as long."""
+        self._others.look(now)
+        is_told = (
+            self._silence is not None and self._silence.hung
+        )  # over when that call is, whatever else moves
+        if now - heard.since < heard.threshold and not is_told:
+            return facts
+        began = next((span.values.get("start_mono", 0) for span in spans if span.work), 0) or self._answered
+        call = self._others.stuck(began, now, heard.threshold - _SEEN_LATER)
+        return replace(facts, call=call, call_ns=heard.since, idle=True) if call is not None else facts
+
+    def _case(self, now: int, watch: str, work: str, heard: Heard, facts: Facts) -> Case | None:
         """Return what speaks for a hang, None where nothing does."""
         overdue = not work or now - self._answered >= self._limit
         if facts.call is not None:
             since = heard.since if watch == "loop" or facts.idle else max(heard.since, facts.call_ns)
-            return _Case("file", since, heard.threshold)
+            return Case("file", since, heard.threshold)
         computes = facts.computing_ns and overdue
         if watch == "loop":
             reason: Reason = "computing" if facts.computing_ns else "stalled" if work else "interface"
-            return _Case(reason, heard.since, heard.threshold)
+            return Case(reason, heard.since, heard.threshold)
         if computes and self._interactive:
             since = self._answered if work else max(heard.since, facts.computing_ns)
-            return _Case("computing", since, heard.threshold)
+            return Case("computing", since, heard.threshold)
         if facts.lock_ns and now - facts.lock_ns >= self._threshold:
             since = heard.since if facts.idle else facts.lock_ns
-            return _Case("deadlock", since, self._threshold, needs_waits=True)
+            return Case("deadlock", since, self._threshold, needs_waits=True)
         return None
 
-    def _who_waits(self, now: int, case: _Case, frames: dict[int, FrameType]) -> tuple[list[str], bool]:
+    def _who_waits(self, now: int, case: Case, frames: dict[int, FrameType]) -> tuple[list[str], bool]:
         """Ask who waits for whom, once it is a hang, and not again for as long."""
         is_due = now - case.since >= case.threshold and now >= self._waits_due
         if case.reason in {"computing", "file"} or not is_due:
@@ -297,7 +288,7 @@ class HangWatch:
         return self._waits(frames, names())
 
     def _sample(
-        self, now: int, silence: _Silence, main: FrameType | None, frames: dict[int, FrameType]
+        self, now: int, silence: Silence, main: FrameType | None, frames: dict[int, FrameType]
     ) -> None:
         """Write down where the threads stand: the main one each time, the others once a second if they moved."""
         quick = now - silence.since < _QUICK_FOR
@@ -308,12 +299,12 @@ class HangWatch:
         note: dict[str, Any] = {"at": "sample", "mono": now, "main": self._stacks.of(main)}
         if now - silence.others_at >= _SECOND:
             silence.others_at = now
-            others = self._others(frames)
+            others = self._stacks_of_others(frames)
             if others != silence.others:
                 note["others"] = silence.others = others
         self._note(note)
 
-    def _others(self, frames: dict[int, FrameType]) -> dict[str, Any]:
+    def _stacks_of_others(self, frames: dict[int, FrameType]) -> dict[str, Any]:
         known = names()
         apart = {threading.main_thread().ident, threading.get_ident()}
         return {
@@ -328,7 +319,7 @@ class HangWatch:
         watch: str,
         spans: list[OpenSpan],
         work: str,
-        case: _Case,
+        case: Case,
         facts: Facts,
         waits: list[str],
     ) -> None:
@@ -366,15 +357,18 @@ class HangWatch:
 
     def _write(self, now: int, watch: str, work: str) -> None:
         """Write the beat: what the drain judges by when this doesn't come any more."""
-        seen = watch if watch == "loop" or self._interactive else ("file" if watch else "")
+        seen = watch if watch == "loop" else "file" if watch else ""
+        if self._interactive:
+            seen = watch or "idle"
         beat = Beat(
             at=now,
             watch=seen,
             answered=self._answered,
             threshold=self._limit if work else self._threshold,
-            stall=self._stall if work else 0,
+            stall=self._stall if work or not watch else 0,
             work=work,
             thread=threading.get_native_id(),
+            limit=self._limit,
         )
         if now - self._written.at < _BEAT and replace(self._written, at=now) == beat:
             return

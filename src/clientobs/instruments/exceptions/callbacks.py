@@ -1,7 +1,8 @@
 """A wrapper for what a host calls back: scene callbacks, menu actions, timers, deferred commands.
 
 Many hosts swallow an exception of a callback, or print it where nobody looks. The wrapper records it and lets it
-pass, so that the host does with it what it always did.
+pass, so that the host does with it what it always did. While one runs on the main thread, that is watched for hangs
+as it is within a span.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from clientobs import semconv
+from clientobs._callbacks import begin, end
 from clientobs.instruments.exceptions.desk import Desk
 from clientobs.record.sightings import NO_SPAN
 
@@ -42,13 +44,16 @@ def callback(function: Any = None, /, *, name: str | None = None) -> Any:
 
 def callback_named(function: F, name: str | None) -> F:
     """Return `function` with its exceptions recorded under a name."""
-    owner = name or getattr(function, "__qualname__", type(function).__qualname__)
+    owner: Any = name or getattr(function, "__qualname__", type(function).__qualname__)
 
     def called_back(*args: Any, **named: Any) -> Any:
+        depth = begin(owner)
         try:
             return function(*args, **named)
         except BaseException as error:
             _desk.report(error, "callback", {semconv.EXCEPTION_OWNER: owner}, leaving=NO_SPAN)
             raise
+        finally:
+            end(depth)
 
     return functools.wraps(function)(called_back)  # type: ignore[return-value]  # the same signature

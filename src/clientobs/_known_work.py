@@ -16,7 +16,7 @@ from clientobs import semconv
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["kind_of"]
+__all__ = ["kind_of", "kind_of_callback"]
 
 _WORDS: Final = {
     "load": "load",
@@ -39,6 +39,7 @@ _WORDS: Final = {
     "simulate": "simulation",
     "simulation": "simulation",
 }
+_AROUND: Final = frozenset({"after", "before", "on", "post", "pre"})
 _SPLIT: Final = re.compile(r"[^a-z]+")
 
 
@@ -51,5 +52,17 @@ def kind_of(name: str, attributes: Mapping[str, Any]) -> str:
     said = attributes.get(semconv.TOOL_WORK)
     if isinstance(said, str):
         return said[:32]
-    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()
-    return next((_WORDS[word] for word in _SPLIT.split(spaced) if word in _WORDS), "")
+    return next((_WORDS[word] for word in _words(name) if word in _WORDS), "")
+
+
+def kind_of_callback(name: str) -> str:
+    """Return the kind of work that a callback is, "" for one that a host calls before or after such work.
+
+    >>> kind_of_callback("Render sequence"), kind_of_callback("kAfterOpen"), kind_of_callback("render_pre")
+    ('render', '', '')
+    """
+    return "" if _AROUND.intersection(_words(name)) else kind_of(name, {})
+
+
+def _words(name: str) -> list[str]:
+    return _SPLIT.split(re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
