@@ -78,14 +78,14 @@ class context:  # noqa: N801  # reads as a statement: `with clientobs.context(sh
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._entered:
-            try:
+        try:
+            if self._entered:
                 self._leave()
-            except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
-                faults.record("context.exit", fault)
-            except BaseException:  # Ctrl-C at this very moment
-                self._leave()
-                raise
+        except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("context.exit", fault)
+        except BaseException:  # Ctrl-C at this very moment
+            self._leave()
+            raise
 
     def _leave(self) -> None:
         # One object may be entered again inside itself, or on several threads: each leaves its own.
