@@ -50,15 +50,42 @@ def test_no_value_costs_a_record_or_reaches_the_host(make: Any, runtime: Runtime
         work.set_attributes({"c": value})
         work.add_event("e", {"d": value})
     clientobs.event("told", a=value)
-    clientobs.event(value)
-    with clientobs.span(value):
-        pass
     records = seen(home)
     span = records.span("work")
     assert set(span.attributes) == {"a", "b", "c"}
     assert len(span.events) == 1
     assert "a" in records.events("told")[0].attributes
-    assert len(records.spans) == 2
+    assert len(records.spans) == 1
+
+
+@pytest.mark.parametrize("name", [None, 5, b"publish", [], Hostile()])
+def test_a_span_and_an_event_without_a_name_are_refused(name: Any) -> None:
+    with pytest.raises(clientobs.ConfigError, match="has no name"):
+        clientobs.span(name)
+    with pytest.raises(clientobs.ConfigError, match="has no name"):
+        clientobs.event(name)
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, "x", True, 1e300])
+def test_a_wait_without_an_end_is_refused(timeout: Any) -> None:
+    for call in (clientobs.flush, clientobs.shutdown):
+        with pytest.raises(clientobs.ConfigError, match=r"timeout=.*use a number of seconds"):
+            call(timeout)
+
+
+@pytest.mark.parametrize("carrier", [5, "TRACEPARENT", [1]])
+def test_a_carrier_that_is_no_mapping_is_refused(carrier: Any) -> None:
+    with pytest.raises(clientobs.ConfigError, match="is no carrier"):
+        clientobs.farm_task(carrier=carrier)
+
+
+@pytest.mark.parametrize("said", [None, 5, b"00-1"])
+def test_a_carrier_with_an_odd_value_begins_the_task_without_a_link(
+    said: Any, runtime: Runtime, home: Path
+) -> None:
+    with clientobs.farm_task(carrier={"TRACEPARENT": said, "TRACESTATE": said, "BAGGAGE": said}, frame=3):
+        assert clientobs.trace_id()
+    assert not seen(home).span("farm task").links
 
 
 def test_nested_and_mixed_values_keep_their_shape_on_each_release_of_the_sdk(

@@ -11,10 +11,12 @@ first `farm_task` only, and only where nothing given contradicts it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs._guarded import faults, quiet
+from clientobs.errors import ConfigError
 from clientobs.pipeline.context import EMPTY, OVERLAY_KEY
 from clientobs.record import recorder as _recorder
 from clientobs.record import span as _span
@@ -24,7 +26,6 @@ from clientobs.record.tasks import tasks
 from clientobs.record.unrecorded import UNRECORDED, UnrecordedSpan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
 
     from opentelemetry.trace import Span
@@ -93,6 +94,11 @@ class farm_task:  # noqa: N801  # reads as a statement: `with clientobs.farm_tas
     """
 
     def __init__(self, *, carrier: Mapping[str, str] | None = None, **farm: Any) -> None:
+        if carrier is not None and not isinstance(carrier, Mapping):
+            raise ConfigError(
+                f"farm_task(carrier=<{type(carrier).__name__}>) is no carrier; use what clientobs.carrier() returned,"
+                " a mapping of names and texts, or None"
+            )
         self._given = farm
         self._carrier = carrier
         self._recorder: Recorder | None = None
