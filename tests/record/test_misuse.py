@@ -66,6 +66,17 @@ def test_a_span_and_an_event_without_a_name_are_refused(name: Any) -> None:
         clientobs.event(name)
 
 
+def test_values_without_a_name_are_no_context() -> None:
+    for call in (clientobs.context, clientobs.set_context):
+        with pytest.raises(clientobs.ConfigError, match="named values"):
+            call("sh010")
+
+
+def test_a_screenshot_that_cannot_be_called_is_refused() -> None:
+    with pytest.raises(clientobs.ConfigError, match="screenshot=<int>"):
+        clientobs.report_problem("broken", screenshot=5)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, "x", True, 1e300])
 def test_a_wait_without_an_end_is_refused(timeout: Any) -> None:
     for call in (clientobs.flush, clientobs.shutdown):

@@ -20,7 +20,10 @@ _EVERY: Final = 60.0
 
 
 class Storms:
-    """Counts by name of `what` ("spans", "events"); `tell` emits an event for each name of which more was left out since it was told last."""
+    """Counts by name of `what` ("spans", "events"); `tell` emits an event for each name.
+
+    Each of which more was left out since it was told last.
+    """
 
     def __init__(self, what: str = "spans", mono: Callable[[], float] = time.monotonic) -> None:
         self._what = what

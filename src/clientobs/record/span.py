@@ -186,7 +186,7 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
 
     def _forget_ended(self) -> None:
         for key, each in tuple(self._again.items()):
-            if each._span is None:
+            if each._span is None:  # noqa: SLF001  # its own kind
                 self._again.pop(key, None)
 
     def _innermost(self) -> span:
