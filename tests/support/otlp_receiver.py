@@ -20,6 +20,7 @@ import struct
 import sys
 import threading
 import time
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
@@ -122,7 +123,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", "0")))
         signal = _PATHS.get(self.path)
-        body = gzip.decompress(raw) if self.headers.get("content-encoding") == "gzip" else raw
+        unpack = {"gzip": gzip.decompress, "deflate": zlib.decompress}.get(
+            self.headers.get("content-encoding", "")
+        )
+        body = unpack(raw) if unpack is not None else raw
         message = decode_request(signal, body) if signal else None
         certificate = getattr(self.connection, "getpeercert", lambda: None)()
         got = Received(
