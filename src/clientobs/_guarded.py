@@ -23,6 +23,21 @@ R = TypeVar("R")
 D = TypeVar("D")
 
 _MAX_PLACES: Final = 128
+_COST_A_RECORD: Final = frozenset(
+    {
+        "event",
+        "farm_task.begin",
+        "logs.afterwards",
+        "logs.emit",
+        "logs.take",
+        "logs.write",
+        "metrics.record",
+        "report_problem",
+        "span.enter",
+        "spans.end",
+    }
+)
+"""Places at which a fault leaves a record out; at all others it leaves one less rich."""
 
 
 class Faults:
@@ -30,6 +45,8 @@ class Faults:
 
     def __init__(self) -> None:
         self.strict = False
+        self.lost: Callable[[str], object] | None = None
+        """Counts a record that a fault has cost, by reason; the recorder's, while there is one."""
         self._lock = threading.RLock()
         self._counts: dict[str, int] = {}
         self._last: dict[str, str] = {}
@@ -40,6 +57,9 @@ class Faults:
             if place in self._counts or len(self._counts) < _MAX_PLACES:
                 self._counts[place] = self._counts.get(place, 0) + 1
                 self._last[place] = _text_of(error)
+        lost = self.lost
+        if lost is not None and place in _COST_A_RECORD:
+            lost("fault")
         if self.strict:
             raise error
 

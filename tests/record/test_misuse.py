@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import clientobs
+from clientobs.pipeline import logs as pipeline_logs
+from clientobs.pipeline import spans as pipeline_spans
 from support.readback import seen
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from clientobs._guarded import Faults
     from clientobs.runtime.runtime import Runtime
 
 
@@ -64,6 +67,25 @@ def test_a_span_and_an_event_without_a_name_are_refused(name: Any) -> None:
         clientobs.span(name)
     with pytest.raises(clientobs.ConfigError, match="has no name"):
         clientobs.event(name)
+
+
+def test_a_fault_of_ours_that_costs_a_record_is_counted_as_a_loss(
+    runtime: Runtime, home: Path, monkeypatch: pytest.MonkeyPatch, lenient_faults: Faults
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline_spans, "dumps", broken)
+        with clientobs.span("lost"):
+            pass
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline_logs, "encode_payload", broken)
+        clientobs.event("lost")
+    assert lenient_faults.counts()["spans.end"] == 1
+    assert runtime.loss.totals() == {"fault": 2}
+    clientobs.shutdown()
+    assert seen(home).notes("loss")[-1]["fault"] == 2
 
 
 def test_values_without_a_name_are_no_context() -> None:

@@ -99,7 +99,7 @@ class Pipeline:
         journal.watch_contexts(_all_of(self.contexts.forget, scopes.forget))
         described = Resource(resource)
         self._spans = JournalSpanProcessor(
-            journal, redactor, clock, self.contexts, scopes, self.recent, describe
+            journal, redactor, clock, self.contexts, scopes, self.recent, describe, loss=loss
         )
         self._storms, self._event_storms = Storms("spans"), Storms("events")
         self._logs = JournalLogProcessor(
