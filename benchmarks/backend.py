@@ -74,7 +74,7 @@ def count_of(path: str, body: bytes) -> int:
     if path.endswith("/v1/traces"):
         request = ExportTraceServiceRequest.FromString(body)
         return sum(len(scope.spans) for one in request.resource_spans for scope in one.scope_spans)
-    return body.count(b'"type":"transaction"') + body.count(b'{"type": "transaction"')
+    return body.count(b'"op":"render_frame"') + body.count(b'"op": "render_frame"')
 
 
 def hang() -> None:

@@ -5,6 +5,7 @@ Each measurement has a process of its own, so that nobody's imports, threads or 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -76,6 +77,13 @@ def spans_beside_a_busy_thread(contender: Contender, endpoint: str) -> Numbers:
     return {"p50": took[1_000] / 1e3, "p99": took[1_980] / 1e3, "p99.9": took[1_998] / 1e3}
 
 
+def imported(contender: Contender, _endpoint: str) -> Numbers:
+    """Import the package and nothing else, in ms over the bare interpreter."""
+    start = time.perf_counter_ns()
+    importlib.import_module(contender.package)
+    return {"import": (time.perf_counter_ns() - start) / 1e6}
+
+
 def set_up(contender: Contender, endpoint: str) -> Numbers:
     """Import and set up, then record a little; ms, ms of CPU, and MB of memory that this process has grown by."""
     before = _resident()
@@ -125,6 +133,7 @@ def _resident() -> float:
 MEASURES: dict[str, Callable[[Contender, str], Numbers]] = {
     "spans": spans,
     "busy": spans_beside_a_busy_thread,
+    "import": imported,
     "set-up": set_up,
     "leave": leave,
     "killed": until_killed,

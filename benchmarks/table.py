@@ -26,6 +26,7 @@ BUDGETS = (
     Budget(figure="span mean, us", most=1.25, peer="bare SDK"),
     Budget(figure="CPU per span, us", most=0.7, peer="SDK, batch, OTLP/HTTP"),
     Budget(figure="span p99.9, us", most=0.05, peer="SDK, batch, OTLP/HTTP"),
+    Budget(figure="import alone, ms", most=10.0),
     Budget(figure="import and set-up, ms", most=0.6, peer="SDK, batch, OTLP/HTTP"),
     Budget(figure="import and set-up, CPU ms", most=0.6, peer="SDK, batch, OTLP/HTTP"),
     Budget(figure="exit, backend answers, ms", most=50.0),

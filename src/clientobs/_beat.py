@@ -16,6 +16,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from clientobs._own_file import read_file
+
 __all__ = ["BEAT_FILE", "Beat", "pack", "read_beat"]
 
 BEAT_FILE: Final = "beat"
@@ -71,15 +73,11 @@ def pack(beat: Beat) -> bytes:
 def read_beat(run_folder: str) -> Beat | None:
     """Return the last beat of the run in a folder, None where there is none that can be read."""
     try:
-        descriptor = os.open(os.path.join(run_folder, BEAT_FILE), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        found = read_file(
+            os.path.join(run_folder, BEAT_FILE), _LAYOUT.size, flags=getattr(os, "O_NOFOLLOW", 0)
+        )
     except OSError:
         return None
-    try:
-        found = os.read(descriptor, _LAYOUT.size)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
     if len(found) != _LAYOUT.size:
         return None
     magic, version, watch, at, answered, threshold, stall, thread, work = _LAYOUT.unpack(found)

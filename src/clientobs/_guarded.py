@@ -38,6 +38,7 @@ _COST_A_RECORD: Final = frozenset(
     }
 )
 """Places at which a fault leaves a record out; at all others it leaves one less rich."""
+_UNRECORDED: Final = "recursion.exhausted"
 
 
 class Faults:
@@ -47,26 +48,30 @@ class Faults:
         self.strict = False
         self.lost: Callable[[str], object] | None = None
         """Counts a record that a fault has cost, by reason; the recorder's, while there is one."""
+        self.unrecorded = 0
+        """Faults for which not even a call of `record` was left: their place adds one itself."""
         self._lock = threading.RLock()
         self._counts: dict[str, int] = {}
         self._last: dict[str, str] = {}
 
     def record(self, place: str, error: Exception) -> None:
         """Count one fault; raise it again under tests."""
-        with self._lock:
-            if place in self._counts or len(self._counts) < _MAX_PLACES:
-                self._counts[place] = self._counts.get(place, 0) + 1
-                self._last[place] = _text_of(error)
+        text = _text_of(error)  # first: what fails in here is counted by who called, and not twice
         lost = self.lost
         if lost is not None and place in _COST_A_RECORD:
             lost("fault")
+        with self._lock:
+            if place in self._counts or len(self._counts) < _MAX_PLACES:
+                self._counts[place] = self._counts.get(place, 0) + 1
+                self._last[place] = text
         if self.strict:
             raise error
 
     def counts(self) -> dict[str, int]:
         """Return how many faults each place had."""
         with self._lock:
-            return dict(self._counts)
+            unrecorded = {_UNRECORDED: self.unrecorded} if self.unrecorded else {}
+            return {**self._counts, **unrecorded}
 
     def messages(self) -> dict[str, str]:
         """Return the last fault of each place as `TypeName: text`, at most 300 characters."""
@@ -78,6 +83,7 @@ class Faults:
         self._lock = threading.RLock()
         self._counts = {}
         self._last = {}
+        self.unrecorded = 0
 
 
 def _text_of(error: Exception) -> str:

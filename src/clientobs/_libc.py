@@ -23,7 +23,7 @@ from functools import partial
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["HIGH_DESCRIPTOR", "Libc", "Watch", "libc", "make_room_high", "move_high"]
+__all__ = ["HIGH_DESCRIPTOR", "Libc", "Watch", "libc", "lowest_of_ours", "make_room_high", "move_high"]
 
 HIGH_DESCRIPTOR: Final = 900
 """Ours live at or above this number: hosts close the low ones that they think theirs (os.closerange)."""
@@ -51,6 +51,14 @@ class Watch(NamedTuple):
     inode: bytes
     device_at: slice
     device: bytes
+
+    def is_ours(self) -> bool:
+        """Look once. No other Python runs between the look and what its caller does next, but at an unlucky switch."""
+        return (
+            self.look() == 0
+            and self.buffer[self.inode_at] == self.inode
+            and self.buffer[self.device_at] == self.device
+        )
 
 
 class Libc(NamedTuple):
@@ -168,11 +176,15 @@ def move_high(fd: int) -> int:
     """
     if os.name != "posix":
         return fd
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    floor = HIGH_DESCRIPTOR if soft == resource.RLIM_INFINITY else min(HIGH_DESCRIPTOR, soft - 32)
     try:
-        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(floor, 3))
+        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, lowest_of_ours())
     except OSError:
         return fd
     os.close(fd)
     return high
+
+
+def lowest_of_ours() -> int:
+    """Return the number from which on ours live: 900, or less where the soft limit of descriptors is lower."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return HIGH_DESCRIPTOR if soft == resource.RLIM_INFINITY else max(3, min(HIGH_DESCRIPTOR, soft - 32))

@@ -9,10 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
+
+from clientobs._high import HighFile
+from clientobs._own_file import read_kernel
 
 __all__ = [
     "FileCall",
+    "Turns",
     "file_call",
     "has_run",
     "is_held",
@@ -20,6 +24,7 @@ __all__ = [
     "moved",
     "processor_seconds",
     "raw_call",
+    "turns",
     "waits_for_lock",
 ]
 
@@ -98,6 +103,14 @@ _NOT_FILES: Final = ("pipe:", "socket:", "anon_inode:", "/dev/", "/proc/")
 """Where a read may wait for as long as it likes: a pipe, a terminal, a device."""
 
 
+class Turns(NamedTuple):
+    """How a thread has had processors: seconds run, seconds in which it waited for one, times switched in."""
+
+    ran: float
+    waited: float
+    times: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileCall:
     """A call on a file that a thread is in. `path` is raw, "" where it could not be read."""
@@ -139,18 +152,13 @@ def file_call(pid: int | str, line: str) -> FileCall | None:
 def _text_at(pid: int | str, address: int) -> str:
     """Return the text at an address of a process: by a read that fails where the memory is gone meanwhile."""
     try:
-        descriptor = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+        with HighFile(f"/proc/{pid}/mem", os.O_RDONLY) as descriptor:
+            # Up to the end of the page: the next one may not be there.
+            found = os.pread(descriptor, min(_MAX_PATH, 4096 - address % 4096), address)
+            if b"\0" not in found:
+                found += os.pread(descriptor, _MAX_PATH - len(found), address + len(found))
     except OSError:
         return ""
-    try:
-        # Up to the end of the page: the next one may not be there.
-        found = os.pread(descriptor, min(_MAX_PATH, 4096 - address % 4096), address)
-        if b"\0" not in found:
-            found += os.pread(descriptor, _MAX_PATH - len(found), address + len(found))
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)
     return os.fsdecode(found.partition(b"\0")[0])
 
 
@@ -200,21 +208,16 @@ def has_run(pid: int | str, thread: int) -> str:
 
 def wanted_seconds(pid: int | str, thread: int) -> float | None:
     """Return the time in which a thread ran or would have, had a processor been free; None where nobody tells."""
-    times = _scheduled(pid, thread)
-    return None if times is None else sum(times)
+    had = turns(pid, thread)
+    return None if had is None else had.ran + had.waited
 
 
-def waited_seconds(pid: int | str, thread: int) -> float | None:
-    """Return the time in which a thread would have run, and no processor was free; None where nobody tells."""
-    times = _scheduled(pid, thread)
-    return None if times is None else times[1]
-
-
-def _scheduled(pid: int | str, thread: int) -> tuple[float, float] | None:
+def turns(pid: int | str, thread: int) -> Turns | None:
+    """Return how a thread has had processors so far, None where nobody tells."""
     words = _read(f"/proc/{pid}/task/{thread}/schedstat").split()
-    if len(words) < 2 or not all(word.isdigit() for word in words[:2]):  # noqa: PLR2004  # ran, waited to run
+    if len(words) < len(Turns._fields) or not all(word.isdigit() for word in words[:3]):
         return None
-    return int(words[0]) / 1e9, int(words[1]) / 1e9
+    return Turns(int(words[0]) / 1e9, int(words[1]) / 1e9, int(words[2]))
 
 
 def is_held(pid: int | str) -> bool:
@@ -229,16 +232,11 @@ def is_held(pid: int | str) -> bool:
 
 
 def _read(path: str) -> str:
+    # All of it without letting go of the interpreter lock: beside a main thread that lets go of it for moments only
+    # (docs/explanation/hangs.md) each call that did would take up to seconds, and whoever watches it takes four looks.
     if not sys.platform.startswith("linux"):
         return ""
-    # Not open(): a text file costs ten times as much, and this is done several times a second.
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return read_kernel(path).decode("ascii", "replace")
     except OSError:
         return ""
-    try:
-        return os.read(descriptor, 16384).decode("ascii", "replace")
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)

@@ -14,11 +14,13 @@ __all__ = [
     "listdir",
     "make_folder",
     "mkdir",
+    "mknod",
     "open_",
     "readlink",
     "replace",
     "scandir",
     "stat",
+    "statvfs",
     "unlink",
 ]
 
@@ -27,11 +29,14 @@ _system: Final[Any] = sys.modules["nt" if os.name == "nt" else "posix"]
 access: Final[Any] = _system.access
 listdir: Final[Any] = _system.listdir
 mkdir: Final[Any] = _system.mkdir
+mknod: Final[Any] = getattr(_system, "mknod", None)
 open_: Final[Any] = _system.open
 readlink: Final[Any] = _system.readlink
 replace: Final[Any] = _system.replace
 scandir: Final[Any] = _system.scandir
 stat: Final[Any] = _system.stat
+statvfs: Final[Any] = getattr(_system, "statvfs", None)
+"""None on Windows."""
 unlink: Final[Any] = _system.unlink
 
 

@@ -195,7 +195,8 @@ SESSION_EVIDENCE: Final = _attribute("session.evidence", OWN, "What the status r
 SESSION_ENDING: Final = _attribute(
     "session.ending",
     OWN,
-    "How it ended: exited, crashed, killed, hang_killed, out_of_memory, power_loss, rebooted, machine_down, unknown.",
+    "How it ended: exited, os._exit, crashed, killed, hang_killed, out_of_memory, power_loss, rebooted, machine_down, "
+    "unknown.",
 )
 SESSION_MEMORY: Final = _attribute(
     "session.memory", OWN, "Bytes of memory that it held when it was last looked at; not where it exited."
@@ -275,6 +276,7 @@ WORKFILE_VERSION: Final = _attribute("workfile.version", OWN, "Version of the wo
 PUBLISH_VERSION: Final = _attribute("publish.version", OWN, "Version that was published.")
 
 _begin("Host application")
+DCC_PREFIX: Final = "dcc."
 DCC_NAME: Final = _attribute("dcc.name", OWN, "One of maya, houdini, nuke, blender ...")
 DCC_VERSION: Final = _attribute("dcc.version", OWN, "Its version.")
 DCC_MODE: Final = _attribute("dcc.mode", OWN, "One of gui, batch.")

@@ -71,6 +71,7 @@ def test_a_blender_that_crashes_in_a_python_call_shows_scene_and_shot(
     told = crash.attributes
     assert crash.record.body.string_value == "The application crashed (SIGSEGV) during 'solve rig'."
     assert told["production.shot"] == "sq010_sh020"
+    assert told["dcc.scene.path"] == str(desk.folder / "hero_rig_v012.blend")
     assert told["session.log_lines"][-1] == "INFO solving 412 joints"
     frames = told["exception.stacktrace"].splitlines()
     assert frames[0].startswith("Current thread")

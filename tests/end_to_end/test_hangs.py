@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,14 +38,15 @@ def solve_constraints():
         pass
 def build_rig():
     solve_constraints()
-with clientobs.span("build rig"):
-    build_rig()
+with clientobs.span("shot work", **{"dcc.name": "maya", "dcc.scene.path": "/mnt/proj/old.ma"}):
+    with clientobs.span("build rig", **{"dcc.scene.path": "/mnt/proj/sh020.ma"}):
+        build_rig()
 """
 NATIVE = """
 import ctypes
 def refresh_viewport():
     ctypes.PyDLL(None).usleep(int(float(sys.argv[2]) * 1e6))
-with clientobs.span("orbit"):
+with clientobs.span("orbit", **{"dcc.scene.path": "/mnt/proj/sh020.ma"}):
     clientobs.event("scene.opened", "opened /mnt/proj/sh020.ma")
     say(clientobs.init().run)
     wait()  # until the watch has begun, and there is a drain to see what comes
@@ -178,7 +180,12 @@ def test_an_endless_loop_is_told_while_it_runs_and_so_is_the_kill_that_ends_it(s
     assert end.record.body.string_value == (
         "The application was closed because it did not answer during 'build rig'."
     )
-    assert spans_of(end) == ["build rig"]
+    assert spans_of(end) == ["shot work", "build rig"]
+    for told in (hang, end):
+        scene = told.attributes["dcc.name"], told.attributes["dcc.scene.path"]
+        assert scene == ("maya", "/mnt/proj/sh020.ma")
+    began = datetime.fromisoformat(hang.attributes["app.hang.since"].replace("Z", "+00:00"))
+    assert end.record.time_unix_nano / 1e9 > began.timestamp() + 2
     assert_always(end, stage.desk, service=("loop", "2.1"), production={"shot": "sq010_sh020"})
     span = stage.span("loop", "build rig")
     assert hang.record.span_id == end.record.span_id == span.record.span_id
@@ -189,6 +196,7 @@ def test_native_code_that_holds_the_interpreter_is_seen_from_outside(stage: Stag
     assert hang.attributes["app.hang.reason"] == "native"
     assert hang.attributes["app.hang.stack_source"] == "none"
     assert spans_of(hang) == ["orbit"]
+    assert hang.attributes["dcc.scene.path"] == "/mnt/proj/sh020.ma"
     assert "INFO opened /mnt/proj/sh020.ma" in hang.attributes["session.log_lines"]
     host = stage.hosts["native"]
     assert host.heard() == "back"

@@ -23,8 +23,16 @@ if TYPE_CHECKING:
 
 # In mounts of their own, host and drain find every folder of the disk read-only, and an empty /dev/shm.
 READ_ONLY = """
-    mount --make-rprivate / && mount -t tmpfs tmpfs /dev/shm &&
-    for folder in /var/tmp /tmp "$HOME"; do mount --bind $folder $folder && mount -o remount,ro,bind $folder; done &&
+    set -e
+    mount --make-rprivate /
+    mount -t tmpfs tmpfs /dev/shm
+    for folder in /var/tmp /tmp "$HOME"; do
+        mount --bind $folder $folder
+        tries=0
+        until mount -o remount,ro,bind $folder; do  # busy while somebody writes through it
+            tries=$((tries + 1)); test $tries -lt 100; sleep 0.1
+        done
+    done
     exec "$@"
 """
 HOST = """

@@ -114,6 +114,8 @@ app.exec()
 encoder.wait()
 """
 
+IDLE = "when_it_goes_round(lambda: None)\napp.exec()\n"
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
@@ -122,7 +124,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         desk.environ["QT_QPA_PLATFORM"] = "offscreen"
         made = Stage(desk, receiver, HEAD)
         # Who must not be told stands still before those who must be.
-        quiet = {"dialog": DIALOG, "debugged": DEBUGGED}
+        quiet = {"dialog": DIALOG, "debugged": DEBUGGED, "idle": IDLE}
         standing = {"blocked": BLOCKED, "impatient": BLOCKED, "recovers": RECOVERS}
         for programs in (quiet, standing):
             for name, program in programs.items():
@@ -185,11 +187,22 @@ def test_an_artist_who_does_not_wait_for_the_hang_is_told_with_since_when_it_was
     assert (said["session.status"], said["session.ending"]) == ("abnormal", "killed")
     assert [span.partition(" (")[0] for span in said["session.open_spans"]] == ["rebuild rig"]
     body = end.record.body.string_value
-    assert body.startswith("The application was killed during 'rebuild rig'; it had not answered for ")
+    assert body.startswith("The application was killed during 'rebuild rig', or ended by a fault ")
+    assert "; it had not answered for " in body
     opened = stage.span("impatient", "rebuild rig").record.start_time_unix_nano
     since = datetime.fromisoformat(said["app.hang.since"].replace("Z", "+00:00"))
     assert abs(since.timestamp() - opened / 1e9) < 2.5  # the loop is asked once a second
     assert_always(end, stage.desk, service=("impatient", "2.1"), production={"shot": "sq010_sh020"})
+
+
+@pytest.mark.diagnosis("force-quit")
+def test_an_application_that_only_waits_for_its_artist_is_killed_all_the_same(stage: Stage) -> None:
+    stage.kill("idle")
+    assert end_of(stage, "idle") == ("abnormal", "killed")
+    end = stage.event("idle", "session.end")
+    assert end.record.body.string_value == (
+        "The application was killed, or ended by a fault that left no trace."
+    )
 
 
 @pytest.mark.diagnosis("force-quit")
@@ -207,7 +220,7 @@ def test_an_interface_that_answers_again_says_how_long_it_took(stage: Stage) -> 
     hang, end = stage.event("recovers", "app.hang"), stage.event("recovers", "app.hang.end")
     assert end.attributes["app.hang.id"] == hang.attributes["app.hang.id"]
     assert end.attributes["app.hang.duration"] > hang.attributes["app.hang.duration"] >= 2
-    assert end_of(stage, "recovers") == ("exited", "")
+    assert end_of(stage, "recovers") == ("exited", "exited")
 
 
 @pytest.mark.diagnosis("background-work", "debugger")
@@ -220,14 +233,14 @@ def test_a_dialog_over_lunch_and_a_debugger_in_a_slot_are_no_hang(stage: Stage) 
     debugged.process.stdin.flush()
     for name in ("dialog", "debugged"):
         assert stage.hosts[name].end() == 0
-        assert end_of(stage, name) == ("exited", "")
+        assert end_of(stage, name) == ("exited", "exited")
         assert stage.events(name, "app.hang") == []
 
 
 @pytest.mark.diagnosis("background-work", "clean-exit")
 def test_an_autosave_beside_the_loop_is_no_hang_and_a_closed_window_an_exit(stage: Stage) -> None:
     assert stage.hosts["autosave"].process.wait(30) == 0
-    assert end_of(stage, "autosave") == ("exited", "")
+    assert end_of(stage, "autosave") == ("exited", "exited")
     saved = stage.span("autosave", "autosave").record
     assert saved.end_time_unix_nano - saved.start_time_unix_nano > 4e9
     assert stage.events("autosave", "app.hang") == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import sys
@@ -174,48 +173,6 @@ os.waitpid(pid, 0)
 """)
     assert done.returncode == 0, done.stderr
     assert len([path for path in (home / "v1").iterdir() if path.is_dir()]) == 1
-
-
-@pytest.mark.parametrize("last", [256, 65536])
-def test_descriptors_closed_by_the_host_cost_and_corrupt_nothing(
-    last: int, home: Path, tmp_path: Path
-) -> None:
-    scene = tmp_path / "scene.ma"
-    done = run_program(
-        f"""
-import os, sys
-{START}
-with clientobs.span('before'):
-    pass
-runtime._parts.keeper.pause()  # it opens and closes files of its own meanwhile
-os.closerange(3, {last})
-files = [open(sys.argv[1], 'wb', 0) for _ in range(8)]
-for number in (901, 902, 903, 904):
-    os.dup2(files[0].fileno(), number)
-for number in range(100):
-    with clientobs.span('after', number=number):
-        pass
-""",
-        str(scene),
-    )
-    assert done.returncode == 0, done.stderr
-    assert scene.read_bytes() == b""
-    records = seen(home)
-    assert len([span for span in records.spans if span.name == "after"]) == 100
-
-
-def test_ours_live_high_and_are_not_inherited() -> None:
-    answer = answer_of(f"""
-import json, os, fcntl
-{START}
-runtime._parts.keeper.pause()  # it opens and closes files of its own meanwhile
-ours = [int(name) for name in os.listdir('/proc/self/fd')
-        if os.environ['CLIENTOBS_HOME'] in os.path.realpath('/proc/self/fd/' + name)]
-print(json.dumps([sorted(ours), [fcntl.fcntl(fd, fcntl.F_GETFD) for fd in ours]]))
-""")
-    assert len(answer[0]) >= 2
-    assert min(answer[0]) >= 900
-    assert set(answer[1]) == {fcntl.FD_CLOEXEC}
 
 
 def test_reload_and_a_second_init_are_safe(home: Path) -> None:

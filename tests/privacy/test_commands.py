@@ -236,6 +236,12 @@ def test_a_command_ends_where_the_shell_ends_it(text: str, clean: str) -> None:
     assert scrub_commands(text, text.lower()) == clean
 
 
+@pytest.mark.parametrize("mark", ["'", '"'])
+def test_an_open_quote_hides_no_command_of_the_lines_behind_it(mark: str) -> None:
+    text = f"the net use of memory it{mark}s\nmysql -u root -pZq90000007Qz production\nso it{mark}s"
+    assert in_text(text) == text.replace("Zq90000007Qz", MARKER)
+
+
 def test_the_name_of_a_secret_that_somebody_searches_for_is_no_flag() -> None:
     words = ["grep", "-rn", "api_key", "tools/"]
     assert scrub_arguments(words, RULES, TEXTS.scrub) == words

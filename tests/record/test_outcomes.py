@@ -56,6 +56,11 @@ class RefusedError(ValueError):
         (raised_by("_nuke", "CancelledError", RuntimeError), "cancelled"),
         (RuntimeError("Cancelled"), "failed"),
         (ValueError(), "failed"),
+        (raised_by("studio", "Fatal", BaseException), "failed"),
+        (raised_by("trio", "Cancelled", BaseException), "cancelled"),
+        (raised_by("studio", "Cancelled", BaseException), "cancelled"),
+        (raised_by("studio", "Cancelled"), "failed"),  # an Exception: the configuration names it
+        (raised_by("greenlet", "GreenletExit", BaseException), "cancelled"),
         (MemoryError(), "failed"),
         (RecursionError(), "failed"),
         (raised_by("hou", "OperationInterrupted"), "cancelled"),

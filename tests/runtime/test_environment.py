@@ -164,13 +164,14 @@ def test_the_machine_is_told_with_each_session(home: Path) -> None:
 def test_nothing_of_it_is_collected_on_the_thread_that_calls_init(home: Path) -> None:
     threads = answer_of(
         """
-        import json, os, sys, threading, time
-        looked = []
-        def watch(event, arguments):
-            if event == "os.scandir" and str(arguments[0]).endswith("site-packages"):
-                looked.append(threading.current_thread().name)
-        sys.addaudithook(watch)
+        import json, os, threading, time
         import clientobs
+        from clientobs.runtime import packages
+        looked, listing = [], packages.list_folder
+        def watch(folder, *bound):
+            looked.append(threading.current_thread().name)
+            return listing(folder, *bound)
+        packages.list_folder = watch
         clientobs.init("tool")
         deadline = time.monotonic() + 20
         while not looked and time.monotonic() < deadline:

@@ -13,7 +13,7 @@ from clientobs.runtime.keeper import Chore, Keeper
 from support.programs import run_program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
@@ -52,6 +52,33 @@ def test_a_debugger_that_stops_all_threads_is_asked_to_leave_ours_alone() -> Non
     assert thread.pydev_do_not_trace  # type: ignore[attr-defined]  # pydevd's own convention
     keeper.stop()
     keeper.join(10)
+
+
+def test_what_is_urgent_is_done_again_amid_a_round_that_takes_long() -> None:
+    clock, done = [0.0], []
+
+    def take(name: str, seconds: float) -> Callable[[], None]:
+        def chore() -> None:
+            done.append(name)
+            clock[0] += seconds
+
+        return chore
+
+    keeper = Keeper(
+        [
+            Chore("watch", 0.0, take("watch", 0.01), urgent=True),
+            Chore("short", 0.0, take("short", 0.1)),
+            Chore("disk", 0.0, take("disk", 3.0)),
+            Chore("last", 0.0, take("last", 0.1)),
+        ],
+        mono=lambda: clock[0],
+    )
+    keeper._tick(threading.Event())
+    assert done == ["watch", "short", "disk", "watch", "last"]
+    stopped = threading.Event()
+    stopped.set()
+    keeper._tick(stopped)
+    assert done[5:] == []
 
 
 def test_a_forked_child_finds_no_lock_that_the_keeper_held(busy: Busy) -> None:

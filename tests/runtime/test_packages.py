@@ -8,6 +8,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from clientobs import _unwatched
+from clientobs._own_folder import list_folder
 from clientobs.runtime import packages
 from clientobs.runtime.packages import find_packages
 
@@ -57,6 +58,7 @@ def test_a_place_on_the_network_is_not_touched(tmp_path: Path, monkeypatch: pyte
 
         return call
 
+    monkeypatch.setattr(packages, "list_folder", noting(list_folder))
     monkeypatch.setattr(_unwatched, "scandir", noting(os.scandir))
     monkeypatch.setattr(os, "stat", noting(os.stat))
     monkeypatch.setattr(os, "scandir", noting(os.scandir))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from clientobs.cli.main import DONE, USAGE
+from clientobs.cli.parser import command_parser
 from clientobs.cli.screen import Line, open_screen, pad
-from clientobs.cli.text import description, visible
+from clientobs.cli.text import visible
 from clientobs.config.listing import Row, rows
 from clientobs.config.resolve import resolve
 
@@ -25,7 +25,7 @@ _SOURCES = {"environment": "open", "file": "context", "argument": "ok", "default
 
 def run(invocation: Invocation) -> int:
     """Show the settings; problems are listed, and make the exit code 2."""
-    parser = argparse.ArgumentParser(prog="clientobs config", description=description(__doc__))
+    parser = command_parser("config", __doc__)
     commands = parser.add_subparsers(dest="what", required=True, metavar="show")
     show = commands.add_parser("show", help="every setting, its value, and where it comes from")
     show.add_argument("--set", action="store_true", help="only settings that somebody has set")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs.cli.main import DONE, WRONG
+from clientobs.cli.parser import command_parser
 from clientobs.cli.screen import open_screen
-from clientobs.cli.text import date_time, description, number, shorten, visible
+from clientobs.cli.text import date_time, number, shorten, visible
 from clientobs.config.resolve import resolve
 from clientobs.errors import JournalError
 from clientobs.viewer.bundles.read import open_bundle
@@ -65,12 +66,7 @@ def run(invocation: Invocation) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="clientobs diff-env",
-        description=description(__doc__),
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("diff-env", __doc__, epilog=_EPILOG)
     parser.add_argument("a", metavar="A", help="the session where it works")
     parser.add_argument("b", metavar="B", help="the session where it doesn't")
     parser.add_argument("--home", metavar="FOLDER", help="another journal for ids than the one in use")

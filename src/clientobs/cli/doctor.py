@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
+from clientobs.cli.parser import command_parser
 from clientobs.cli.screen import Line, line_width, open_screen, wrapped
-from clientobs.cli.text import description, number, visible
+from clientobs.cli.text import number, visible
 from clientobs.config.resolve import resolve
 from clientobs.runtime.doctor import Report, examine
 
@@ -29,7 +29,7 @@ _SECTION = 14
 
 def run(invocation: Invocation) -> int:
     """Examine and print; 1 where something does not work."""
-    parser = argparse.ArgumentParser(prog="clientobs doctor", description=description(__doc__))
+    parser = command_parser("doctor", __doc__)
     parser.add_argument("--offline", action="store_true", help="do not ask the endpoint")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     options = parser.parse_args(invocation.arguments)

@@ -6,14 +6,14 @@ ends. Hosts that find it alive start none of their own.
 
 from __future__ import annotations
 
-import argparse
 import math
 from typing import TYPE_CHECKING, Final
 
 from clientobs._guarded import faults
 from clientobs.cli.main import DONE, USAGE, WRONG
+from clientobs.cli.parser import command_parser
 from clientobs.cli.screen import Screen, open_screen
-from clientobs.cli.text import description, number, size, visible
+from clientobs.cli.text import number, size, visible
 from clientobs.config.destination import destination_key
 from clientobs.config.resolve import resolve
 from clientobs.drain.__main__ import end_by_signal
@@ -47,7 +47,7 @@ _REASONS: Final[dict[Reason, str]] = {
 
 def run(invocation: Invocation) -> int:
     """Deliver; 1 where another drain holds the lock, or something is left that could not be delivered."""
-    parser = argparse.ArgumentParser(prog="clientobs drain", description=description(__doc__))
+    parser = command_parser("drain", __doc__)
     parser.add_argument("--once", action="store_true", help="deliver what is there, then end")
     parser.add_argument(
         "--timeout",

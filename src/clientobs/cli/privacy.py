@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from clientobs.cli.main import DONE
+from clientobs.cli.parser import command_parser
 from clientobs.cli.screen import Line, open_screen, pad, wrapped
-from clientobs.cli.text import cell_width, description, shorten, visible
+from clientobs.cli.text import cell_width, shorten, visible
 from clientobs.config.resolve import resolve
 from clientobs.errors import JournalError
 from clientobs.privacy.inventory import find
@@ -34,7 +34,7 @@ _TITLES = {
 
 def run(invocation: Invocation) -> int:
     """Print what is recorded under the policy in force, with the values held on this machine."""
-    parser = argparse.ArgumentParser(prog="clientobs privacy", description=description(__doc__))
+    parser = command_parser("privacy", __doc__)
     commands = parser.add_subparsers(dest="what", required=True, metavar="show")
     show = commands.add_parser("show", help="what is recorded here, and what is known of you")
     show.add_argument("--all", "-a", action="store_true", help="also what says nothing about a person")

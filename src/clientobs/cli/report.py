@@ -12,8 +12,9 @@ import clientobs
 from clientobs import semconv
 from clientobs._loss import LossLedger
 from clientobs.cli.main import DONE, USAGE, WRONG
+from clientobs.cli.parser import command_parser
 from clientobs.cli.screen import open_screen
-from clientobs.cli.text import description, number, size
+from clientobs.cli.text import number, size
 from clientobs.config.destination import destination_key
 from clientobs.config.environment import disabled_by
 from clientobs.config.resolve import resolve
@@ -86,12 +87,7 @@ def run(invocation: Invocation) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="clientobs report",
-        description=description(__doc__),
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("report", __doc__, epilog=_EPILOG)
     parser.add_argument("message", nargs="*", help="what is wrong, in any language")
     parser.add_argument(
         "--session",

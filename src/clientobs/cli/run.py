@@ -19,6 +19,7 @@ import sysconfig
 from typing import TYPE_CHECKING, Final
 
 from clientobs.cli.main import USAGE
+from clientobs.cli.parser import command_parser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,13 +70,8 @@ def run(invocation: Invocation) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="clientobs run",
-        usage="clientobs run [OPTIONS] [--] COMMAND [ARGUMENT ...]",
-        description=_DESCRIPTION,
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    usage = "clientobs run [OPTIONS] [--] COMMAND [ARGUMENT ...]"
+    parser = command_parser("run", _DESCRIPTION, epilog=_EXIT_CODES, usage=usage)
     parser.add_argument("--service", metavar="NAME", help="service.name of what is recorded")
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument(

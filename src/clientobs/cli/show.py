@@ -10,9 +10,10 @@ from clientobs.cli.documents import trace_document
 from clientobs.cli.follow import follow
 from clientobs.cli.heading import footer, heading, summary_line
 from clientobs.cli.main import DONE, WRONG
+from clientobs.cli.parser import command_parser
 from clientobs.cli.reports import bundle_lines, report_document, report_lines
 from clientobs.cli.screen import Screen, cut, open_screen
-from clientobs.cli.text import description, number
+from clientobs.cli.text import number
 from clientobs.cli.tree import View, tree_lines
 from clientobs.config.resolve import resolve
 from clientobs.record.codes import normalized_code
@@ -137,12 +138,7 @@ def view_of(screen: Screen, now_ns: int | None = None, *, everything: bool = Fal
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="clientobs show",
-        description=description(__doc__),
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("show", __doc__, epilog=_EPILOG)
     parser.add_argument(
         "what",
         nargs="*",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs.cli.details import run_words
 from clientobs.cli.documents import iso_time, run_document
 from clientobs.cli.main import DONE, WRONG
+from clientobs.cli.parser import command_parser
 from clientobs.cli.screen import Line, line_width, open_screen, pad
-from clientobs.cli.text import age, date_time, description, duration, number, shorten, size, visible
+from clientobs.cli.text import age, date_time, duration, number, shorten, size, visible
 from clientobs.config.resolve import resolve
 from clientobs.viewer.homes import existing_home
 from clientobs.viewer.losses import MEANINGS
@@ -47,7 +47,7 @@ _VERDICTS = {
 
 def run(invocation: Invocation) -> int:
     """Print how things stand; 1 where the endpoint refuses until a person does something."""
-    parser = argparse.ArgumentParser(prog="clientobs status", description=description(__doc__))
+    parser = command_parser("status", __doc__)
     parser.add_argument("--home", metavar="FOLDER", help="another journal than the one in use")
     parser.add_argument("--all", "-a", action="store_true", help="all runs, not only the last 10 processes")
     parser.add_argument("--json", action="store_true", help="one JSON document")

@@ -17,7 +17,6 @@ __all__ = [
     "cell_width",
     "clock_time",
     "date_time",
-    "description",
     "duration",
     "number",
     "shorten",
@@ -41,16 +40,6 @@ _UNITS: Final = ((1_000, "µs", 999_500), (1_000_000, "ms", 999_500_000), (_NS, 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _JUST_NOW: Final = 5
 _KIB: Final = 1024
-
-
-def description(docstring: str | None) -> str:
-    """Return what a command's docstring says of it, for --help: without the command's name before it.
-
-    >>> description("`clientobs status`: how the journal stands.")
-    'How the journal stands.'
-    """
-    words = (docstring or "").partition("`: ")[2] or docstring or ""
-    return words[:1].upper() + words[1:]
 
 
 def visible(text: str) -> str:

@@ -269,7 +269,8 @@ class FilesConfig:
     slow_main_thread: float = 0.016
     """Seconds on the main thread of an application with windows from which an operation gets a span."""
     spans_per_trace: int = 64
-    """Spans of single operations in one trace; what goes beyond is counted on the summary."""
+    """Spans of single operations in one trace, and in a minute outside every span of the program; what goes
+    beyond is counted: on the summary, and as the loss `file-spans`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

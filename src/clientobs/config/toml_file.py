@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from clientobs import _own_file
 from clientobs._patterns import pattern
 from clientobs.config.layers import Found, Layer, Leaf, adopt_service, leaves, read_leaf
 from clientobs.config.problems import Problem, Source, Unacceptable
@@ -57,8 +58,7 @@ def read_within(path: str, limit: float = 2.0) -> bytes:
 
     def work() -> None:
         try:
-            with open(path, "rb") as file:
-                outcome.append(file.read(MAX_BYTES + 1))
+            outcome.append(_own_file.read_file(path, MAX_BYTES + 1, slow=True))
         except OSError as error:
             outcome.append(error)
 

@@ -14,6 +14,7 @@ import os
 import re
 from typing import Final
 
+from clientobs._own_file import read_file, write_file
 from clientobs._patterns import pattern
 from clientobs.drain.lock import file_of
 
@@ -50,21 +51,14 @@ def is_newer(version: str, than: str) -> bool:
 
 def ask_to_leave(home: str, destination: str, version: str) -> None:
     """Ask the drain of `destination` to leave if it is older than `version`. Raises OSError."""
-    path = file_of(home, destination, "leave")
-    draft = f"{path}.{os.getpid()}"
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    try:
-        os.write(fd, json.dumps({"version": version}).encode("ascii"))
-    finally:
-        os.close(fd)
-    os.replace(draft, path)
+    write_file(file_of(home, destination, "leave"), json.dumps({"version": version}).encode("ascii"))
 
 
 def asked_to_leave(home: str, destination: str, version: str) -> bool:
     """Say whether a version newer than `version` has asked."""
     try:
-        with open(file_of(home, destination, "leave"), "rb") as file:
-            return is_newer(str(json.loads(file.read(_MAX_BYTES))["version"]), version)
+        request = json.loads(read_file(file_of(home, destination, "leave"), _MAX_BYTES))
+        return is_newer(str(request["version"]), version)
     except (OSError, ValueError, KeyError, TypeError):
         return False  # no request, or none that can be read: stay
 

@@ -27,7 +27,7 @@ from typing import Final
 
 from clientobs._dataclass import dataclass
 from clientobs._fork import in_child
-from clientobs._libc import move_high
+from clientobs._high import HighFile, open_high
 from clientobs.errors import JournalError
 
 if sys.platform == "win32":
@@ -124,7 +124,7 @@ class DrainLock:
         with _table:
             if _own(path):
                 return None
-            fd = move_high(os.open(path, _FLAGS, 0o600))  # in thread mode a host's, which may close low ones
+            fd = open_high(path, _FLAGS)  # in thread mode a host's, which may close low ones
             if not _lock(fd):
                 os.close(fd)
                 return None
@@ -197,15 +197,10 @@ def look(path: str) -> Holder | None:
         if own is not None:
             return _read(own.fd) or Holder(pid=os.getpid())
         try:
-            fd = os.open(path, _FLAGS & ~os.O_CREAT)
+            with HighFile(path, _FLAGS & ~os.O_CREAT) as fd:
+                return (_read(fd) or Holder()) if _is_locked(fd) else None
         except FileNotFoundError:
             return None
-        try:
-            if not _is_locked(fd):
-                return None
-            return _read(fd) or Holder()
-        finally:
-            os.close(fd)
 
 
 def _read(fd: int) -> Holder | None:

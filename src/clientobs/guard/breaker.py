@@ -14,6 +14,7 @@ import os
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from clientobs._dataclass import dataclass
+from clientobs._own_file import read_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ LIMIT: Final = 120.0
 
 _DEATHS: Final = 2
 _KEPT: Final = 4
+_MOST_BYTES: Final = 64 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +80,11 @@ class Breaker:
 
     def _read(self) -> list[_Start]:
         try:
-            with open(self._path, encoding="ascii") as file:
-                return [_Start(run=str(run), seconds=float(seconds)) for run, seconds in json.load(file)]
+            starts = json.loads(read_file(self._path, _MOST_BYTES))
+            return [_Start(run=str(run), seconds=float(seconds)) for run, seconds in starts]
         except (OSError, ValueError, TypeError):
             return []
 
     def _write(self, starts: list[_Start]) -> None:
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
-        draft = f"{self._path}.{os.getpid()}"
-        descriptor = os.open(
-            draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600
-        )
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump([(start.run, start.seconds) for start in starts], file)
-        os.replace(draft, self._path)
+        write_file(self._path, json.dumps([(start.run, start.seconds) for start in starts]).encode("ascii"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import quiet
 from clientobs._libc import libc
+from clientobs._own_file import put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,7 @@ class ExitMark:
         name = os.fsencode(path) + b"\0"
         if rename is None or len(name) > _ROOM:
             return False
-        os.close(os.open(path, _FLAGS, 0o600))
+        put(path, b"", _FLAGS)
         rename(name)
         self._path = path
         return True

@@ -15,6 +15,7 @@ import stat
 from typing import Final
 
 from clientobs._dataclass import dataclass
+from clientobs._high import HighFile
 from clientobs.errors import JournalError, UnsafeHomeError
 from clientobs.journal.format import FORMAT_MAJOR
 
@@ -107,18 +108,15 @@ def _secret(path: str, uid: int | None) -> bytes:
 
 def _read_secret(path: str, uid: int | None) -> bytes | None:
     try:
-        fd = os.open(path, os.O_RDONLY | _NOFOLLOW)
+        with HighFile(path, os.O_RDONLY | _NOFOLLOW) as fd:
+            _refuse_foreign(path, os.fstat(fd), uid, _GROUP_OTHER)
+            secret = os.read(fd, SECRET_BYTES + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         if os.path.islink(path):
             raise UnsafeHomeError(f"{path} is a symlink; remove it.") from error
         raise
-    try:
-        _refuse_foreign(path, os.fstat(fd), uid, _GROUP_OTHER)
-        secret = os.read(fd, SECRET_BYTES + 1)
-    finally:
-        os.close(fd)
     if len(secret) == SECRET_BYTES:
         return secret
     os.unlink(path)  # cut short by a power loss
@@ -128,12 +126,9 @@ def _read_secret(path: str, uid: int | None) -> bytes | None:
 def _create_secret(path: str) -> None:
     """Put a new secret at `path` whole, unless another process is first."""
     own = f"{path}.{os.urandom(8).hex()}"
-    fd = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW, 0o600)
-    try:
+    with HighFile(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW) as fd:
         os.write(fd, os.urandom(SECRET_BYTES))
         os.fsync(fd)
-    finally:
-        os.close(fd)
     try:
         if hasattr(os, "link"):
             os.link(own, path)  # fails where it exists: all processes share the first one's

@@ -14,7 +14,7 @@ import os
 import stat
 from typing import Final, Literal, TypeAlias
 
-from clientobs._libc import move_high
+from clientobs._high import HighFile, open_high
 from clientobs.errors import JournalError, UnsafeHomeError
 
 if os.name == "posix":
@@ -57,13 +57,12 @@ class RunLock:
             # Also where this process holds it: to open and close it here would free it.
             raise JournalError(f"{path} is held by a running process.")
         try:
-            fd = os.open(path, _FLAGS | os.O_RDWR | os.O_CREAT, 0o600)
+            # High before it is locked: closing the low descriptor afterwards would free the lock.
+            fd = open_high(path, _FLAGS | os.O_RDWR | os.O_CREAT)
         except OSError as error:
             if os.path.islink(path):
                 raise UnsafeHomeError(f"{path} is a symlink; remove it.") from error
             raise
-        # Moved before it is locked: closing the low descriptor afterwards would free the lock.
-        fd = move_high(fd)
         try:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
@@ -125,18 +124,13 @@ def _identity(found: os.stat_result) -> tuple[int, int]:
 
 def _look(path: str) -> LockState:
     try:
-        fd = os.open(path, _FLAGS | os.O_RDONLY)
+        with HighFile(path, _FLAGS | os.O_RDONLY) as fd:
+            _lock(fd, shared=True)
+            return "closed" if os.read(fd, len(_CLOSED)) == _CLOSED else "free"
     except FileNotFoundError:
         return "missing"
     except OSError:
         return "held"
-    try:
-        _lock(fd, shared=True)
-        return "closed" if os.read(fd, len(_CLOSED)) == _CLOSED else "free"
-    except OSError:
-        return "held"
-    finally:
-        os.close(fd)
 
 
 if os.name == "posix":

@@ -10,6 +10,8 @@ import sys
 from functools import cache
 from typing import Final
 
+from clientobs._own_file import read_kernel
+
 __all__ = ["boot_id", "process_start"]
 
 _BSDINFO: Final = 3  # PROC_PIDTBSDINFO of <sys/proc_info.h>; its start time lies at bytes 120 and 128
@@ -22,8 +24,7 @@ def boot_id() -> str:
     """Return an id of this boot of the machine, or "" where the system has none."""
     try:
         if sys.platform == "linux":
-            with open("/proc/sys/kernel/random/boot_id", "rb") as file:
-                return file.read().strip().decode("ascii")
+            return read_kernel("/proc/sys/kernel/random/boot_id").strip().decode("ascii")
         if sys.platform == "darwin":
             return _darwin_boot()
     except (OSError, ValueError, AttributeError):
@@ -46,9 +47,8 @@ def process_start(pid: int) -> str:
 
 
 def _linux_start(pid: int) -> str:
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        # The command name may hold spaces and parentheses: what follows the last one is well-formed.
-        fields = file.read().rpartition(b")")[2].split()
+    # The command name may hold spaces and parentheses: what follows the last one is well-formed.
+    fields = read_kernel(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     if fields[0] in {b"Z", b"X"}:
         return ""
     return fields[19].decode("ascii")  # field 22 of proc(5): start time in clock ticks after boot

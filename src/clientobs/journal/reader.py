@@ -18,6 +18,7 @@ import zlib
 from typing import Final, NamedTuple
 
 from clientobs._dataclass import dataclass
+from clientobs._high import HighFile
 from clientobs.errors import JournalError
 from clientobs.journal.format import (
     FILE_MAGIC,
@@ -91,16 +92,16 @@ def read_segment(path: str, offset: int = 0, *, live: bool, window: int = WINDOW
     `live` says that the run may still append. Raises JournalError where the file can't be read or its name
     is not a segment's; FileNotFoundError where it is gone (released by another process).
     """
-    fd = _open(path)
     try:
-        size = os.fstat(fd).st_size
-        header, seed, body = _read_header(fd, path)
-        start = max(offset, body)
-        data = _read(fd, start, min(max(window, 2 * _MAX_FRAME), max(size - start, 0)))
+        with HighFile(path, _FLAGS) as fd:
+            size = os.fstat(fd).st_size
+            header, seed, body = _read_header(fd, path)
+            start = max(offset, body)
+            data = _read(fd, start, min(max(window, 2 * _MAX_FRAME), max(size - start, 0)))
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise JournalError(f"{path} can't be read ({error.strerror}).") from error
-    finally:
-        os.close(fd)
     found = scan(data, seed, base=start)
     more = start + len(data) < size
     end = found.end
@@ -126,13 +127,13 @@ def read_segment(path: str, offset: int = 0, *, live: bool, window: int = WINDOW
 
 def read_header(path: str) -> Header | None:
     """Return a segment's header, None where it is damaged; raises as `read_segment` does."""
-    fd = _open(path)
     try:
-        return _read_header(fd, path)[0]
+        with HighFile(path, _FLAGS) as fd:
+            return _read_header(fd, path)[0]
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise JournalError(f"{path} can't be read ({error.strerror}).") from error
-    finally:
-        os.close(fd)
 
 
 def scan(data: bytes, seed: int, *, base: int = 0) -> Scan:
@@ -193,15 +194,6 @@ def _bytes_checked(data: bytes, position: int) -> int:
     length = int(FRAME.unpack_from(data, position)[3])
     whole = length <= MAX_PAYLOAD and position + FRAME.size + length <= len(data)
     return FRAME.size + length if whole else FRAME.size
-
-
-def _open(path: str) -> int:
-    try:
-        return os.open(path, _FLAGS)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise JournalError(f"{path} can't be opened ({error.strerror}).") from error
 
 
 def _read_header(fd: int, path: str) -> tuple[Header | None, int, int]:

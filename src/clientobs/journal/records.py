@@ -182,8 +182,9 @@ class NoteRecord:
     "ended"   {"key": key}                       in bulk, for the end of a span that went to vital
     "log file" {path, device, inode ...}          records that follow are from this file (drain/logfiles)
     "closed"  {"status": "exited", "detail": s}  the run's clean close; also by fork children, exec, os._exit
-    "watched" {"faults", "exits", "program", "group", "supervised"}
-                                                 what a death would leave: guard/crash.py, guard/exit_mark.py
+    "watched" {"faults", "exits", "program", "group", "supervised", "file", "size"}
+                                                 what a death would leave: guard/crash.py, guard/exit_mark.py; again
+                                                 where the host has changed it. file: of the host's own faulthandler
     "survived" {}                                Python goes on after a fatal error was written to fault.txt
     """
 

@@ -23,7 +23,9 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from clientobs import _unwatched
 from clientobs._dataclass import dataclass
+from clientobs._own_folder import list_folder
 from clientobs.errors import JournalError
 from clientobs.journal.lock import RunLock
 from clientobs.journal.losses import add_loss
@@ -195,9 +197,8 @@ def _remove_ended(runs: list[RunFolder], stock: _Stock) -> None:
 
 def _remove_run(path: str) -> None:
     try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                os.unlink(entry.path)
+        for entry in list_folder(path):
+            os.unlink(os.path.join(path, entry.name))
         os.rmdir(path)
         os.unlink(f"{path}.lock")
     except OSError:
@@ -206,8 +207,8 @@ def _remove_run(path: str) -> None:
 
 def _disk(path: str) -> tuple[int, int]:
     """Return free bytes for this user and total bytes of the file system."""
-    if hasattr(os, "statvfs"):
-        found = os.statvfs(path)
+    if _unwatched.statvfs is not None:
+        found = _unwatched.statvfs(path)
         return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
     import shutil  # noqa: PLC0415  # Windows only: elsewhere it would load five compression modules
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from clientobs._dataclass import dataclass
+from clientobs._own_folder import list_folder
 from clientobs.errors import JournalError
 from clientobs.journal.format import Lane, split_segment_name
 from clientobs.journal.lock import lock_state
@@ -138,16 +139,12 @@ def header_of(path: str) -> Header | None:
 def run_names(folder: str) -> list[str]:
     """Return the ids of all runs in a folder of runs, without a look into them."""
     try:
-        with os.scandir(folder) as entries:
-            return sorted(
-                entry.name
-                for entry in entries
-                if _RUN.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
-            )
+        entries = list_folder(folder)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise JournalError(f"{folder} can't be listed ({error.strerror}).") from error
+    return sorted(entry.name for entry in entries if entry.is_folder and _RUN.fullmatch(entry.name))
 
 
 def _segments(path: str) -> tuple[SegmentFile, ...]:
@@ -156,18 +153,18 @@ def _segments(path: str) -> tuple[SegmentFile, ...]:
 
 def _scan_segments(path: str) -> Iterator[SegmentFile]:
     try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                name = split_segment_name(entry.name)
-                if name is None or not entry.is_file(follow_symlinks=False):
-                    continue
-                found = entry.stat(follow_symlinks=False)
-                yield SegmentFile(
-                    path=entry.path,
-                    lane=name[0],
-                    number=name[1],
-                    size=found.st_size,
-                    mtime_ns=found.st_mtime_ns,
-                )
+        for entry in list_folder(path):
+            name = split_segment_name(entry.name)
+            if name is None or not entry.is_file:
+                continue
+            place = os.path.join(path, entry.name)
+            found = os.lstat(place)
+            yield SegmentFile(
+                path=place,
+                lane=name[0],
+                number=name[1],
+                size=found.st_size,
+                mtime_ns=found.st_mtime_ns,
+            )
     except OSError:
         return  # released by another process in this moment

@@ -17,11 +17,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs._fork import forks, settle
 from clientobs._guarded import quiet
-from clientobs._libc import Libc, Watch, move_high
+from clientobs._high import open_high
 from clientobs.journal.format import (
     FILE_MAGIC,
     HEADER_SEED,
@@ -32,6 +32,9 @@ from clientobs.journal.format import (
     segment_name,
     segment_seed,
 )
+
+if TYPE_CHECKING:
+    from clientobs._libc import Libc, Watch
 
 __all__ = ["NO_ROOM", "Failure", "Segment", "open_segment"]
 
@@ -216,7 +219,7 @@ def open_segment(
     """
     lane, number = header["lane"], header["number"]
     path = os.path.join(folder, segment_name(lane, number))
-    fd = move_high(os.open(path, _FLAGS, _PRIVATE))
+    fd = open_high(path, _FLAGS, _PRIVATE)
     try:
         found = _check_opened(fd, path)
     except OSError:

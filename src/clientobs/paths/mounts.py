@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from clientobs.paths.components import Components, components, folded, joined
 from clientobs.paths.storage import Mount
@@ -18,13 +18,20 @@ from clientobs.paths.storage import Mount
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MountSource", "MountTable"]
+__all__ = ["Followed", "MountSource", "MountTable"]
 
 MountSource: TypeAlias = "Callable[[], tuple[Mount, ...]]"
 """Reads the table of one system: later mounts lie over earlier ones, () where it can't be read."""
 
 _MAX_AGE: Final = 5.0
 _MAX_LINKS: Final = 40
+
+
+class Followed(NamedTuple):
+    """Where a path leads to. `path` is None where no symlink lies on the way; one may lead elsewhere tomorrow."""
+
+    mount: Mount | None
+    path: str | None
 
 
 class MountTable:
@@ -87,16 +94,20 @@ class MountTable:
 
         The first component on a network ends the walk: that is the answer, and it is not touched.
         """
+        return self.follow(path).mount
+
+    def follow(self, path: str) -> Followed:
+        """Return what `locate` returns, and the path that the symlinks led to."""
         parts = components(path, self._platform)
         if parts is None:
-            return None
+            return Followed(None, None)
         self._refresh()
         done, todo = parts[:1], list(reversed(parts[1:]))
         links = 0
         while True:
             mount = self._find(done)
             if not todo or (mount is not None and mount.network):
-                return mount
+                return Followed(mount, joined((*done, *reversed(todo)), self._platform) if links else None)
             step = (*done, todo.pop())
             target = self._link(step) if links < _MAX_LINKS else None
             if target is None:

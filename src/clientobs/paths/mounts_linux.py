@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
+from clientobs._own_file import read_file
 from clientobs.paths.storage import Mount, storage
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["parse", "read"]
 
 _FILE: Final = "/proc/self/mountinfo"
+_MOST_BYTES: Final = 16 << 20
 _ESCAPE: Final = re.compile(rb"\\([0-7]{3})")
 _POINT: Final = 4
 _AFTER_DASH: Final = 2
@@ -24,8 +26,7 @@ def read() -> tuple[Mount, ...]:
     """Return all mounts that this process sees; () without /proc. Unchanged text is not parsed again."""
     global _last  # noqa: PLW0603  # one table a process; a torn race costs a second parse
     try:
-        with open(_FILE, "rb") as file:
-            text = file.read()
+        text = read_file(_FILE, _MOST_BYTES)
     except OSError:
         return ()
     if text != _last[0]:

@@ -38,8 +38,9 @@ _PROGRAM: Final = pattern(rf"(?<![\w.-])({_NAMES})(?:\.exe)?(?=[ \t\"'])")
 _LISTED: Final = pattern(rf"(?<=[\"'/\\])({_ALL_NAMES})(?:\.exe)?[\"'](?=,)", re.IGNORECASE)
 """A program at the head of a list of words."""
 # Signs of the shell are taken for a part of the word that they touch: arguments joined for a log are not quoted.
-_WORD: Final = pattern(r"(?:\"(?:[^\"\\]+|\\.)*\"?|'[^']*'?|[^\s\"']+)+", re.DOTALL)
-_ITEM: Final = pattern(r"(?:\"(?:[^\"\\]+|\\.)*\"?|'(?:[^'\\]+|\\.)*'?)", re.DOTALL)
+# No quote goes over the end of a line: an apostrophe of prose would else hide the commands of the lines behind it.
+_WORD: Final = pattern(r"(?:\"(?:[^\"\\\n]+|\\.)*\"?|'[^'\n]*'?|[^\s\"']+)+", re.DOTALL)
+_ITEM: Final = pattern(r"(?:\"(?:[^\"\\\n]+|\\.)*\"?|'(?:[^'\\\n]+|\\.)*'?)", re.DOTALL)
 _GAP: Final = pattern(r"[ \t]*")
 _COMMA: Final = pattern(r",\s{0,16}[bru]?(?=[\"'])")
 _SIGNS: Final = pattern(r"[;|&]+\Z")

@@ -8,11 +8,11 @@ and so another pseudonym for the same person.
 from __future__ import annotations
 
 import os
-from io import FileIO
 from typing import TYPE_CHECKING, Final
 
 from clientobs import semconv
 from clientobs._hashes import blake2b
+from clientobs._own_file import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,8 +80,7 @@ def _login_by_number(accounts: str) -> str:
         return ""
     number = b"%d" % os.getuid()
     try:
-        with FileIO(accounts) as file:  # not open(): that is watched
-            lines = (file.read(_MOST_OF_ACCOUNTS) or b"").splitlines()
+        lines = read_file(accounts, _MOST_OF_ACCOUNTS).splitlines()
     except OSError:
         lines = []
     entries = (line.split(b":", 3) for line in lines)

@@ -17,10 +17,11 @@ import contextlib
 import os
 import sys
 import threading
-from io import FileIO
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import quiet
+from clientobs._own_file import put, read_file, read_kernel
+from clientobs._own_folder import list_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,13 +63,7 @@ class Doorstep:
                 self._prepare()
             path = f"{self._folder}/{self._pid}.{self._start}.{threading.get_native_id()}"
             note = {**variables, _INHERITED: inherited}
-            descriptor = _system.open(path, _WRITES, 0o600)
-            try:
-                _system.write(
-                    descriptor, "\n".join(f"{name}={value}" for name, value in note.items()).encode()
-                )
-            finally:
-                _system.close(descriptor)
+            put(path, "\n".join(f"{name}={value}" for name, value in note.items()).encode(), _WRITES)
         return path  # also of one that a full disk has cut: it is to be taken away
 
     def take_away(self, path: str) -> None:
@@ -82,11 +77,11 @@ class Doorstep:
         # Several threads may be here at once, and several processes in the folder.
         with contextlib.suppress(FileExistsError):
             _system.mkdir(self._folder, 0o700)
-        for name in _system.listdir(self._folder)[:_MOST_NOTES]:
-            pid, _, rest = name.partition(".")
-            if not pid.isdigit() or _parent_and_start(pid)[1] != rest.partition(".")[0]:
+        for entry in list_folder(self._folder, _MOST_NOTES):
+            owner, _, rest = entry.name.partition(".")
+            if not owner.isdigit() or _parent_and_start(owner)[1] != rest.partition(".")[0]:
                 with contextlib.suppress(FileNotFoundError):
-                    _system.unlink(f"{self._folder}/{name}")
+                    _system.unlink(f"{self._folder}/{entry.name}")
         pid = os.getpid()
         self._start = _parent_and_start(pid)[1]
         self._pid = pid  # last: who finds it finds the rest
@@ -108,7 +103,7 @@ def completed(environ: Mapping[str, str], home: str) -> Mapping[str, str]:
 
 def _note_for(pid: int, folder: str) -> dict[str, str]:
     try:
-        names = _system.listdir(folder)
+        names = [entry.name for entry in list_folder(folder)]
     except OSError:  # nobody has ever left a note
         return {}
     for _ in range(_ANCESTORS if names else 0):
@@ -127,7 +122,8 @@ def _note_for(pid: int, folder: str) -> dict[str, str]:
 
 
 def _read_note(path: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in _read(path)[:_MOST].decode("utf-8", "replace").split("\n"))
+    text = read_file(path, _MOST).decode("utf-8", "replace")
+    pairs = (line.partition("=") for line in text.split("\n"))
     return {name: value for name, _, value in pairs if name in (*_NAMES, _INHERITED)}
 
 
@@ -142,9 +138,7 @@ def _children_of(pid: int, thread: str) -> list[int]:
 
 
 def _read(path: str) -> bytes:
-    # Not open(): that is watched.
     try:
-        with FileIO(path) as file:
-            return file.readall() or b""
+        return read_kernel(path)
     except OSError:
         return b""

@@ -8,6 +8,7 @@ from clientobs import semconv
 from clientobs.record.exceptions import error_type, report_exception, report_rejection
 from clientobs.record.outcomes import judged
 from clientobs.record.shortage import RESERVE
+from clientobs.record.stacks import message_of
 
 if TYPE_CHECKING:
     from clientobs.record.recorder import Recorder
@@ -34,7 +35,7 @@ def tell(recorder: Recorder, started: Any, error: BaseException, context: Any) -
         "parent": around.span_id if around is not None and not around.is_remote else 0,
     }
     if outcome == "failed":
-        fail(started, error_type(error), f"{error_type(error)}: {_short(error)}")
+        fail(started, error_type(error), f"{error_type(error)}: {message_of(error)}")
         follows = told.get(semconv.FAULT_ID)
         report_exception(recorder, error, "span", context=context, follows=follows, **ids)
         return
@@ -50,10 +51,3 @@ def fail(started: Any, error: str, message: str) -> None:
     started.set_attribute(semconv.TOOL_OUTCOME, "failed")
     started.set_attribute(semconv.ERROR_TYPE, error)
     started.set_status(StatusCode.ERROR, message[:_MAX_STATUS])
-
-
-def _short(error: BaseException) -> str:
-    try:
-        return str(error)[:_MAX_STATUS]
-    except Exception:  # noqa: BLE001  # foreign __str__
-        return "(message could not be read)"

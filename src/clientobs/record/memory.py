@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from io import FileIO
 from typing import Any, Final, NamedTuple
 
-__all__ = ["MachineMemory", "kibibytes", "machine_memory", "number_in", "read_file"]
+from clientobs._own_file import read_file, read_kernel
+
+__all__ = ["MachineMemory", "kibibytes", "machine_memory", "number_in", "of_kernel"]
 
 _LINUX: Final = sys.platform == "linux"
 _SHORT: Final = 0.05
@@ -15,6 +16,7 @@ _SHORT: Final = 0.05
 _V1: Final = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes")
 _V2: Final = ("/sys/fs/cgroup", "memory.max", "memory.current")
 _MOST_LEVELS: Final = 16
+_MOST_OF_TABLE: Final = 16_384
 
 
 class MachineMemory(NamedTuple):
@@ -33,15 +35,15 @@ def machine_memory() -> MachineMemory | None:
     """Return the memory there is; elsewhere than on Linux by psutil, where the SDK has loaded it."""
     if not _LINUX:
         return _by_psutil()
-    table = read_file("/proc/meminfo")
+    table = _table()
     total, available = kibibytes(table, b"MemTotal:"), kibibytes(table, b"MemAvailable:")
     if not total:
         return None
-    bounds = [(number_in(read_file(limit)), used) for limit, used in _groups()]
+    bounds = [(number_in(of_kernel(limit)), used) for limit, used in _groups()]
     bound, used = min(((bound, used) for bound, used in bounds if bound), default=(total, ""))
     if bound >= total:
         return MachineMemory(total, available)
-    return MachineMemory(bound, max(0, min(available, bound - number_in(read_file(used)))))
+    return MachineMemory(bound, max(0, min(available, bound - number_in(of_kernel(used)))))
 
 
 def _groups() -> list[tuple[str, str]]:
@@ -50,7 +52,7 @@ def _groups() -> list[tuple[str, str]]:
     A farm gives each job a group of its own, below the one that a container has.
     """
     found: list[tuple[str, str]] = []
-    for line in read_file("/proc/self/cgroup").splitlines():
+    for line in of_kernel("/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(b":", 2)
         names = _V1 if b"memory" in controllers.split(b",") else None if controllers else _V2
         folder = os.fsdecode(path).rstrip("/")
@@ -63,12 +65,18 @@ def _groups() -> list[tuple[str, str]]:
     return found
 
 
-def read_file(path: str) -> bytes:
-    """Return a file of the kernel's, b"" where it is not to be read; not by open(), which is watched."""
+def of_kernel(path: str) -> bytes:
+    """Return a file of the kernel's, b"" where it is not to be read."""
     try:
-        with FileIO(path) as file:
-            return file.readall() or b""
+        return read_kernel(path)
     except OSError:  # gone, or not on this system
+        return b""
+
+
+def _table() -> bytes:
+    try:
+        return read_file("/proc/meminfo", _MOST_OF_TABLE, slow=True)  # in an LXC container lxcfs answers it
+    except OSError:
         return b""
 
 

@@ -33,9 +33,13 @@ _CANCELLED: Final = frozenset(
         "_nuke.CancelledError",
         "concurrent.futures._base.CancelledError",  # a future that was cancelled; asyncio's is no Exception
         "asyncio.exceptions.CancelledError",
+        "greenlet.GreenletExit",  # gevent ends its greenlets by it
+        "builtins.Skipped",  # pytest says that it is from there
         "click.exceptions.Abort",  # Ctrl-C at a prompt
     }
 )
+_CANCELLED_NAMES: Final = frozenset({"Cancelled", "Canceled", "CancelledError", "CanceledError"})
+"""Of classes that are no Exception, whosever they are: trio's, and what tools raise where a person presses Stop."""
 _CANCELLED_WORDS: Final = (("nuke", RuntimeError, "Cancelled"),)
 """Module of the host that must be loaded, exact class, and how the text begins: nukescripts itself compares these nine
 letters after a render ("TO DO: change this to an exception type")."""
@@ -82,7 +86,8 @@ def outcome_of(error: BaseException | None, rules: OutcomeRules = DEFAULT_RULES)
     """Return what an exception that leaves a tool's span says of the tool.
 
     KeyboardInterrupt, GeneratorExit and asyncio.CancelledError are a person or the program stopping the work;
-    SystemExit with code 0 or None is an ordinary end. A group is what the worst of its exceptions is.
+    SystemExit with code 0 or None is an ordinary end. A group is what the worst of its exceptions is. A class of
+    somebody's own that is no Exception, to get past `except Exception`, is a failure like any other.
 
     >>> outcome_of(KeyboardInterrupt()), outcome_of(SystemExit(0)), outcome_of(SystemExit(3)), outcome_of(KeyError())
     ('cancelled', 'ok', 'failed', 'failed')
@@ -123,14 +128,15 @@ def _of_one(error: BaseException, rules: OutcomeRules) -> Outcome:
         return said  # type: ignore[return-value]  # one of the four, as just asked
     if isinstance(error, SystemExit):
         return _of_code(error.code)
-    if not isinstance(error, Exception):
+    if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
         return "cancelled"
     names = _names(kind)
     if _CODED in names:
         return _of_code(getattr(error, "exit_code", None))
     if not names.isdisjoint(rules.rejected) or not names.isdisjoint(_REJECTED):
         return "rejected"
-    stopped = not names.isdisjoint(rules.cancelled) or not names.isdisjoint(_CANCELLED) or _says_so(error)
+    known = _CANCELLED if isinstance(error, Exception) else _CANCELLED | _CANCELLED_NAMES
+    stopped = not names.isdisjoint(rules.cancelled) or not names.isdisjoint(known) or _says_so(error)
     return "cancelled" if stopped else "failed"
 
 
@@ -148,7 +154,7 @@ def _of_code(code: object) -> Outcome:
     return "ok" if code is None or (isinstance(code, int) and code == 0) else "failed"
 
 
-def _says_so(error: Exception) -> bool:
+def _says_so(error: BaseException) -> bool:
     """Say whether a host that has no class of its own for it says by its text that somebody stopped the work."""
     for module, kind, words in _CANCELLED_WORDS:
         if type(error) is kind and module in sys.modules:

@@ -48,6 +48,8 @@ class Recorder:
     session: Mapping[str, Any] = field(default_factory=dict)
     paths: PathPolicy = "keep"
     """How much of a path may be recorded."""
+    hide_path: Callable[[str], str] | None = None
+    """Returns of a path what may be recorded; None where that is all."""
     add_distribution: Callable[..., None] | None = None
     """Writes counts by bucket as a histogram, see metrics.add_distribution."""
     add_sum: Callable[..., None] | None = None

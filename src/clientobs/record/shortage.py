@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import mmap
 import sys
-from io import FileIO
 from typing import Any, Final
 
 from clientobs import semconv
+from clientobs.record.memory import of_kernel
 from clientobs.record.vitals import vitals
 
 __all__ = ["RESERVE", "is_shortage", "keep_reserve", "shortage_facts"]
@@ -71,10 +71,5 @@ def shortage_facts() -> dict[str, Any]:
 
 def _number(file_name: str, label: bytes) -> int:
     """Return the number behind a label in a file of /proc/self, 0 where there is none."""
-    try:
-        with FileIO(f"/proc/self/{file_name}") as file:  # not open(): that is watched
-            table = file.readall() or b""
-    except OSError:
-        return 0
-    words = table.partition(label)[2].split(None, 1)
+    words = of_kernel(f"/proc/self/{file_name}").partition(label)[2].split(None, 1)
     return int(words[0]) if words and words[0].isdigit() else 0

@@ -10,13 +10,14 @@ The text is laid out as Python's is, so that people and tools know it.
 
 from __future__ import annotations
 
-import io
 import linecache
 import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from clientobs._own_file import read_file
 from clientobs.record.fingerprints import Frame, Link, name_of_file, number_name
+from clientobs.record.hidden_paths import hide_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,7 +77,7 @@ def error_type(error: BaseException) -> str:
 def message_of(error: BaseException) -> str:
     """Return what an exception says, bounded; its `__str__` may do anything and is called once."""
     try:
-        text = str(error)
+        text = hide_paths(str(error), error)
         return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}... ({len(text)} characters)"
     except Exception as fault:  # noqa: BLE001  # foreign __str__
         return f"(message could not be read: {type(fault).__name__})"
@@ -190,7 +191,11 @@ def _after(error: BaseException) -> str:
             lines.append(f"    {error.text.strip()[:_MAX_LINE]}\n")
     notes: Any = getattr(error, "__notes__", None)
     if isinstance(notes, list):
-        lines += [f"{note[:MAX_MESSAGE]}\n" for note in notes[:_MAX_PARTS] if isinstance(note, str)]
+        lines += [
+            f"{hide_paths(note[:MAX_MESSAGE], error)}\n"
+            for note in notes[:_MAX_PARTS]
+            if isinstance(note, str)
+        ]
     return "".join(lines)
 
 
@@ -249,9 +254,7 @@ class _Sources:
         # A relative name would be looked for in each folder on sys.path.
         if len(self._read) < _MOST_SOURCES and os.path.isabs(path) and self._may_read(path):
             try:
-                with io.FileIO(path) as file:
-                    size = min(os.fstat(file.fileno()).st_size, _MAX_SOURCE)
-                    lines = file.read(size).decode("utf-8", "replace").splitlines()
+                lines = read_file(path, _MAX_SOURCE).decode("utf-8", "replace").splitlines()
             except (OSError, ValueError, MemoryError):
                 lines = []
         self._read[path] = lines

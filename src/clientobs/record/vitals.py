@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from clientobs import semconv
-from clientobs.record.memory import kibibytes, machine_memory, read_file
+from clientobs.record.memory import kibibytes, machine_memory, of_kernel
 
 __all__ = ["machine_vitals", "vitals"]
 
@@ -45,7 +45,7 @@ def machine_vitals() -> dict[str, Any]:
 
 def _own_memory() -> dict[str, int]:
     if sys.platform == "linux":
-        table = read_file("/proc/self/status")
+        table = of_kernel("/proc/self/status")
         sizes = {attribute: kibibytes(table, name) for name, attribute in _STATUS}
         return {attribute: found for attribute, found in sizes.items() if found}
     psutil: Any = sys.modules.get("psutil")  # asked where the SDK has loaded it, see memory.py

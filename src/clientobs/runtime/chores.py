@@ -55,7 +55,7 @@ def chores_of(
             parts.journal.note("anchor", {"wall_ns": clock.wall_at(mono), "mono_ns": mono})
 
     tending = min(_LONGEST_UNTENDED, journal.sync_seconds)
-    watches = [Chore("hangs", 0.0, parts.hangs.tick)] if parts.hangs is not None else []
+    watches = [Chore("hangs", 0.0, parts.hangs.tick, urgent=True)] if parts.hangs is not None else []
     return [
         *watches,
         Chore("environment", _SURROUNDINGS_EVERY, tell_environment),

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import _unwatched, semconv
 from clientobs._own_file import write_file
+from clientobs._own_folder import list_folder
 from clientobs.privacy.environment import environment_attributes, recorded_variables
 from clientobs.privacy.pseudonym import content_id
 from clientobs.runtime.packages import find_packages
@@ -143,7 +144,10 @@ class SessionEnvironment:
         write_file(os.path.join(self._folder, number), json.dumps(content).encode("ascii"))
 
     def _make_room(self) -> None:
-        with _unwatched.scandir(self._folder) as entries:
-            known = sorted(entries, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime)
-        for entry in known[: max(0, len(known) - _MOST_REMEMBERED + 1)]:
-            _unwatched.unlink(entry.path)
+        paths = [os.path.join(self._folder, entry.name) for entry in list_folder(self._folder)]
+        for path in sorted(paths, key=_written)[: max(0, len(paths) - _MOST_REMEMBERED + 1)]:
+            _unwatched.unlink(path)
+
+
+def _written(path: str) -> float:
+    return float(_unwatched.stat(path, follow_symlinks=False).st_mtime)

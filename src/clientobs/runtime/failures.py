@@ -6,10 +6,10 @@ import os
 import sys
 import time
 import zlib
-from io import FileIO
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import quiet
+from clientobs._own_file import read_kernel
 from clientobs.guard.breaker import LIMIT, Breaker
 from clientobs.guard.crash import CrashWatch
 from clientobs.journal.process import boot_id
@@ -32,6 +32,8 @@ SURVIVED_NOTE: Final = "survived"
 
 
 _MOST_GROUPS: Final = 16_384
+_MOST_CHANGES: Final = 16
+"""Changes of the watch that are noted; who takes its signals more often is told as one whose faults aren't seen."""
 
 
 class Failures:
@@ -47,6 +49,8 @@ class Failures:
         self._unwatched: Journal | None = None
         """A forked child's, or one after a failed exec, whose run has no folder before it records."""
         self._journal: Journal | None = None
+        self._prepared: dict[str, Any] = {}
+        self._changes = 0
         self.tripped = False
 
     @property
@@ -66,19 +70,38 @@ class Failures:
         self._unwatched = None
         self._journal = journal
         self._crash.install(journal.path)
-        prepared = {
-            "faults": self._crash.faults,
+        self._changes = 0
+        self._prepared = {
+            **self._left_by_a_fault(),
             "exits": self._crash.exits,
             "program": _program(),
             "group": _memory_group(),
             "supervised": self._supervisor == str(os.getppid()),
         }
-        journal.note(WATCHED_NOTE, prepared, "vital")
+        journal.note(WATCHED_NOTE, self._prepared, "vital")
+
+    def _left_by_a_fault(self) -> dict[str, Any]:
+        crash = self._crash
+        return {"faults": crash.faults, "file": crash.host_file.path, "size": crash.host_file.size}
+
+    def _note_change(self, journal: Journal) -> None:
+        """Say anew what a fault would leave, where the host has changed that."""
+        left = self._left_by_a_fault()
+        if self._changes >= _MOST_CHANGES or self._prepared == {**self._prepared, **left}:
+            return
+        self._changes += 1
+        if self._changes == _MOST_CHANGES:
+            left["faults"] = False
+        self._prepared.update(left)
+        journal.note(WATCHED_NOTE, self._prepared, "vital")
 
     def tend(self) -> None:
         """Keep the watch in order; the keeper's."""
-        if self._crash.keep() and self._journal is not None:
-            self._journal.note(SURVIVED_NOTE, {}, "vital")
+        has_survived = self._crash.keep()
+        if self._journal is not None and self._unwatched is None:
+            if has_survived:
+                self._journal.note(SURVIVED_NOTE, {}, "vital")
+            self._note_change(self._journal)
         self._watch_where_it_records()
         if self._until is not None and time.monotonic() >= self._until:
             self._until = None
@@ -101,6 +124,7 @@ class Failures:
 
     def ended(self, *, is_child: bool) -> None:
         """Say that the run has its clean close."""
+        self._journal = None
         self._crash.uninstall()
         if not is_child:
             self._until = None
@@ -132,8 +156,7 @@ def _program() -> str:
 def _memory_group() -> str:
     """Return the path of this process's cgroup (v2), "" where it has none: systemd-oomd kills a whole one."""
     try:
-        with FileIO("/proc/self/cgroup") as file:  # not open(): that may be watched
-            text = file.read(_MOST_GROUPS) or b""
+        text = read_kernel("/proc/self/cgroup", _MOST_GROUPS)
     except OSError:
         return ""
     groups = [line[len(b"0::") :] for line in text.splitlines() if line.startswith(b"0::")]

@@ -7,6 +7,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from clientobs import semconv
 from clientobs._fork import Loading
 from clientobs._guarded import quiet
 from clientobs.guard.hang.watch import HangWatch, OpenSpan
@@ -42,6 +43,8 @@ class Hangs:
         self._journal = journal
         self._production = production
         self._run = ""
+        self._dcc: dict[str, Any] = {}
+        """What the spans that are open say of the application and its scene; the innermost wins."""
         self.watch = HangWatch(
             config.hangs,
             interactive=kind == "interactive",
@@ -73,13 +76,36 @@ class Hangs:
 
     def _say(self, values: dict[str, Any], vital: bool) -> None:  # the protocol of the watch
         if values["at"] == "hung":
-            values = {**values, "production": dict(self._production())}
+            values = {**values, "production": dict(self._production()), "dcc": self._dcc}
         self._journal.note(HANG_NOTE, values, "vital" if vital else "bulk")
 
     def _opened(self) -> tuple[object, list[OpenSpan]]:
         main = threading.main_thread().ident or 0
         opened = self._journal.open_on(main)
-        return tuple(key for key, _ in opened), [_read(*one) for one in opened[-_MAX_SPANS:]]
+        self._dcc = {}
+        return tuple(key for key, _ in opened), [self._read(*one) for one in opened[-_MAX_SPANS:]]
+
+    def _read(self, key: object, payload: bytes) -> OpenSpan:
+        """Read what a note tells of an open span; the tuple is that of `journal.records.SpanRecord`."""
+        fields = marshal.loads(payload)  # noqa: S302  # written by this very process
+        trace_id, span_id, name, flags, context = fields[0], fields[1], fields[3], fields[5], fields[7]
+        attributes = fields[11]
+        self._dcc.update(
+            {each: attributes[each] for each in attributes if each.startswith(semconv.DCC_PREFIX)}
+        )
+        return OpenSpan(
+            key=key,
+            name=name,
+            work=kind_of(name, attributes),
+            values={
+                "trace_id": trace_id,
+                "span_id": span_id,
+                "name": name,
+                "flags": flags,
+                "context": context,
+                "start_mono": fields[10],
+            },
+        )
 
 
 def _who_waits(frames: dict[int, Any], names: dict[int, str]) -> tuple[list[str], bool]:
@@ -87,25 +113,6 @@ def _who_waits(frames: dict[int, Any], names: dict[int, str]) -> tuple[list[str]
         from clientobs.guard.hang.waits import who_waits  # noqa: PLC0415  # `dis`: where threads hang, not before
 
     return who_waits(frames, names)
-
-
-def _read(key: object, payload: bytes) -> OpenSpan:
-    """Read what a note tells of an open span; the tuple is that of `journal.records.SpanRecord`."""
-    fields = marshal.loads(payload)  # noqa: S302  # written by this very process
-    trace_id, span_id, name, flags, context = fields[0], fields[1], fields[3], fields[5], fields[7]
-    return OpenSpan(
-        key=key,
-        name=name,
-        work=kind_of(name, fields[11]),
-        values={
-            "trace_id": trace_id,
-            "span_id": span_id,
-            "name": name,
-            "flags": flags,
-            "context": context,
-            "start_mono": fields[10],
-        },
-    )
 
 
 def hangs_for(config: Config, kind: str, **parts: Any) -> Hangs | None:

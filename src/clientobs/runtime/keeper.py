@@ -23,6 +23,9 @@ __all__ = ["Chore", "Keeper"]
 
 _TICK: Final = 1.0
 _QUICK_TICK: Final = 0.1
+_LONG_ROUND: Final = 0.5
+"""Seconds of a round after which what is urgent is done again: beside a main thread that lets go of the interpreter
+lock for moments only, each call on a file takes up to seconds."""
 _FORK_PATIENCE: Final = 0.25
 _WARNS_AT_THE_END: Final = sys.version_info >= (3, 13)
 """Whether os.fork() counts the threads, to warn of them, when all that comes after the fork has been called."""
@@ -30,12 +33,16 @@ _WARNS_AT_THE_END: Final = sys.version_info >= (3, 13)
 
 @dataclass(slots=True)
 class Chore:
-    """One thing to do every `every` seconds; guarded, counted under `name`. `anyway`: once, however short the run."""
+    """One thing to do every `every` seconds, guarded, counted under `name`. `anyway`: once, however short the run.
+
+    `urgent`: done again between two others where those take long.
+    """
 
     name: str
     every: float
     do: Callable[[], object]
     anyway: bool = False
+    urgent: bool = False
     due: float = 0.0
 
 
@@ -155,9 +162,19 @@ class Keeper:
 
     def _tick(self, stop: threading.Event) -> None:
         """Do what is due, until told to stop; then only what is done however short the run."""
-        now = self._mono()
+        now = urgent_at = self._mono()
         for chore in self._chores:
             if now >= chore.due and (chore.anyway or not stop.is_set()):
                 chore.due = now + chore.every
                 with quiet(f"keeper.{chore.name}"):
                     chore.do()
+                if not stop.is_set() and self._mono() - urgent_at >= _LONG_ROUND:
+                    urgent_at = self._do_urgent(chore)
+
+    def _do_urgent(self, done: Chore) -> float:
+        """Do what must not wait for the end of a long round, and return when that was over."""
+        for chore in self._chores:
+            if chore.urgent and chore is not done:
+                with quiet(f"keeper.{chore.name}"):
+                    chore.do()
+        return self._mono()

@@ -15,7 +15,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from clientobs import _unwatched
+from clientobs._own_folder import list_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -91,20 +91,17 @@ def resolved_by_rez(environ: Mapping[str, str]) -> Iterable[tuple[str, str]]:
 
 def _list(folder: str, found: Packages, budget: int) -> int:
     """Add what is installed in one folder; return how many names were looked at."""
-    seen = 0
     try:
-        with _unwatched.scandir(folder) as entries:
-            for entry in entries:
-                seen += 1
-                if seen > budget:
-                    found.unread.append(folder)
-                    break
-                match = _INSTALLED.match(entry.name)
-                if match:
-                    found.add(match["name"], match["version"])
+        entries = list_folder(folder, budget + 1)
     except (OSError, ValueError):  # not there, not a folder (python311.zip), not ours to read, no path at all
-        return seen + 1
-    return seen + 1
+        return 1
+    for entry in entries[:budget]:
+        match = _INSTALLED.match(entry.name)
+        if match:
+            found.add(match["name"], match["version"])
+    if len(entries) > budget:
+        found.unread.append(folder)
+    return len(entries) + 1
 
 
 def _ask_modules(modules: Mapping[str, Any], folders: tuple[str, ...], found: Packages) -> None:

@@ -69,6 +69,7 @@ class SessionEvents:
                 semconv.SESSION_STATUS: "exited",
                 semconv.SESSION_EVIDENCE: evidence,
                 semconv.SESSION_DURATION: seconds,
+                **_ending(evidence),
             },
         )
 
@@ -128,3 +129,16 @@ class SessionEvents:
             attributes=attributes,
             event_name=name,
         )
+
+
+def _ending(evidence: str) -> dict[str, Any]:
+    """Return the kind of a clean end, with the code where the program has said one.
+
+    >>> _ending("os._exit 3")
+    {'session.ending': 'os._exit', 'process.exit.code': 3}
+    """
+    how, _, code = evidence.partition(" ")
+    if how != "os._exit":
+        return {semconv.SESSION_ENDING: "exited"}
+    number = {semconv.PROCESS_EXIT_CODE: int(code)} if code.lstrip("-").isdecimal() else {}
+    return {semconv.SESSION_ENDING: how, **number}

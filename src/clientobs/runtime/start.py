@@ -31,7 +31,7 @@ from clientobs.privacy.redaction import Redactor
 from clientobs.record import recorder as _recorder
 from clientobs.record.outcomes import OutcomeRules
 from clientobs.record.tools import Tools
-from clientobs.runtime import origin
+from clientobs.runtime import origin, path_policy
 from clientobs.runtime.attachments import Attachments
 from clientobs.runtime.chores import chores_of, drain_chore
 from clientobs.runtime.delivery import Delivery
@@ -229,6 +229,7 @@ class _Builder:
             redactor=self.redactor,
             origin=pipeline.origin,
             paths=self.config.files.paths,
+            hide_path=path_policy.of(self.config, self.home),
             add_distribution=pipeline.add_distribution,
             add_sum=pipeline.add_sum,
             outcomes=OutcomeRules(

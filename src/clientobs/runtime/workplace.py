@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import _unwatched, semconv
 from clientobs._guarded import quiet
+from clientobs._own_file import text_of
+from clientobs._own_folder import list_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -184,23 +186,15 @@ def _registry(key: Any, name: str) -> str:
 
 
 def _read(root: str, path: str) -> str:
-    try:
-        fd = _unwatched.open_(os.path.join(root, path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except OSError:
-        return ""
-    try:
-        return os.read(fd, _MOST_READ).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    finally:
-        os.close(fd)
+    return text_of(os.path.join(root, path), _MOST_READ, slow=True)  # a driver may take its time
 
 
 def _names(root: str, path: str) -> list[str]:
     try:
-        return sorted(_unwatched.listdir(os.path.join(root, path)))[: 8 * _MOST_DEVICES]
+        entries = list_folder(os.path.join(root, path))
     except OSError:
         return []
+    return sorted(entry.name for entry in entries)[: 8 * _MOST_DEVICES]
 
 
 def _link_name(root: str, path: str) -> str:

@@ -46,6 +46,11 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "log-nested": Meaning(
         "host", "A log record made in the middle of several others on the same thread.", "record less there"
     ),
+    "file-spans": Meaning(
+        "host",
+        "Spans of slow or failed file operations outside every span, beyond files.spans_per_trace a minute.",
+        "put spans around the work: the summary of each counts them all",
+    ),
     "exceptions": Meaning(
         "host",
         "Records of an exception that came more than 60 times a minute; its spans are there.",

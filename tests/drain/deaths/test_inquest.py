@@ -307,3 +307,54 @@ def test_a_parent_that_has_died_too_is_not_waited_for_for_ever(
     inquest = supervised(tmp_path)
     inquest.run()
     assert inquest.findings == Findings()
+
+
+# A fault file of the host's own -------------------------------------------------------------------------
+
+FAULT = 'Fatal Python error: Bus error\n\nCurrent thread 0x1 (most recent call first):\n  File "kim.py", line 3 in f\n'
+
+
+def ask_fault_file(
+    tmp_path: Path, path: Path, *, size: int = 0, since: float = 0.0, **values: Any
+) -> Findings:
+    inquest = Inquest(
+        death(fault_file=(str(path), size, since), **values),
+        clean=lambda text: text.replace("kim", "***"),
+        environ={},
+        sources=sources(tmp_path, kmsg=str(tmp_path / "none")),
+    )
+    inquest.run()
+    return inquest.findings
+
+
+def test_a_fault_in_the_host_s_own_file_is_evidence_and_is_redacted(tmp_path: Path) -> None:
+    own = tmp_path / "kim.txt"
+    own.write_text("yesterday\n" + FAULT)
+    found = ask_fault_file(tmp_path, own, size=10)
+    assert (found.crash, found.source) == ("SIGBUS", "the host's own fault file")
+    assert '  File "***.py", line 3 in f' in found.stacks
+    assert found.files == (str(tmp_path / "***.txt"),)
+    write_findings(str(tmp_path), found)
+    assert read_findings(str(tmp_path)) == found
+
+
+def test_a_fault_that_stood_there_before_or_that_was_outlived_proves_nothing(tmp_path: Path) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text(FAULT)
+    assert ask_fault_file(tmp_path, own, size=len(FAULT)).crash == ""
+    assert ask_fault_file(tmp_path, own, since=own.stat().st_mtime + 1).crash == ""
+    own.write_text("all is well\n")
+    assert ask_fault_file(tmp_path, own).crash == ""
+    assert ask_fault_file(tmp_path, tmp_path / "gone").crash == ""
+
+
+def test_a_file_that_the_host_began_anew_is_read_from_its_start(tmp_path: Path) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text(FAULT)
+    assert ask_fault_file(tmp_path, own, size=len(FAULT) + 1000).crash == "SIGBUS"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes of POSIX")
+def test_a_pipe_in_place_of_the_host_s_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "own.txt")
+    assert ask_fault_file(tmp_path, tmp_path / "own.txt").crash == ""

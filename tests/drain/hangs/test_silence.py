@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from clientobs._beat import BEAT_FILE, Beat, pack, read_beat
+from clientobs._procfs import Turns
 from clientobs.drain.hangs.silence import Silence
 
 SECOND = 1_000_000_000
+KEEPER = 1
 BEAT = Beat(at=100 * SECOND, watch="loop", answered=99 * SECOND, threshold=5 * SECOND)
 
 
@@ -60,12 +62,12 @@ def test_a_keeper_that_got_no_processor_proves_nothing(pid: int, share: float, c
     """On a machine that has no time, a beat is late as well: who waits for the interpreter could not run."""
     passed = {"looks": 0}
 
-    def waited(_pid: int, _thread: int) -> float:
-        passed["looks"] += 1
-        return share * passed["looks"] / 4
+    def turns(_pid: int, thread: int) -> Turns:
+        passed["looks"] += thread == KEEPER
+        return Turns(0.0, share * passed["looks"] / 4, passed["looks"])
 
-    silence = Silence(pid, is_held=lambda _pid: False, waited=waited)
-    beat = replace(BEAT, thread=pid)
+    silence = Silence(pid, is_held=lambda _pid: False, turns=turns)
+    beat = replace(BEAT, thread=KEEPER)
     silent, now = follow(silence, beat, 100, 110)
     assert bool(silent and silence.is_hang(beat, silent, now)) is counts
 

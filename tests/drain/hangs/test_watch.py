@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clientobs._beat import BEAT_FILE, Beat, pack
 from clientobs._clock import Clock
 from clientobs._loss import LossLedger
 from clientobs.config.model import Config, JournalConfig
 from clientobs.drain.deaths.findings import Findings
+from clientobs.drain.hangs.silence import Silence
 from clientobs.drain.hangs.watch import HangWatch
 from clientobs.drain.runs.registry import Registry
 from clientobs.journal.home import Home, prepare
@@ -22,7 +26,6 @@ from support.readback import seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from clientobs._guarded import Faults
     from clientobs.drain.deaths.inquest import Death
@@ -71,14 +74,29 @@ class Desk:
 
     def drain(self) -> Seen:
         """Let a drain come, look and leave."""
+        with self.drains() as look:
+            return look()
+
+    @contextmanager
+    def drains(self) -> Iterator[Callable[[], Seen]]:
+        """Let a drain come, look as often as it is told to, and leave."""
         registry = Registry(self.home, "", LossLedger())
         watch = HangWatch(self.config, self.home, boot_id(), outside=True)
         registry.refresh(forget=lambda _run: None)
-        for run in registry.runs.values():
-            run.read_on(boot_id=boot_id(), has_time=lambda: True, inquires=_Nobody())
-        watch.look(list(registry.runs.values()))
+
+        def look() -> Seen:
+            for run in registry.runs.values():
+                run.read_on(boot_id=boot_id(), has_time=lambda: True, inquires=_Nobody())
+            watch.look(list(registry.runs.values()))
+            return seen(self.home.path)
+
+        yield look
         watch.close()
-        return seen(self.home.path)
+
+    def beat(self, at: int, answered: int) -> None:
+        """Write a beat of a host with a span open, whose main thread has answered then."""
+        beat = Beat(at=at, watch="span", answered=answered, threshold=5 * 10**9)
+        Path(self.journal.path, BEAT_FILE).write_bytes(pack(beat))
 
 
 @pytest.fixture
@@ -112,6 +130,71 @@ def test_neither_a_hang_nor_its_end_is_told_twice(desk: Desk) -> None:
     assert end.attributes["app.hang.duration"] == 9.0
     assert end.attributes["app.hang.id"] == found.events("app.hang")[0].attributes["app.hang.id"]
     assert len(found.events("app.hang")) == 1
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return for how long a host has been silent, as the drain is to judge it; a hang as soon as it is."""
+    nanoseconds = [0]
+    monkeypatch.setattr(Silence, "look", lambda *_: nanoseconds[0])
+    monkeypatch.setattr(Silence, "is_hang", lambda *_: True)
+    return nanoseconds
+
+
+def test_a_hang_seen_from_outside_is_over_when_its_host_has_spoken_since(
+    desk: Desk, silent: list[int]
+) -> None:
+    """A drain that was late itself has seen nothing; nor does a beat count that was on its way before."""
+    desk.note("stack", id=1, frames=STACK)
+    desk.beat(desk.now - 6 * 10**9, desk.now - 7 * 10**9)
+    with desk.drains() as look:
+        silent[0] = 6 * 10**9
+        (hang,) = look().events("app.hang")
+        silent[0] = 0
+        look()
+        assert look().events("app.hang.end") == []
+        desk.beat(desk.now - 10**9, desk.now - 7 * 10**9)
+        look()
+        assert look().events("app.hang.end") == []
+        desk.beat(time.monotonic_ns(), time.monotonic_ns())
+        look()
+        (end,) = look().events("app.hang.end")
+    assert end.attributes["app.hang.id"] == hang.attributes["app.hang.id"]
+
+
+def test_what_a_host_has_sampled_before_it_had_no_turn_is_told(desk: Desk, silent: list[int]) -> None:
+    desk.note("stack", id=1, frames=STACK)
+    desk.note("sample", mono=desk.now, main=[1, [40, 7]])
+    desk.beat(desk.now - 10**9, desk.now - 2 * 10**9)
+    with desk.drains() as look:
+        silent[0] = 6 * 10**9
+        (hang,) = look().events("app.hang")
+    assert hang.attributes["app.hang.stack_source"] == "host"
+    assert hang.attributes["app.hang.stacks"] == ["studio.rig.build;json.decoder.decode 1"]
+
+
+@pytest.mark.parametrize("drains", [1, 2])
+def test_a_hang_seen_from_outside_and_by_its_host_is_one(desk: Desk, silent: list[int], drains: int) -> None:
+    desk.note("stack", id=1, frames=STACK)
+    desk.beat(desk.now - 6 * 10**9, desk.now - 7 * 10**9)
+    with desk.drains() as look:
+        silent[0] = 6 * 10**9
+        (hang,) = look().events("app.hang")
+        silent[0] = 0
+        desk.beat(time.monotonic_ns(), desk.now - 7 * 10**9)
+        look()  # the beat is seen, and what was noted before it is not yet
+        desk.hang()
+        look()
+        if drains == 1:
+            desk.over()
+            look()
+    if drains > 1:
+        desk.over()
+    found = desk.drain()
+    (end,) = found.events("app.hang.end")
+    assert len(found.events("app.hang")) == 1
+    assert end.attributes["app.hang.id"] == hang.attributes["app.hang.id"]
+    assert end.attributes["app.hang.stacks"] == ["studio.rig.build;json.decoder.decode 3"]
 
 
 def test_a_hang_that_no_drain_has_seen_is_told_afterwards(desk: Desk) -> None:

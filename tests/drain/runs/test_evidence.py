@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from clientobs.drain.deaths.fault_text import stacks_in
 from clientobs.drain.deaths.findings import Findings
-from clientobs.drain.runs.evidence import HANGS_FILE, Evidence, Watched, judge, read_evidence, stacks_in
+from clientobs.drain.runs.evidence import HANGS_FILE, Evidence, Watched, judge, read_evidence
 
 CRASH = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x0 (most recent call first):\n"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clientobs._beat import Beat
 from clientobs.drain.deaths.findings import Findings
 from clientobs.drain.runs.evidence import Evidence
 from clientobs.drain.runs.recover import RunEnd
@@ -79,6 +80,47 @@ def test_open_spans_end_with_the_last_record_and_ended_ones_are_left_alone(run: 
     (span,) = spans(run.end.items(Evidence()))
     assert (span.span_id, span.end_ns - span.start_ns, span.status) == (2, 6 * SECOND, 2)
     assert span.attributes == {"a": 1, "clientobs.interrupted": True, "error.type": "interrupted"}
+
+
+def test_a_run_that_fell_silent_lasts_until_its_last_beat_and_so_do_its_spans(run: Run) -> None:
+    run.start(1, 2)
+    items = run.end.items(Evidence(beat=Beat(at=32 * SECOND)))
+    end = events(items)["session.end"]
+    assert (end.time_ns, end.attributes["session.duration"]) == (WALL + 32 * SECOND, 32.0)
+    assert end.attributes["session.open_spans"] == ["span-1 (30.0 s)"]
+    assert spans(items)[0].end_ns == WALL + 32 * SECOND
+
+
+@pytest.mark.parametrize(("lived", "status"), [(50, "crashed"), (70, "unknown")])
+def test_a_fault_that_the_beats_have_outlived_was_no_crash(run: Run, lived: int, status: str) -> None:
+    run.note("survived", {}, 1)
+    evidence = Evidence(fatal="Aborted", beat=Beat(at=lived * SECOND))
+    assert events(run.end.items(evidence))["session.end"].attributes["session.status"] == status
+
+
+@pytest.mark.parametrize(("watch", "kind"), [("loop", "killed"), ("span", "unknown"), ("", "unknown")])
+def test_a_host_whose_event_loop_went_round_was_at_work(run: Run, watch: str, kind: str) -> None:
+    run.note("watched", {"faults": True, "exits": True}, 1)
+    evidence = Evidence(marked=True, beat=Beat(at=9 * SECOND, watch=watch))
+    assert events(run.end.items(evidence))["session.end"].attributes["session.ending"] == kind
+
+
+def test_the_newest_word_on_the_watch_counts(run: Run) -> None:
+    run.start(1, 1)
+    run.note("watched", {"faults": True, "exits": True}, 1)
+    run.note("watched", {"faults": False, "exits": True, "file": "/own.txt", "size": 12}, 2)
+    evidence = Evidence(marked=True, beat=Beat(at=9 * SECOND))
+    assert events(run.end.items(evidence))["session.end"].attributes["session.ending"] == "unknown"
+    death = run.end.death(evidence, rebooted=False)
+    assert death is not None
+    assert death.fault_file == ("/own.txt", 12, WALL / SECOND + 8)
+
+
+def test_an_end_by_os_exit_that_wrote_no_session_end_is_named_all_the_same(run: Run) -> None:
+    run.note("closed", {"status": "exited", "detail": "os._exit 3"}, 5)
+    end = events(run.end.items(Evidence()))["session.end"]
+    assert (end.attributes["session.status"], end.attributes["session.ending"]) == ("exited", "os._exit")
+    assert end.body == "The application ended."
 
 
 def test_a_span_carried_over_fifty_segments_is_told_once(run: Run) -> None:

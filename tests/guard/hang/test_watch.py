@@ -30,7 +30,7 @@ class Desk:
         self.spans: list[OpenSpan] = []
         self.facts = Facts()
         self.progress_ns = self.now
-        self.running = self.answers = self.quick = False
+        self.running = self.answers = self.quick = self.runs_on = False
         self.folder = str(folder)
         self.watch = HangWatch(
             HangsConfig(),
@@ -55,6 +55,9 @@ class Desk:
 
     def begin(self, now: int) -> None:
         self.progress_ns = max(self.progress_ns, now)
+
+    def has_run_on(self, _now: int) -> bool:
+        return self.runs_on
 
     def look(self, _now: int) -> Facts:
         return self.facts
@@ -122,6 +125,49 @@ def test_time_in_which_we_were_not_there_ourselves_does_not_count(desk: Desk) ->
     assert desk.hangs() == []
     desk.go(2)
     assert len(desk.hangs()) == 1
+
+
+@pytest.mark.parametrize("watched", ["loop", "span"])
+def test_a_silence_goes_on_while_the_lock_could_not_be_had_beside_a_main_thread_that_computes(
+    desk: Desk, watched: str
+) -> None:
+    """The keeper has its turn every four seconds only: each time later than one that was stopped would have it."""
+    desk.running = watched == "loop"
+    desk.spans = [span()] if watched == "span" else []
+    desk.go(0.5)
+    desk.runs_on = True
+    desk.facts = Facts(computing_ns=desk.now)
+    desk.go(4, step=4)
+    assert desk.hangs() == []
+    desk.go(4, step=4)
+    (hung,) = desk.hangs()
+    assert hung["reason"] == "computing"
+    assert hung["mono"] - hung["since"] <= 9 * SECOND
+
+
+def test_who_has_answered_while_the_keeper_was_away_has_answered(desk: Desk) -> None:
+    desk.running = desk.answers = desk.runs_on = True
+    for _ in range(5):
+        desk.go(4, step=4)
+    assert desk.notes == []
+
+
+def test_a_beat_that_says_the_same_is_written_once_a_second(desk: Desk) -> None:
+    desk.spans = [span()]
+    desk.facts = Facts(computing_ns=desk.now)
+    desk.go(2)
+    seen = set()
+    for _ in range(20):
+        desk.go(0.1, step=0.1)
+        beat = read_beat(desk.folder)
+        assert beat is not None
+        seen.add(beat.at)
+    assert len(seen) in (2, 3)
+    desk.spans = []
+    desk.go(0.1, step=0.1)
+    beat = read_beat(desk.folder)
+    assert beat is not None
+    assert (beat.at, beat.watch) == (desk.now, "")  # what is new is told at once
 
 
 def test_an_absence_does_not_end_a_hang_that_was_told(desk: Desk) -> None:

@@ -168,6 +168,64 @@ def test_errors_of_a_closed_file_are_those_of_the_io_module(studio: Studio) -> N
             call()
 
 
+TAKEN_APART = """
+    import gc, json, os, subprocess, sys
+    gc.disable()
+    found = []
+
+    def tell(function):
+        try:
+            found.append(str(function()))
+        except Exception as error:
+            found.append(repr(error))
+
+    def kept(name, mode):
+        file = open(path, mode)
+        method = getattr(file.raw, name)
+        del file
+        return method
+
+    path = sys.argv[1]
+    tell(lambda: open(path, "wb").detach().write(b"frame"))
+    tell(lambda: os.path.getsize(path))
+    tell(lambda: open(path, "w").detach().detach().write(b"frames"))
+    tell(lambda: open(path, "rb").detach().read())
+    tell(lambda: open(path, "rb").detach().readinto(bytearray(3)))
+    tell(lambda: open(path, "r+b").detach().readall())
+    write = open(path, "wb").detach().write
+    tell(lambda: write(b"1") + write(b"2"))
+    tell(lambda: os.path.getsize(path))
+    for name, *arguments in (("write", b"x"), ("readinto", bytearray(2)), ("read", 1), ("readall",), ("close",)):
+        method = kept(name, "r+b")
+        filler = [bytes([255]) * size for size in range(16, 400) for _ in range(40)]  # where it may have lain
+        tell(lambda: method(*arguments))
+    child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    write, read, close = child.stdin.raw.write, child.stdout.raw.read, child.stdout.raw.close
+    child.stdin.close(), child.wait(), child.stdout.close()
+    del child
+    filler = [bytes([255]) * size for size in range(16, 400) for _ in range(40)]
+    tell(lambda: write(b"x"))
+    tell(lambda: read(1))
+    tell(close)
+    tell(lambda: subprocess.Popen(["echo", "hello"], stdout=subprocess.PIPE).stdout.detach().read())
+    print(json.dumps(found))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="runs cat and echo")
+@pytest.mark.parametrize("network", [False, True])
+def test_a_file_taken_apart_lives_as_long_as_without_us(tmp_path: Path, network: bool) -> None:
+    """Its methods, kept apart from it, hold it; and nothing is looked up that is no more."""
+    start = (
+        f"    import clientobs; clientobs.init('t', files={{'network': [{str(tmp_path)!r}] * {network:d}}})"
+    )
+    path = str(tmp_path / "frame")
+    bare = run_program(TAKEN_APART, path)
+    ours = run_program(start + TAKEN_APART, path)
+    assert bare.returncode == ours.returncode == 0, ours.stderr
+    assert ours.stdout == bare.stdout
+
+
 def test_wrong_arguments_get_the_original_s_own_words(studio: Studio) -> None:
     wrong: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
         ((), {}),
@@ -191,9 +249,20 @@ def words_of(function: Any, args: Any, kwargs: Any) -> tuple[str, str]:
 
 
 def test_warnings_point_at_the_line_that_opened(studio: Studio) -> None:
-    with pytest.warns(RuntimeWarning, match="line buffering") as caught:
-        open(studio.disk / "a", "wb", 1).close()
-    assert caught[0].filename == __file__
+    for line_buffered in (1, True):
+        with pytest.warns(RuntimeWarning, match="line buffering") as caught:
+            open(studio.disk / "a", "wb", line_buffered).close()
+        assert caught[0].filename == __file__
+
+
+def test_a_truth_value_as_a_descriptor_is_warned_of_as_python_does(studio: Studio) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        handle = open(True, "w", closefd=False)  # noqa: SIM115
+    assert handle.name is True
+    expected = ["bool is used as a file descriptor"] if sys.version_info >= (3, 13) else []
+    assert [str(one.message) for one in caught] == expected
+    assert all(one.filename == __file__ for one in caught)
 
 
 def test_the_warning_about_encodings_points_at_the_program(home: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import shutil
 import sys
 import threading
 import types
@@ -14,7 +15,7 @@ import clientobs
 from clientobs.instruments import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pytest
 
@@ -217,3 +218,32 @@ def test_an_application_with_windows_is_told_of_long_operations_on_its_main_thre
         open(studio.disk / "b-nas").close()
     slow = [span for span in studio.recorded().spans if span.name == "file open"]
     assert [os.path.basename(span.attributes["file.path"]) for span in slow] == ["b-nas"]
+
+
+def _calls_of_a_nas(path: str) -> Iterator[Callable[[], object]]:
+    folder = os.path.dirname(path)
+    if hasattr(os, "statvfs"):
+        yield lambda: os.statvfs(folder)
+        yield lambda: shutil.disk_usage(folder)
+        yield lambda: os.chown(path, -1, -1)
+        yield lambda: os.lchown(path, -1, -1)
+    if hasattr(os, "listxattr"):
+        yield lambda: os.listxattr(folder)
+    yield lambda: os.chdir(folder)
+
+
+def test_each_metadata_call_that_a_server_answers_is_counted(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(studio.disk)
+    (studio.nas / "a").touch()
+    calls = list(_calls_of_a_nas(str(studio.nas / "a")))
+    for number, call in enumerate(calls):
+        with clientobs.span(f"call {number}"):
+            call()
+    monkeypatch.chdir(studio.disk)
+    found = studio.recorded()
+    counted = [
+        found.span(f"call {number}").attributes.get("file.io.operations") for number in range(len(calls))
+    ]
+    assert counted == [1] * len(calls)

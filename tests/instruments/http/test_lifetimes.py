@@ -52,6 +52,22 @@ def test_an_answer_that_is_dropped_is_closed_at_once_as_without_us(wire: Wire) -
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_the_raw_stream_of_an_answer_can_be_taken_out(wire: Wire) -> None:
+    connection, answer = asked(wire, "/until-close/10")
+    body = answer.fp.read1()
+    while len(body) < 10:
+        body += answer.fp.read1()
+    more = answer.fp.detach().readinto(
+        bytearray(20)
+    )  # nobody but the call holds the stream, not pytest either
+    assert more == 0
+    vars(answer)["fp"] = None
+    connection.close()
+    gc.collect()
+    assert wire.request().status == 0
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_a_request_whose_connection_is_dropped_ends(wire: Wire) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", wire.port)
     connection.request("GET", "/silent")

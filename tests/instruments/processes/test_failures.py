@@ -14,7 +14,6 @@ import pytest
 import clientobs
 from clientobs.errors import ConfigError
 from clientobs.instruments.processes import expected_exit, memory
-from clientobs.instruments.processes.sentences import last_lines, telling_line
 from instruments.processes.conftest import python
 
 if TYPE_CHECKING:
@@ -316,49 +315,6 @@ def test_what_is_folded_is_bounded(family: Family) -> None:
 def test_an_exit_code_that_is_none_is_refused(code: Any) -> None:
     with pytest.raises(ConfigError, match="expected_exit"):
         expected_exit(code)
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (
-            "Traceback (most recent call last):\n  File x\nKeyError: error in 'a'\nValueError: no",
-            "ValueError: no",
-        ),
-        (
-            "[vost#0:0/libx265 @ 0x55d1] Unknown encoder 'libx265'\nError opening output",
-            "Unknown encoder 'libx265'",
-        ),
-        ("done\nsomething else", "something else"),
-        ("", ""),
-        (
-            "00:00:01  100MB WARNING | missing walls.tx\n00:00:02  288MB ERROR   |  [driver_exr] full\n  | aborted",
-            "00:00:02  288MB ERROR   |  [driver_exr] full",
-        ),
-        (
-            "Loading a missing plug-in\n[10:11.12] ERROR: Read1: no such file\nFrame 3 failed",
-            "[10:11.12] ERROR: Read1: no such file",
-        ),
-        ("R20004 {WARNING} Unknown walls\nR50005 {SEVERE}  no seat\nR9 100%", "R50005 {SEVERE}  no seat"),
-        ("[09:58:40] license of karma found\n[09:58:42] Error: no walls\n90%", "[09:58:42] Error: no walls"),
-    ],
-)
-def test_the_line_that_says_what_is_wrong(words: str, said: str) -> None:
-    assert telling_line(words) == said
-
-
-def test_what_overwrites_itself_is_what_it_was_last() -> None:
-    assert last_lines(b"10%\r50%\r\nbad \xff byte\n\n", 5) == "50%\nbad \\xff byte"
-    assert last_lines(b"a\nb\nc", 2) == "b\nc"
-    assert last_lines(b"a", 0) == ""
-
-
-def test_signals_have_names() -> None:
-    from clientobs.instruments.processes.sentences import signal_name  # noqa: PLC0415  # the one use
-
-    assert signal_name(signal.SIGSEGV) == "SIGSEGV"
-    assert signal_name(signal.SIGRTMIN + 3) == "SIGRTMIN+3"
-    assert signal_name(250) == "SIGRTMIN+216"
 
 
 def test_failures_and_launches_are_counted_by_program_and_outcome(family: Family) -> None:

@@ -17,8 +17,9 @@ from clientobs.cli.demo.ffmpeg import FfmpegMissingError, find_ffmpeg
 from clientobs.cli.demo.publish import Outcome, Publisher, press_publish
 from clientobs.cli.demo.shots import SHOTS
 from clientobs.cli.main import DONE, USAGE, WRONG
+from clientobs.cli.parser import command_parser
 from clientobs.cli.screen import open_screen
-from clientobs.cli.text import description, duration, visible
+from clientobs.cli.text import duration, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ def run(invocation: Invocation) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="clientobs demo", description=description(__doc__))
+    parser = command_parser("demo", __doc__)
     parser.add_argument(
         "--folder", type=Path, help="keep what is published in this folder (default: one that is removed)"
     )

@@ -8,12 +8,11 @@ only once the core has been written, which takes seconds for a host with gigabyt
 from __future__ import annotations
 
 import re
-import shutil
 import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING, Final
 
+from clientobs.drain.deaths.programs import ask_program, find_program
 from clientobs.drain.deaths.records import SystemRecord
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["ask_coredumpctl", "dumps_to_systemd", "parse_coredumpctl"]
 
 SOURCE: Final = "coredumpctl"
-_PATH: Final = "/usr/bin:/bin"
 _PATTERN: Final = "/proc/sys/kernel/core_pattern"
 _FIELD: Final = re.compile(r"^ *([A-Z][A-Za-z ]{1,20}): (.*)$", re.MULTILINE)
 _FRAME: Final = re.compile(
@@ -56,31 +54,16 @@ def ask_coredumpctl(
     sleep: Callable[[float], object] = time.sleep,
 ) -> SystemRecord | None:
     """Return the record of a dead process, waiting up to `patience` seconds for it to be made; None without one."""
-    program = program or shutil.which("coredumpctl", path=_PATH)
+    program = program or find_program("coredumpctl")
     if program is None:
         return None
     deadline = time.monotonic() + patience
     while True:
-        record = parse_coredumpctl(_run(program, pid), pid)
+        command = [program, "--no-pager", "--quiet", "-1", "info", str(pid)]
+        record = parse_coredumpctl(ask_program(command, longest=_LONGEST, most=_MAX_TEXT), pid)
         if record is not None or time.monotonic() >= deadline:
             return record
         sleep(_POLL)
-
-
-def _run(program: str, pid: int) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603  # a program of the system, a number
-            [program, "--no-pager", "--quiet", "-1", "info", str(pid)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_LONGEST,
-            env={"LC_ALL": "C", "PATH": _PATH},
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout[:_MAX_TEXT].decode("utf-8", "replace")
 
 
 def parse_coredumpctl(text: str, pid: int) -> SystemRecord | None:

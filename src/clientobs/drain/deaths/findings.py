@@ -53,6 +53,7 @@ class Findings:
     hang           the system's words for having ended it because it did not answer
     module         binary in which it crashed, with the function or offset where that was recorded
     source         where crash, hang and module are from
+    stacks         Python's stacks, where a fault file of the host's own has them
     files          crash files that the host or the system has left, by path
     memory         the process's memory on its way there, oldest first
     """
@@ -64,6 +65,7 @@ class Findings:
     hang: str = ""
     module: str = ""
     source: str = ""
+    stacks: str = ""
     files: tuple[str, ...] = ()
     memory: tuple[Sample, ...] = ()
 
@@ -101,6 +103,7 @@ def _findings(plain: dict[str, Any]) -> Findings:
         rebooted=bool(plain["rebooted"]),
         machine=machine if machine in {"power_loss", "rebooted"} else "",
         files=tuple(str(path) for path in plain["files"]),
+        stacks=str(plain.get("stacks", "")),
         memory=tuple(Sample(int(mono), int(size)) for mono, size in plain["memory"]),
         **{name: str(plain[name]) for name in texts},
     )

@@ -1,6 +1,7 @@
 """The inquest into one death: what the system knows of it, asked in order of cost, each answer kept at once.
 
     parent            the exit status, where `clientobs run` is the parent and is about to write it
+    host's fault file where the host has faulthandler write to a file of its own
     kernel's log      who was killed for want of memory, who died by a fault that nobody handled
     system's journal  the same where that log is not to be read, and who was killed by systemd-oomd or earlyoom
     kernel's counts   where neither tells: a kill was counted while this process fell silent
@@ -14,6 +15,7 @@ What was found is redacted here: kernel and host wrote it, and it is about to be
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -24,6 +26,7 @@ from clientobs._guarded import quiet
 from clientobs.drain.deaths import boots, coredump, journald, kernel, macos_reports, windows_events
 from clientobs.drain.deaths.counts import NO_KILLS, Kills
 from clientobs.drain.deaths.crash_files import find_crash_files
+from clientobs.drain.deaths.fault_text import fatal_in, signal_of, stacks_in
 from clientobs.drain.deaths.findings import Findings, Sample
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ _LATER: Final = 180.0
 """Seconds around the last record in which the kernel's word is taken to be of this process, not of one with its pid."""
 _PARENT: Final = 2.0
 _POLL: Final = 0.02
+_MOST_STACKS: Final = 32_768
+_MOST_FAULT: Final = 64 << 10
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _COMM: Final = 15
 """Bytes of a process's name that the kernel keeps."""
 _MUCH: Final = 0.25
@@ -59,6 +65,8 @@ class Death:
     program       the executable by its own account; comm: the kernel's name for it, where it was seen alive
     group         its cgroup by its own account
     supervised    a parent that sees its exit status is about to leave it in the run's folder
+    fault_file    where the host had faulthandler write to, its size when that was seen, and since when on the wall
+                  clock a fault there is the one it died of: it has lived until then
     """
 
     header: Header
@@ -74,6 +82,7 @@ class Death:
     comm: str = ""
     group: str = ""
     supervised: bool = False
+    fault_file: tuple[str, int, float] = ("", 0, 0.0)
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -134,6 +143,7 @@ class Inquest:
         """Ask everybody; one who fails keeps nobody from being asked."""
         steps = (
             self._await_parent,
+            self._read_fault_file,
             self._ask_kernel,
             self._ask_journal,
             self._ask_counts,
@@ -155,6 +165,20 @@ class Inquest:
             if time.monotonic() >= deadline:
                 return
             time.sleep(_POLL)
+
+    def _read_fault_file(self) -> None:
+        path, size, since = self._death.fault_file
+        if not path or self._death.faulted:
+            return
+        text = _tail_of(path, size, since)
+        fatal = fatal_in(text)
+        if fatal:
+            self._found(
+                crash=signal_of(fatal) or self._clean(fatal),
+                source="the host's own fault file",
+                stacks=self._clean(stacks_in(text))[:_MOST_STACKS],
+                files=(self._clean(path),),
+            )
 
     def _ask_kernel(self) -> None:
         death = self._death
@@ -236,7 +260,7 @@ class Inquest:
     def _ask_files(self) -> None:
         if not self.findings.out_of_memory:
             found = find_crash_files(self._death.programs, self._death.last_seconds, self._environ)
-            self._found(files=tuple(self._clean(path) for path in found))
+            self._found(files=(*self.findings.files, *(self._clean(path) for path in found)))
 
     def _ask_system(self) -> None:
         death = self._death
@@ -269,3 +293,21 @@ class Inquest:
 def _is_within(group: str, killed: str) -> bool:
     """Say whether a cgroup is one that was killed, or lies in it; the root is no answer (containers see only that)."""
     return len(killed) > 1 and f"{group}/".startswith(f"{killed}/")
+
+
+def _tail_of(path: str, size: int, since: float) -> str:
+    """Return what was written to a file behind `size`, "" where nothing was since then."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError:
+        return ""
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_mtime < since:
+            return ""
+        os.lseek(descriptor, size if found.st_size >= size else 0, os.SEEK_SET)
+        return os.read(descriptor, _MOST_FAULT).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)

@@ -14,19 +14,17 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.drain.deaths.kernel import KernelDeath, kernel_deaths
+from clientobs.drain.deaths.programs import ask_program, find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = ["Kill", "Told", "ask_journalctl", "parse_journal", "tell"]
 
-_PATH: Final = "/usr/bin:/bin"
 _LONGEST: Final = 3.0
 _MOST_LINES: Final = 5_000
 _MAX_BYTES: Final = 8 << 20
@@ -77,25 +75,13 @@ def ask_journalctl(
     since: float, until: float, *, program: Sequence[str] = (), longest: float = _LONGEST
 ) -> str:
     """Return what journalctl prints, "" where there is none, or it may not be asked, or doesn't answer."""
-    found = shutil.which("journalctl", path=_PATH)
+    found = find_program("journalctl")
     command = list(program) or ([found] if found else [])
     if not command:
         return ""
     command += ["--no-pager", "--quiet", "--output=json", f"--output-fields={_FIELDS}"]
     command += [f"--since=@{int(since)}", f"--until=@{int(until) + 1}", f"--lines={_MOST_LINES}", *_ASKED]
-    try:
-        done = subprocess.run(  # noqa: S603  # a program of the system, numbers
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=longest,
-            env={"LC_ALL": "C", "PATH": _PATH},
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout[:_MAX_BYTES].decode("utf-8", "replace")
+    return ask_program(command, longest=longest, most=_MAX_BYTES)
 
 
 def parse_journal(text: str, *, boot_id: str) -> Told:

@@ -8,11 +8,11 @@ order; newer ones name them. Parsed here from recorded samples; the call has not
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from typing import Final
 from xml.etree import ElementTree
 
+from clientobs.drain.deaths.programs import ask_program
 from clientobs.drain.deaths.records import SystemRecord, exception_name
 
 __all__ = ["ask_wevtutil", "parse_events"]
@@ -39,19 +39,8 @@ def ask_wevtutil(pid: int, seconds: float) -> SystemRecord | None:
         f"*[System[(EventID={_CRASH} or EventID={_HANG}) and "
         f"TimeCreated[timediff(@SystemTime) <= {int(seconds * 1000)}]]]"
     )
-    try:
-        done = subprocess.run(  # noqa: S603  # a program of the system, numbers
-            [_PROGRAM, "qe", "Application", f"/q:{query}", "/f:xml", "/rd:true", "/c:50"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_LONGEST,
-            creationflags=0x08000000,  # CREATE_NO_WINDOW
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    records = parse_events(done.stdout[:_MAX_TEXT].decode("utf-8", "replace"))
+    command = [_PROGRAM, "qe", "Application", f"/q:{query}", "/f:xml", "/rd:true", "/c:50"]
+    records = parse_events(ask_program(command, longest=_LONGEST, most=_MAX_TEXT))
     return next((record for record in records if record.pid == pid), None)
 
 

@@ -32,6 +32,7 @@ class Episode:
     """A stretch without an answer; times are nanoseconds on the monotonic clock.
 
     since, hung_at, over_at   when it began, when it was a hang, when it was over (0: not yet)
+    dcc                       what the open spans said of the application and its scene
     seen_by                   "host", "py-spy", "" where nobody could look
     """
 
@@ -48,6 +49,7 @@ class Episode:
     spans: list[OpenSpan] = field(default_factory=list)
     waits: list[str] = field(default_factory=list)
     production: dict[str, Any] = field(default_factory=dict)
+    dcc: dict[str, Any] = field(default_factory=dict)
     counts: Counter[int] = field(default_factory=Counter)
     lines: list[int] = field(default_factory=list)
     latest: int = 0
@@ -81,6 +83,7 @@ class Episode:
         self.waits = [str(wait) for wait in note["waits"]]
         self.spans = [OpenSpan(**span) for span in note["spans"]]
         self.production = dict(note.get("production", {}))
+        self.dcc = dict(note.get("dcc", {}))
 
     def learn(self, number: int, frames: list[Frame]) -> None:
         """Take in a stack, outermost frame first."""
@@ -91,6 +94,11 @@ class Episode:
         """Count one look at the main thread."""
         self.counts[number] += 1
         self.latest, self.lines = number, list(lines)
+
+    def see_as(self, other: Episode) -> None:
+        """Take over where the threads stood as another has seen it."""
+        self.seen_by, self.counts, self.stacks = other.seen_by, other.counts, other.stacks
+        self.latest, self.lines, self.others = other.latest, other.lines, other.others
 
     def stack(self) -> list[tuple[Frame, int]]:
         """Return where the main thread stood at the last look, outermost first, with the lines."""

@@ -48,6 +48,7 @@ def hang_attributes(episode: Episode, *, ident: str, since_wall: int, lines: Seq
     """Return what is told of a hang at its start, and in more detail at its end."""
     end = episode.over_at or episode.hung_at
     attributes: dict[str, Any] = {
+        **episode.dcc,
         semconv.HANG_ID: ident,
         semconv.HANG_REASON: episode.reason,
         semconv.HANG_SINCE: iso(since_wall),

@@ -1,15 +1,13 @@
 """All hosts of a drain, looked at four times a second: which of them hangs, and what is told of it.
 
     a host's own notes         its Python runs: it has judged itself (guard/hang/watch.py)
-    a beat that has stopped    its Python can't run: judged here (silence.py)
+    a beat that has stopped    its keeper can't run: judged here (silence.py)
 
-What was told of a run is written into its folder (`hangs`), so that the next drain tells nothing twice, and that
-a host which is killed while it hangs is known as such.
+A hang that is seen from outside is its host's as soon as that can judge: one episode, told once (told.py).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -23,9 +21,11 @@ from clientobs.drain.hangs.silence import Silence
 from clientobs.drain.hangs.spyglass import Spyglass, find_py_spy
 from clientobs.drain.hangs.storage import Probe
 from clientobs.drain.hangs.telling import hang_attributes, hang_sentence
+from clientobs.drain.hangs.told import Told
 from clientobs.drain.hangs.witness import Witness
 from clientobs.drain.runs.evidence import HANGS_FILE
 from clientobs.drain.runs.last_lines import last_lines, open_spans
+from clientobs.drain.runs.last_words import dcc_attributes
 from clientobs.journal.records import DRAIN_ROLES
 from clientobs.paths.mounts import MountTable
 from clientobs.paths.portable import Roots
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HangWatch"]
 
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
 _MOST_EPISODES: Final = 100
 _MOST_SPANS: Final = 50
 
@@ -115,11 +114,11 @@ class _Host:
     def __init__(self, watch: HangWatch, run: RunTail) -> None:
         self._watch = watch
         self._run = run
-        self._path = os.path.join(run.path, HANGS_FILE)
-        self._told = _read_told(self._path)
+        self._told = Told(os.path.join(run.path, HANGS_FILE))
         self._episodes: dict[int, Episode] = {}
         self._silence = Silence(run.header.pid)
         self._silent: Episode | None = None
+        self._back_at = 0
         self._spyglass: Spyglass | None = None
         self._probe: tuple[Probe, Episode] | None = None
         self._witness: Witness | None = None
@@ -136,9 +135,7 @@ class _Host:
 
     def close(self) -> None:
         """Let go of what looks and speaks for it."""
-        if self._spyglass is not None:
-            self._spyglass.close()
-            self._spyglass = None
+        self._close_spyglass()
         if self._probe is not None:
             self._probe[0].close()
             self._probe = None
@@ -157,28 +154,40 @@ class _Host:
                 since = int(note["since"])
                 if since not in self._episodes:
                     self._make_room()
-                episode = self._episodes.setdefault(since, Episode(since=since))
+                episode = self._episodes.setdefault(since, Episode(since=self._told.known_as(since)))
                 episode.take(note)
                 touched[since] = episode
         told = False
-        for episode in touched.values():
-            told |= self._settle(episode)
+        for since, episode in touched.items():
+            told |= self._settle(since, episode)
         return told
 
     def _make_room(self) -> None:
         while len(self._episodes) >= _MOST_EPISODES:
             del self._episodes[next(iter(self._episodes))]
 
-    def _settle(self, episode: Episode) -> bool:
-        """Tell of an episode what is to be told."""
+    def _settle(self, since: int, episode: Episode) -> bool:
+        """Tell of an episode, which the host has as one that began at `since`, what is to be told."""
         told = False
-        if episode.hung_at and "told" not in self._told.get(episode.since, ()):
+        if episode.hung_at:
+            self._hand_over(since, episode)
+        if episode.hung_at and not self._told.has(episode.since, "told"):
             told = self._tell(episode)
-        if episode.hung_at and episode.over_at and "over" not in self._told.get(episode.since, ()):
+        if episode.hung_at and episode.over_at and not self._told.has(episode.since, "over"):
             told = self._tell_end(episode)
         if episode.over_at:
-            self._episodes.pop(episode.since, None)
+            self._episodes.pop(since, None)
         return told
+
+    def _hand_over(self, since: int, episode: Episode) -> None:
+        """Leave a hang that was told from outside, and goes on, to the host that has seen it as well."""
+        outside = self._silent
+        if outside is None or not outside.hung_at or self._told.has(episode.since, "told"):
+            return
+        self._silent = None
+        self._close_spyglass()
+        episode.since = outside.since
+        self._told.add(outside.since, "noted", wall=self._wall(outside.since), host=since)
 
     # What can be seen of it ----------------------------------------------------------------------
 
@@ -188,10 +197,11 @@ class _Host:
         silent = self._silence.look(beat, now)
         if not silent or beat is None:
             return self._end_silence(beat, now)
+        self._back_at = 0
         if any(episode.hung_at for episode in self._episodes.values()):
             return False  # told by the host, before it fell silent as well
         if self._silent is None:
-            self._silent = Episode(since=self._silence.since(beat, silent, now), reason="native")
+            self._silent = Episode(since=self._silence.since(beat, silent, now))
             self._spyglass = self._watch.spyglass(self._run.header.pid)
         episode = self._silent
         if self._spyglass is not None:
@@ -204,13 +214,17 @@ class _Host:
         return self._tell(episode)
 
     def _judge(self, episode: Episode, beat: Beat, now: int) -> None:
-        episode.hung_at = now
+        episode.hung_at, episode.reason = now, self._silence.reason
         episode.watch, episode.work = beat.watch, beat.work
         episode.threshold = beat.stall or beat.threshold
         call = self._silence.call
         if call is not None:
             episode.reason, episode.operation, episode.path = "file", call.operation, call.path
+        seen = [one for one in self._episodes.values() if one.counts and one.last_mono >= episode.since]
+        if seen and not episode.seen_by:
+            episode.see_as(seen[-1])  # what the host has sampled before it fell silent
         spans, episode.production = open_spans(self._run)
+        episode.dcc = dcc_attributes(spans)
         episode.spans = [
             OpenSpan(
                 trace_id=span.trace_id,
@@ -224,14 +238,26 @@ class _Host:
         ]
 
     def _end_silence(self, beat: Beat | None, now: int) -> bool:
-        episode, self._silent = self._silent, None
+        """End what was seen from outside; once told, when its host has spoken since."""
+        episode = self._silent
+        if episode is not None and episode.hung_at and beat is not None:
+            if beat.at <= episode.hung_at:
+                return False
+            if not self._back_at:
+                self._back_at = beat.at
+                return False  # what its host has noted before it wrote this is read before the next look
+        back_at, self._back_at, self._silent = self._back_at or now, 0, None
+        self._close_spyglass()
+        if episode is None or not episode.hung_at:
+            return False
+        answered = beat.answered if beat is not None else 0
+        episode.over_at = answered if answered > episode.since else back_at
+        return self._tell_end(episode)
+
+    def _close_spyglass(self) -> None:
         if self._spyglass is not None:
             self._spyglass.close()
             self._spyglass = None
-        if episode is None or not episode.hung_at:
-            return False
-        episode.over_at = beat.at if beat is not None else now
-        return self._tell_end(episode)
 
     # Telling -------------------------------------------------------------------------------------
 
@@ -250,7 +276,7 @@ class _Host:
         )
         body = hang_sentence(episode, mount.point if mount else "")
         self._say(semconv.APP_HANG, body, attributes, episode, at=episode.hung_at)
-        self._note_told(episode, "told")
+        self._told.add(episode.since, "told", wall=self._wall(episode.since))
         return True
 
     def _tell_end(self, episode: Episode) -> bool:
@@ -259,7 +285,7 @@ class _Host:
         )
         body = hang_sentence(episode, "")
         self._say(semconv.APP_HANG_END, body, attributes, episode, at=episode.over_at, severity="info")
-        self._note_told(episode, "over")
+        self._told.add(episode.since, "over", wall=self._wall(episode.since))
         return True
 
     def _look_at_probe(self) -> bool:
@@ -325,29 +351,8 @@ class _Host:
             return mono + time.time_ns() - time.monotonic_ns()
         return mono + header.wall_ns - header.mono_ns
 
-    def _note_told(self, episode: Episode, what: str) -> None:
-        self._told.setdefault(episode.since, set()).add(what)
-        line = {"since": episode.since, "what": what, "wall": self._wall(episode.since)}
-        descriptor = os.open(self._path, _FLAGS, 0o600)
-        try:
-            os.write(descriptor, json.dumps(line).encode() + b"\n")
-        finally:
-            os.close(descriptor)
-
 
 def _order(note: dict[str, Any]) -> int:
     """Order notes of two lanes: by time; stacks, which have none, come before the samples that refer to them."""
     mono = note.get("mono", 0)
     return mono if isinstance(mono, int) else 0
-
-
-def _read_told(path: str) -> dict[int, set[str]]:
-    told: dict[int, set[str]] = {}
-    try:
-        with open(path, encoding="ascii") as file:
-            for line in file:
-                entry = json.loads(line)
-                told.setdefault(int(entry["since"]), set()).add(str(entry["what"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return told
-    return told

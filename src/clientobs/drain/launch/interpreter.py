@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from clientobs._dataclass import dataclass
+from clientobs._own_file import read_file, write_file
 from clientobs._patterns import pattern
 
 __all__ = [
@@ -172,9 +173,8 @@ def _judge_file(target: str, *, configured: bool) -> str | None:
             return "not an executable file"
         if os.name == "posix" and found.st_mode & stat.S_IWOTH:
             return "everybody may write to it"
-        with open(target, "rb") as file:
-            if file.read(2) == b"#!" and not configured:
-                return "a script: what it starts can't be told (name it in the configuration to allow it)"
+        if read_file(target, 2, slow=True) == b"#!" and not configured:
+            return "a script: what it starts can't be told (name it in the configuration to allow it)"
     except FileNotFoundError:
         return "does not exist"
     except OSError as error:
@@ -185,8 +185,7 @@ def _judge_file(target: str, *, configured: bool) -> str | None:
 def proven(home: str, version: str) -> str | None:
     """Return the interpreter that ran this version's drain before, if it is still the same file."""
     try:
-        with open(os.path.join(home, "drain", MEMORY), "rb") as file:
-            facts = json.loads(file.read(_MAX_BYTES))
+        facts = json.loads(read_file(os.path.join(home, "drain", MEMORY), _MAX_BYTES))
         path = str(facts["path"])
         same = facts["version"] == version and facts["identity"] == _identity(path)
     except (OSError, ValueError, KeyError, TypeError):
@@ -202,11 +201,7 @@ def remember(home: str, version: str, path: str, refused: Sequence[tuple[str, st
         "identity": _identity(path),
         "unfit": [list(each) for each in refused],
     }
-    target = os.path.join(home, "drain", MEMORY)
-    draft = f"{target}.{os.getpid()}"
-    with open(draft, "w", encoding="ascii") as file:
-        json.dump(facts, file)
-    os.replace(draft, target)
+    write_file(os.path.join(home, "drain", MEMORY), json.dumps(facts).encode("ascii"))
 
 
 def _identity(path: str) -> list[int]:

@@ -31,6 +31,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from clientobs._own_file import read_kernel
+
 __all__ = ["available", "launch"]
 
 _CLONE_VM: Final = 0x100
@@ -63,8 +65,8 @@ def available() -> bool:
 
 def _shadow_stack() -> bool:
     # A context switched to by hand needs a shadow stack of its own; glibc would have to map it in the child.
-    with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
-        return any(line.startswith("x86_Thread_features:") and "shstk" in line for line in status)
+    lines = read_kernel("/proc/self/status").splitlines()
+    return any(line.startswith(b"x86_Thread_features:") and b"shstk" in line for line in lines)
 
 
 class _Chain:

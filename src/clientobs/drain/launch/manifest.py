@@ -14,12 +14,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from clientobs._hashes import blake2b
+from clientobs._high import HighFile
+from clientobs._own_file import read_file
+from clientobs._own_folder import list_folder
 
 __all__ = ["copy_folder", "is_intact", "write_manifest"]
 
 _MANIFEST: Final = "manifest.json"
 _DIGEST_BYTES: Final = 16
 _CHUNK: Final = 1 << 20
+_MOST_LISTED: Final = 16 << 20
 
 
 def copy_folder(home: str, version: str) -> str:
@@ -30,8 +34,8 @@ def copy_folder(home: str, version: str) -> str:
 def is_intact(folder: str) -> bool:
     """Check every file of a copy against its manifest, and that there is no other."""
     try:
-        with open(os.path.join(folder, _MANIFEST), "rb") as file:
-            expected: dict[str, list[object]] = json.load(file)["files"]
+        listed = read_file(os.path.join(folder, _MANIFEST), _MOST_LISTED)
+        expected: dict[str, list[object]] = json.loads(listed)["files"]
         found = {name: _digest(os.path.join(folder, name)) for name in _files(folder)}
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -47,21 +51,22 @@ def write_manifest(folder: str) -> None:
         os.fsync(file.fileno())
 
 
-def _files(folder: str) -> Iterator[str]:
-    """Yield the files under `folder`, relative, with slashes; no symlink is followed."""
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        for name in names:
-            relative = os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
-            if relative != _MANIFEST:
-                yield relative
+def _files(folder: str, below: str = "") -> Iterator[str]:
+    """Yield the files under `folder`, relative, with slashes; no link to a folder is followed."""
+    for entry in list_folder(os.path.join(folder, below)):
+        name = f"{below}{entry.name}"
+        if not entry.is_folder:
+            if name != _MANIFEST:
+                yield name
+        elif entry.name != "__pycache__":
+            yield from _files(folder, f"{name}/")
 
 
 def _digest(path: str) -> list[object]:
     state = blake2b(digest_size=_DIGEST_BYTES)
     size = 0
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
+    with HighFile(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)) as descriptor:
+        while chunk := os.read(descriptor, _CHUNK):
             state.update(chunk)
             size += len(chunk)
     return [size, state.hexdigest()]

@@ -14,6 +14,7 @@ import os
 from typing import Final
 
 from clientobs._dataclass import dataclass
+from clientobs._own_file import put, read_file
 from clientobs.drain.lock import file_of
 
 __all__ = ["STEADY_SECONDS", "Launches", "forgive", "note_launch", "read_launches"]
@@ -47,8 +48,7 @@ class Launches:
 def read_launches(home: str, destination: str) -> Launches:
     """Return what is written down; nothing, or nothing readable, is a clean slate."""
     try:
-        with open(file_of(home, destination, "launches"), "rb") as file:
-            facts = json.loads(file.read(_MAX_BYTES))
+        facts = json.loads(read_file(file_of(home, destination, "launches"), _MAX_BYTES))
         return Launches(count=max(0, int(facts["count"])), last=float(facts["last"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Launches()
@@ -58,11 +58,8 @@ def note_launch(home: str, destination: str, now: float) -> Launches:
     """Count one launch at the date `now`. Raises OSError: a launch that can't be counted must not happen."""
     launches = Launches(count=read_launches(home, destination).count + 1, last=now)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
-    fd = os.open(file_of(home, destination, "launches"), flags, 0o600)
-    try:
-        os.write(fd, json.dumps({"count": launches.count, "last": launches.last}).encode("ascii"))
-    finally:
-        os.close(fd)
+    facts = json.dumps({"count": launches.count, "last": launches.last})
+    put(file_of(home, destination, "launches"), facts.encode("ascii"), flags)
     return launches
 
 

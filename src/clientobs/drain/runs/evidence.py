@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from clientobs._beat import read_beat
+from clientobs._own_file import text_of
+from clientobs.drain.deaths.fault_text import fatal_in, stacks_in
 from clientobs.drain.deaths.findings import EXIT_STATUS_FILE, NOTHING_FOUND, Findings
 
 if TYPE_CHECKING:
@@ -40,8 +42,6 @@ __all__ = [
     "Watched",
     "judge",
     "read_evidence",
-    "silent_since",
-    "stacks_in",
     "would_have_left_a_word",
 ]
 
@@ -51,13 +51,6 @@ HANGS_FILE: Final = "hangs"
 """What a drain has told of hangs while the process lived: JSON lines of drain/hangs/watch.py."""
 
 _MAX_BYTES: Final = 64 << 10
-_NOTICEABLE: Final = 1_000_000_000
-_FATAL: Final = re.compile(r"^Fatal Python error: (.{1,200})$", re.MULTILINE)
-_STACK_LINE: Final = re.compile(
-    r"^(?:(?:Current thread|Thread) 0x[0-9a-f]+ .{0,80}|  File \".{0,1000}\", line (?:\d+|\?{3}) in .{0,500}"
-    r"|  <no Python frame>|  \.\.\.|  Garbage-collecting|Extension modules: .{0,4000})$"
-)
-_CURRENT: Final = "Current thread"
 _FATAL_SIGNALS: Final = frozenset({"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGSYS", "SIGTRAP"})
 _WINDOWS_FATAL: Final = 0xC0000000  # NTSTATUS of severity "error": access violation, stack overflow ...
 _WINDOWS_CTRL_C: Final = 0xC000013A
@@ -101,7 +94,8 @@ class Watched:
 
     faults  a fatal signal would have left its text in fault.txt
     exits   exit() in C would have taken the mark away
-    busy    spans were open when the last record was made
+    busy    spans were open when the last record was made, or its event loop was running
+    file    where the host had faulthandler write to instead, and its size by then
     program  base name of its executable
     group    path of its cgroup
     supervised  its parent is a `clientobs run` that writes its exit status when it has ended
@@ -113,6 +107,8 @@ class Watched:
     program: str = ""
     group: str = ""
     supervised: bool = False
+    file: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +120,9 @@ class Ending:
     kind: str = ""
 
 
+_NO_WORD: Final = (
+    "no exit and no word of a fault, in the middle of its work: killed, or by a fault without a trace"
+)
 _MACHINE_ENDS: Final = {
     "": Ending(status="abnormal", evidence="the machine has restarted since", kind="machine_down"),
     "rebooted": Ending(
@@ -148,9 +147,9 @@ def judge(evidence: Evidence, closed: str | None, watched: Watched = Watched()) 
     'killed'
     """
     if closed is not None or evidence.closed:
-        return Ending(
-            status="exited", evidence=f"clean close: {closed}" if closed else "clean close", kind="exited"
-        )
+        how = f"clean close: {closed}" if closed else "clean close"
+        is_quick = (closed or "").partition(" ")[0] == "os._exit"
+        return Ending(status="exited", evidence=how, kind="os._exit" if is_quick else "exited")
     if evidence.fatal:
         return Ending(status="crashed", evidence=f"fatal error: {evidence.fatal}", kind="crashed")
     return _judge_findings(evidence, watched) or _judge_silence(evidence, watched)
@@ -187,9 +186,7 @@ def _judge_silence(evidence: Evidence, watched: Watched) -> Ending:
     if watched.exits and not evidence.marked:
         return Ending(status="exited", evidence="it called exit() without ending its Python", kind="exited")
     if would_have_left_a_word(evidence, watched) and watched.busy:
-        return Ending(
-            status="abnormal", evidence="no exit, no fault, in the middle of its work", kind="killed"
-        )
+        return Ending(status="abnormal", evidence=_NO_WORD, kind="killed")
     return Ending(status="unknown", evidence="no clean close and no trace of a crash", kind="unknown")
 
 
@@ -232,10 +229,10 @@ def read_evidence(
     """
     path = os.path.join(run_folder, FAULT_FILE)
     text = _read_text(path)
-    fatal = _FATAL.search(text)
+    fatal = fatal_in(text)
     status = _read_text(os.path.join(run_folder, EXIT_STATUS_FILE)).strip()
     return Evidence(
-        fatal=clean(fatal.group(1).strip()) if fatal else "",
+        fatal=clean(fatal) if fatal else "",
         exit_status=int(status) if re.fullmatch(r"-?[0-9]{1,10}", status) else None,
         stacks=clean(stacks_in(text)) if fatal else "",
         closed=closed,
@@ -246,40 +243,6 @@ def read_evidence(
         fault_seconds=_written(path) if fatal else 0.0,
         fault_file=os.path.lexists(path),
     )
-
-
-def stacks_in(text: str) -> str:
-    r"""Return what faulthandler wrote of the stacks, the thread that crashed first, and nothing else in the file.
-
-    >>> text = 'Fatal Python error: Aborted\n\nThread 0x1 (most recent call first):\n  File "a.py", line 3 in f'
-    >>> print(stacks_in(text))
-    Thread 0x1 (most recent call first):
-      File "a.py", line 3 in f
-    """
-    lines = [line for line in text.splitlines() if _STACK_LINE.match(line)]
-    starts = [place for place, line in enumerate(lines) if line.startswith(_CURRENT)]
-    if starts:
-        # faulthandler tells the threads in its own order. Who crashed is what a person looks for first.
-        rest = range(starts[0] + 1, len(lines))
-        end = next((place for place in rest if not lines[place].startswith("  ")), len(lines))
-        lines = [*lines[starts[0] : end], *lines[: starts[0]], *lines[end:]]
-    return "\n".join(lines)
-
-
-def silent_since(beat: Beat, last_mono: int) -> int:
-    """Return since when an event loop had not answered when its process ended, 0 where it had or there is none.
-
-    last_mono: when the process is known to have lived last.
-
-    >>> from clientobs._beat import Beat
-    >>> silent_since(Beat(at=9_000_000_000, watch="loop", answered=7_400_000_000), 9_100_000_000)
-    7400000000
-    """
-    if beat.watch != "loop" or not beat.answered:
-        return 0
-    # A beat is written once a second: it says how long the loop was silent then, and nothing of the second after it.
-    is_silent = beat.at - beat.answered >= _NOTICEABLE or last_mono - beat.answered >= 2 * _NOTICEABLE
-    return beat.answered if is_silent else 0
 
 
 def _written(path: str) -> float:
@@ -306,13 +269,4 @@ def _hung_since(path: str) -> int:
 
 
 def _read_text(path: str) -> str:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
-        return ""
-    try:
-        return os.read(descriptor, _MAX_BYTES).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)
+    return text_of(path, _MAX_BYTES, flags=getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs.drain.deaths.fault_text import signal_of
 from clientobs.drain.runs.growth import growth_of, size_text, timeline
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from clientobs.drain.runs.evidence import Ending, Evidence
     from clientobs.journal.records import LogRecord, SpanRecord
 
-__all__ = ["LOG_LINES", "ending_attributes", "iso", "log_line", "sentence"]
+__all__ = ["LOG_LINES", "dcc_attributes", "ending_attributes", "iso", "log_line", "sentence"]
 
 LOG_LINES: Final = 50
 """Log records of a dead run that are told with its crash."""
@@ -22,15 +23,6 @@ LOG_LINES: Final = 50
 _MAX_LINE: Final = 500
 _MAX_SPANS: Final = 50
 _MAX_STACKS: Final = 32_768
-# What faulthandler calls the signals: Python/faulthandler.c, faulthandler_handlers
-_SIGNALS: Final = {
-    "Segmentation fault": "SIGSEGV",
-    "Aborted": "SIGABRT",
-    "Bus error": "SIGBUS",
-    "Floating-point exception": "SIGFPE",
-    "Floating point exception": "SIGFPE",
-    "Illegal instruction": "SIGILL",
-}
 _SENTENCES: Final[dict[str, str]] = {
     "exited": "The application ended.",
     "crashed": "The application crashed",
@@ -51,7 +43,7 @@ def sentence(ending: Ending, evidence: Evidence, spans: Sequence[SpanRecord]) ->
     >>> sentence(Ending(status="crashed", evidence="", kind="crashed"), Evidence(fatal="Bus error"), ())
     'The application crashed (SIGBUS).'
     """
-    if ending.kind == "exited":
+    if ending.status == "exited":
         return _SENTENCES["exited"]
     said = _SENTENCES.get(ending.kind, _SENTENCES["unknown"])
     if ending.status == "hung":
@@ -59,9 +51,11 @@ def sentence(ending: Ending, evidence: Evidence, spans: Sequence[SpanRecord]) ->
     signal = f" ({_signal_of(evidence)})" if ending.kind == "crashed" and _signal_of(evidence) else ""
     during = f" during {spans[-1].name!r}" if spans else ""
     module = f" in {_base(evidence.found.module)}" if signal and evidence.found.module else ""
+    is_guessed = ending.kind == "killed" and evidence.exit_status is None
+    or_else = ", or ended by a fault that left no trace" if is_guessed else ""
     silent = f"; it had not answered for {evidence.silent_ns / 1e9:.1f} s" if ending.kind == "killed" else ""
     silent = silent if evidence.silent_since_ns else ""
-    return f"{said}{signal}{module}{during}{_growth_text(ending, evidence, spans)}{silent}."
+    return f"{said}{signal}{module}{during}{_growth_text(ending, evidence, spans)}{or_else}{silent}."
 
 
 def _base(module: str) -> str:
@@ -91,11 +85,13 @@ def ending_attributes(
         semconv.SESSION_EVIDENCE: ending.evidence,
     }
     since = evidence.hung_since_ns if ending.kind == "hang_killed" else evidence.silent_since_ns
-    if since and ending.kind != "exited":
+    if since and ending.status != "exited":
         attributes[semconv.HANG_SINCE] = iso(since)
     if spans:
         attributes[semconv.OPEN_SPANS] = [_told(span, last_mono) for span in spans[-_MAX_SPANS:]]
-    if ending.kind == "exited":
+    if evidence.exit_status is not None:
+        attributes[semconv.PROCESS_EXIT_CODE] = evidence.exit_status
+    if ending.status == "exited":
         return attributes
     attributes.update(_memory_attributes(evidence, spans))
     if evidence.found.files:
@@ -109,9 +105,19 @@ def ending_attributes(
         attributes[semconv.EXCEPTION_MESSAGE] = evidence.fatal or ending.evidence
         if evidence.found.module:
             attributes[semconv.CRASH_MODULE] = evidence.found.module
-        if evidence.stacks:
-            attributes[semconv.EXCEPTION_STACKTRACE] = evidence.stacks[:_MAX_STACKS]
+        if stacks := evidence.stacks or evidence.found.stacks:
+            attributes[semconv.EXCEPTION_STACKTRACE] = stacks[:_MAX_STACKS]
     return attributes
+
+
+def dcc_attributes(spans: Iterable[SpanRecord]) -> dict[str, Any]:
+    """Return what the open spans say of the application and its scene; `spans` outermost first, the innermost wins."""
+    return {
+        name: value
+        for span in spans
+        for name, value in span.attributes.items()
+        if name.startswith(semconv.DCC_PREFIX)
+    }
 
 
 def iso(wall_ns: int) -> str:
@@ -125,7 +131,7 @@ def iso(wall_ns: int) -> str:
 
 
 def _signal_of(evidence: Evidence) -> str:
-    return _SIGNALS.get(evidence.fatal, "") or ("" if evidence.fatal else evidence.found.crash)
+    return signal_of(evidence.fatal) or ("" if evidence.fatal else evidence.found.crash)
 
 
 def _memory_attributes(evidence: Evidence, spans: Sequence[SpanRecord]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """What a dead run left open: its spans end with it, and its session gets an end.
 
 A run is read once more from its first segment that is still there to its last record. Each span that was
-started (or carried over into a later segment) and never ended becomes a span that ended *at the time of the
-run's last good record*, never "now": so that a second drain, after a first one that was killed while it
-delivered, makes the same records again, byte for byte, and back ends recognize them.
+started (or carried over into a later segment) and never ended becomes a span that ended *when the process is
+known to have lived last* (`lifetime.py`), never "now": so that a second drain, after a first one that was killed
+while it delivered, makes the same records again, byte for byte, and back ends recognize them.
 
 A run of role "main" gets `session.end` where it did not write one itself, and `app.crash` where there is
 positive evidence (`evidence.py`). A forked child has no session of its own, so it gets the latter only.
@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from clientobs import semconv
 from clientobs.drain.batch import Item
 from clientobs.drain.deaths.inquest import Death
-from clientobs.drain.runs.evidence import Watched, judge, silent_since, would_have_left_a_word
-from clientobs.drain.runs.last_words import LOG_LINES, ending_attributes, sentence
+from clientobs.drain.runs.evidence import Watched, judge, would_have_left_a_word
+from clientobs.drain.runs.last_words import LOG_LINES, dcc_attributes, ending_attributes, sentence
+from clientobs.drain.runs.lifetime import lived_until, silent_since
 from clientobs.journal.format import NO_CONTEXT, Kind
 from clientobs.journal.records import (
     HANG_NOTE,
@@ -58,6 +59,8 @@ _SEVERITIES: Final[dict[str, tuple[int, str]]] = {
     "unknown": (13, "WARN"),
 }
 _OUT_OF_MEMORY: Final = (17, "ERROR")
+_NEARLY: Final = 1.0
+"""Seconds by which a fault may be older than the last word of its process: file systems date coarsely."""
 _SURVIVED_NS: Final = 60_000_000_000
 """A process that still records so long after a fault has survived it: it did not die of it."""
 
@@ -68,6 +71,15 @@ class _Segment:
 
     header: Header
     contexts: dict[int, ContextRecord] = field(default_factory=dict)
+
+
+class _Told(NamedTuple):
+    """What the events of an end are made of: the verdict, what it rests on, the open spans, when it was."""
+
+    ending: Ending
+    evidence: Evidence
+    spans: Sequence[SpanRecord]
+    end: int
 
 
 class RunEnd:
@@ -155,6 +167,8 @@ class RunEnd:
                 program=str(note.values.get("program") or ""),
                 group=str(note.values.get("group") or ""),
                 supervised=bool(note.values.get("supervised")),
+                file=str(note.values.get("file") or ""),
+                size=int(note.values.get("size") or 0),
             )
         elif note.type == "survived":
             self._survived = frame.mono_ns
@@ -174,8 +188,7 @@ class RunEnd:
         if self._segment is None or self._closed is not None or evidence.closed:
             return None
         offset = self._offset()
-        faulted = int(evidence.fault_seconds * 1e9) - offset if evidence.fatal else 0
-        last = max(self._last_mono, 0 if rebooted else faulted)
+        last = lived_until(evidence, last_mono=self._last_mono, offset=offset)
         return Death(
             header=self._segment.header,
             last_mono=last,
@@ -187,6 +200,7 @@ class RunEnd:
             program=self._watched.program,
             group=self._watched.group,
             supervised=self._watched.supervised and evidence.exit_status is None,
+            fault_file=(self._watched.file, self._watched.size, (last + offset) / 1e9 - _NEARLY),
         )
 
     def _feed_hang(self, note: NoteRecord) -> None:
@@ -202,47 +216,55 @@ class RunEnd:
         """Return what is to be delivered for this run, in a fixed order; [] where no segment was readable."""
         if self._segment is None:
             return []
-        if self._survived is not None and self._last_mono - self._survived > _SURVIVED_NS:
-            evidence = replace(evidence, fatal="", stacks="")
+        evidence = self._without_survived(evidence)
         if self._hung and not evidence.hung_since_ns:
             evidence = replace(evidence, hung_since_ns=min(self._hung) + self._offset())
-        memory = evidence.found.memory
-        last = max(self._last_mono, memory[-1].mono_ns if memory else 0)
-        if evidence.beat is not None and (since := silent_since(evidence.beat, last)):
-            silent = max(last, evidence.beat.at) - since
-            evidence = replace(evidence, silent_since_ns=since + self._offset(), silent_ns=silent)
+        end = lived_until(evidence, last_mono=self._last_mono, offset=self._offset())
+        if evidence.beat is not None and (since := silent_since(evidence.beat, end)):
+            evidence = replace(evidence, silent_since_ns=since + self._offset(), silent_ns=end - since)
         opened = sorted(self._open.values(), key=lambda pair: pair[0].sequence)
-        spans = [item for frame, segment in opened if (item := self._interrupted(frame, segment))]
+        spans = [item for frame, segment in opened if (item := self._interrupted(frame, segment, end))]
         records = [item.record for item in spans if isinstance(item.record, SpanRecord)]
         records.sort(key=lambda span: span.start_mono)  # a carried-over start has a later sequence number
-        return [*self._session_events(self._segment.header, evidence, records), *spans]
+        return [*self._session_events(self._segment.header, evidence, records, end), *spans]
 
-    def _interrupted(self, frame: Frame, segment: _Segment) -> Item | None:
+    def _without_survived(self, evidence: Evidence) -> Evidence:
+        """Leave a fault out that the process has outlived for a while: it did not die of it."""
+        seen = max(self._last_mono, evidence.beat.at if evidence.beat is not None else 0)
+        if self._survived is not None and seen - self._survived > _SURVIVED_NS:
+            return replace(evidence, fatal="", stacks="")
+        return evidence
+
+    def _interrupted(self, frame: Frame, segment: _Segment, end: int) -> Item | None:
         record = decode(frame.kind, frame.payload)
         if not isinstance(record, SpanRecord):
             return None
         ended = replace(
             record,
-            end_ns=record.start_ns + max(0, self._last_mono - record.start_mono),
+            end_ns=record.start_ns + max(0, end - record.start_mono),
             status=_STATUS_ERROR,
             status_message=_MESSAGE,
             attributes={**record.attributes, **_INTERRUPTED},
         )
         return Item(header=segment.header, record=ended, sequence=frame.sequence, contexts=segment.contexts)
 
-    def _session_events(self, header: Header, evidence: Evidence, spans: Sequence[SpanRecord]) -> list[Item]:
-        ending = judge(evidence, self._closed, replace(self._watched, busy=bool(spans)))
+    def _session_events(
+        self, header: Header, evidence: Evidence, spans: Sequence[SpanRecord], end: int
+    ) -> list[Item]:
+        in_loop = evidence.beat is not None and evidence.beat.watch == "loop"
+        ending = judge(evidence, self._closed, replace(self._watched, busy=bool(spans) or in_loop))
         names = [semconv.APP_CRASH] if ending.status == "crashed" else []
         if header.role == "main" and self._lacks_session_end(evidence):
             names.append(semconv.SESSION_END)
         elif header.role != "child":
             return []  # a forked child has no session of its own; its crash is one all the same
         number, contexts = self._last_context()
+        told = _Told(ending, evidence, spans, end)
         vital = replace(header, lane="vital")
         return [
             Item(
                 header=vital,
-                record=self._event(name, header, evidence, ending, spans, number),
+                record=self._event(name, header, told, number),
                 sequence=self._last_sequence + 1 + place,
                 contexts=contexts,
             )
@@ -260,39 +282,28 @@ class RunEnd:
         whole = self._vital_numbers == set(range(1, len(self._vital_numbers) + 1))
         return whole or (self._closed is None and not evidence.closed)
 
-    def _event(
-        self,
-        name: str,
-        header: Header,
-        evidence: Evidence,
-        ending: Ending,
-        spans: Sequence[SpanRecord],
-        context: int,
-    ) -> LogRecord:
-        time_ns = self._last_mono + self._offset()
+    def _event(self, name: str, header: Header, told: _Told, context: int) -> LogRecord:
+        ending, spans, end = told.ending, told.spans, told.end
+        time_ns = end + self._offset()
         severity, text = _OUT_OF_MEMORY if ending.kind == "out_of_memory" else _SEVERITIES[ending.status]
         is_end = name == semconv.SESSION_END
+        logs = () if is_end and ending.kind != "out_of_memory" else self._last_logs()
         attributes: Attributes = {
+            **dcc_attributes(spans),
             semconv.SESSION_ID: header.session,
-            **ending_attributes(
-                ending,
-                evidence,
-                spans=spans,
-                logs=() if is_end and ending.kind != "out_of_memory" else self._last_logs(),
-                last_mono=self._last_mono,
-            ),
+            **ending_attributes(ending, told.evidence, spans=spans, logs=logs, last_mono=end),
         }
         if is_end:
             attributes[semconv.SESSION_STATUS] = ending.status
             if self._first_mono is not None:
-                attributes[semconv.SESSION_DURATION] = max(0, self._last_mono - self._first_mono) / 1e9
+                attributes[semconv.SESSION_DURATION] = max(0, end - self._first_mono) / 1e9
         inner = spans[-1] if spans else None
         return LogRecord(
             time_ns=time_ns,
             observed_ns=time_ns,
             severity=severity,
             severity_text=text,
-            body=sentence(ending, evidence, spans),
+            body=sentence(ending, told.evidence, spans),
             event_name=name,
             attributes=attributes,
             trace_id=inner.trace_id if inner else 0,

@@ -23,6 +23,9 @@ _STARVED: Final = 0.02
 _ALWAYS: Final = 0.9
 """Shares from which it computes on a machine that has no time for it: what it gets, and what it would have taken."""
 
+_MOSTLY: Final = 0.5
+"""Share of an absence of the keeper from which the main thread was neither stopped nor asleep in it."""
+
 _WINDOW: Final = 900_000_000
 _IDLE_SECONDS: Final = 0.2
 
@@ -60,19 +63,36 @@ class Standing:
         self._line_ns = 0
         self._line_cpu: float | None = None
         self._whole: tuple[int, float, int] | None = None
+        self._pulse: tuple[int, float | None] = (0, None)
+        self._read: tuple[int, float | None] = (0, None)
+
+    def has_run_on(self, now: int) -> bool:
+        """Say whether the main thread has run, or wanted to, most of the time since this was asked last."""
+        wanted = self._wanted(now)
+        (then, before), spent = self._pulse, _thread_cpu() if wanted is None else wanted
+        self._pulse = now, spent
+        if before is None or spent is None or now <= then:
+            return False
+        return (spent - before) * 1e9 >= _MOSTLY * (now - then)
+
+    def _wanted(self, now: int) -> float | None:
+        """Read it once a look."""
+        if self._read[0] != now:
+            self._read = now, _procfs.wanted_seconds("self", _main())
+        return self._read[1]
 
     def begin(self, now: int) -> None:
         """Count from now on."""
         self.progress_ns = now
-        self._moved = None
+        self._moved = _procfs.moved("self", _main())
         self._computing_ns = 0
         cpu = self._cpu = _thread_cpu()
-        self._window = None if cpu is None else (now, cpu, _wanted())
+        self._window = None if cpu is None else (now, cpu, self._wanted(now))
         self._line = ""
         self._whole = None
 
     def look(self, now: int) -> Facts:
-        """Return what is known since the first look after `begin`."""
+        """Return what is known since `begin`."""
         moved = _procfs.moved("self", _main())
         has_moved = self._moved is not None and moved != self._moved
         self._moved = moved
@@ -94,11 +114,11 @@ class Standing:
         if cpu is None:
             return
         if self._window is None:
-            self._window = now, cpu, _wanted()
+            self._window = now, cpu, self._wanted(now)
             return
         then, spent, before = self._window
         if now - then >= _WINDOW:
-            seconds, wanted = (now - then) / 1e9, _wanted()
+            seconds, wanted = (now - then) / 1e9, self._wanted(now)
             share = (cpu - spent) / seconds
             busy = share >= _BUSY
             if not busy and share >= _STARVED and wanted is not None and before is not None:
@@ -128,10 +148,6 @@ class Standing:
 
 def _main() -> int:
     return threading.main_thread().native_id or os.getpid()
-
-
-def _wanted() -> float | None:
-    return _procfs.wanted_seconds("self", _main())
 
 
 def _thread_cpu() -> float | None:

@@ -21,12 +21,13 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from clientobs import _procfs
 from clientobs._beat import BEAT_FILE, Beat, pack
 from clientobs._guarded import quiet
+from clientobs._own_file import put
 from clientobs.guard.hang.loop import QtLoop
 from clientobs.guard.hang.stacks import DEBUGGERS, Stacks, modules_in, names
 from clientobs.guard.hang.standing import Facts, Standing
@@ -45,7 +46,13 @@ Say: TypeAlias = "Callable[[dict[str, Any], bool], object]"
 _SECOND: Final = 1_000_000_000
 _SUSPICIOUS: Final = 1 * _SECOND
 _ABSENT: Final = 3 * _SECOND
-"""A keeper that comes this late was stopped, asleep with the machine, or without the interpreter lock."""
+"""A keeper that comes this late was stopped, asleep with the machine, or without the interpreter lock.
+
+Only the last goes on where the main thread computes meanwhile: native code held the lock, or Python that lets go of
+it for moments only. What was silent before is silent still, if nothing has been heard when the keeper is back.
+"""
+_BEAT: Final = 900_000_000
+"""Between two beats that say the same: each takes the interpreter lock back three times."""
 
 _QUICK_FOR: Final = 60 * _SECOND
 _MOST_SAMPLES: Final = 3000
@@ -132,6 +139,7 @@ class HangWatch:
         self._waits_due = 0
         self._beaten: int | None = None
         self._silence: _Silence | None = None
+        self._written = Beat(at=0)
 
     # What others call ----------------------------------------------------------------------------
 
@@ -145,6 +153,7 @@ class HangWatch:
 
     def begin(self, folder: str) -> None:
         """Watch for the run in a folder."""
+        self._written = Beat(at=0)
         self._path = os.path.join(folder, BEAT_FILE)
 
     def close(self) -> None:
@@ -170,7 +179,8 @@ class HangWatch:
     def tick(self) -> None:
         """Look once."""
         now = self._mono()
-        if now - self._ticked > _ABSENT and not (self._silence and self._silence.hung):
+        has_run_on = self._standing.has_run_on(now)
+        if now - self._ticked > _ABSENT and not has_run_on and not (self._silence and self._silence.hung):
             self._hear(now)
         self._ticked = now
         if not self._path:
@@ -361,15 +371,14 @@ class HangWatch:
             work=work,
             thread=threading.get_native_id(),
         )
+        if now - self._written.at < _BEAT and replace(self._written, at=now) == beat:
+            return
+        self._written = beat
         path = (
             self._path
         )  # closed meanwhile by a host that ends, or its folder taken away: nothing to be told
         with suppress(FileNotFoundError):
-            descriptor = os.open(path, _FLAGS, 0o600)
-            try:
-                os.write(descriptor, pack(beat))
-            finally:
-                os.close(descriptor)
+            put(path, pack(beat), _FLAGS)
 
 
 def _innermost(frame: FrameType | None) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["replace_hooks"]
 
 _OF_MAIN: Final = 3
+_EXHAUSTED: Final = (RecursionError, MemoryError)
+"""What even the counting of a fault fails with, where nothing is left to call a function with."""
 _FUNCTIONS: Final = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
@@ -32,7 +34,7 @@ def replace_hooks(patches: Patches, switch: Switch, desk: Desk) -> None:
     def main(args: tuple[Any, ...]) -> object:
         if len(args) != _OF_MAIN:
             return None
-        return args[1] if desk.uncaught(args[1], sys._getframe(2).f_back) else None  # noqa: SLF001  # who called
+        return args[1] if desk.uncaught(args[1], sys._getframe(1).f_back) else None  # noqa: SLF001  # who called
 
     def thread(args: tuple[Any, ...]) -> object:
         given = args[0] if args else None
@@ -74,14 +76,26 @@ def _put(
         args = args[first:]
         if not switch.on:
             return original(*args)
-        error = _asked(before, args)
+        error: object = None
+        # In here and not in a function: where the host has used up its recursion none can be called any more. The
+        # original, in C, can, and the host must see what it says.
+        try:
+            try:
+                error = before(args)
+            except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
+                faults.record("exceptions.hook", fault)
+        except _EXHAUSTED:
+            faults.unrecorded += 1
         showing.depth += 1
         try:
             return original(*args)
         finally:
             showing.depth -= 1
             if isinstance(error, BaseException):
-                desk.done(error)
+                try:
+                    desk.done(error)
+                except _EXHAUSTED:
+                    faults.unrecorded += 1
             del error
 
     home = (
@@ -90,14 +104,6 @@ def _put(
     wrapper = in_place_of(hook, original, home) if is_builtin else dressed(hook, original)
     patches.replace(owner, name, original, wrapper)
     return wrapper
-
-
-def _asked(before: Callable[[tuple[Any, ...]], object], args: tuple[Any, ...]) -> object:
-    try:
-        return before(args)
-    except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
-        faults.record("exceptions.hook", fault)
-        return None
 
 
 def _of_thread(given: Any) -> dict[str, Any]:

@@ -12,8 +12,9 @@ there. A file that is asked for and isn't there is counted: programs probe.
 Costs: docs/explanation/file-io.md, measured beside a proxy and a subclass. A fast success adds to a few numbers.
 
 Can't see: what C and C++ open by themselves (OpenEXR, USD, Alembic, the host's own textures and references);
-reads and writes of a memory map; the methods of a file without a buffer. The system counts these bytes for the process
-as a whole, and the drain reads its counters from outside: `process.io`, `process.disk.io`.
+reads and writes of a memory map; the methods of a file without a buffer; `DirEntry.stat()`, a method of the system's
+own objects; what os.write writes on local storage. The system counts these bytes for the process as a whole, and the
+drain reads its counters from outside: `process.io`, `process.disk.io`.
 """
 
 from __future__ import annotations

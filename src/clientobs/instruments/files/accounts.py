@@ -31,6 +31,7 @@ class Account:
     __slots__ = (
         "book",
         "light",
+        "of_descriptors",
         "opened",
         "opens",
         "others",
@@ -54,6 +55,8 @@ class Account:
         self.others: dict[str, list[int]] = {}
         self.sizes: dict[str, list[int]] = {}
         self.opened = 0
+        self.of_descriptors = 0
+        """Files opened by os.open, which is among the others as an operation."""
         self.spent = 0
         self.read = 0
         self.written = 0
@@ -80,6 +83,16 @@ class Account:
             self.worst, self.worst_path, self.worst_operation = spent, path, "open"
         self.opened += 1
         return self.opened
+
+    def add_open_again(self, spent: int, path: Any) -> int:
+        """Count the opening of a file whose descriptor os.open has just made; return how many `open` alone opened."""
+        self.add("open", spent, path)
+        self.add_of_descriptor()
+        return self.opened
+
+    def add_of_descriptor(self) -> None:
+        """Count a file that was made of a descriptor; on network storage its os.open was counted as one."""
+        self.of_descriptors += self.light
 
     def add_size(self, direction: str, size: int, weight: int = 1) -> None:
         """Count the bytes of one file, "read" or "write"; of a sampled one for all that it stands for."""

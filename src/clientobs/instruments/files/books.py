@@ -41,6 +41,17 @@ class Failure:
     count: int = 0
     told: bool = False
     """Whether one of them has a span of its own."""
+    told_count: int = 0
+    told_at: float | None = None
+    """How many there were when that was written, and when (outside.py)."""
+    refused: bool = False
+    """Whether no span was left for it."""
+    seen: int = 0
+    seen_at: float = 0.0
+    """How many there were at the last look, and when that had grown."""
+    kind: str = ""
+    words: str = ""
+    """The exception's class, and what the system said."""
 
 
 @dataclass(slots=True)
@@ -103,6 +114,13 @@ class Book:
         """Take back what was noted of a path: it has been removed or replaced."""
         self.noted.get(what, {}).pop(path, None)
 
+    def forget_gone(self, is_gone: Callable[[str, str], bool]) -> None:
+        """Take back what was noted of files, as far as `is_gone` says of note and path that it no longer holds."""
+        for what in _OF_FILES:
+            for path in tuple(self.noted.get(what, ())):
+                if is_gone(what, path):
+                    self.unnote(what, path)
+
     def follow(self, old: str, new: str | None, *, outside: bool = False) -> None:
         """Follow a file to its new name, or to its end (None). `old` with a separator behind is a folder.
 
@@ -157,7 +175,7 @@ class Book:
     def _take_account(self, account: Account) -> None:
         total = self._total(account.place.point, account.place.kind, network=account.place.network)
         total.operations += account.opened + sum(map(sum, account.others.values()))
-        total.opened += account.opened
+        total.opened += account.opened + account.of_descriptors
         total.spent += account.spent
         total.read += account.read
         total.written += account.written
@@ -216,7 +234,7 @@ class Books:
         self._span_key = span_key
         self._by_span: dict[int, Book] = {}
         self._budgets: dict[int, list[int]] = {}
-        self.outside = self._new(0, 0, "")
+        self.outside = Book(0, 0, "", [spans_per_trace])
 
     def _new(self, span_id: int, trace_id: int, name: str) -> Book:
         budget = self._budgets.get(trace_id)
@@ -261,10 +279,15 @@ class Books:
         book.ended = True
         self._by_span.pop(book.span_id, None)
 
-    def renew_outside(self) -> Book:
-        """Put a fresh book in place of the one for what is outside every span; return the old one."""
-        old, self.outside = self.outside, self._new(0, 0, "")
-        self.outside.budget[0] = self._spans_per_trace
+    def renew_outside(self, carry: Callable[[Book, Book], None]) -> Book:
+        """Put a fresh book in place of the one for what is outside every span; return the old one.
+
+        carry: what hands on from the old one to the new one, before that is used.
+        """
+        fresh = Book(0, 0, "", [self._spans_per_trace])
+        old = self.outside
+        carry(old, fresh)
+        self.outside = fresh
         old.ended = True
         return old
 
@@ -278,4 +301,4 @@ class Books:
         """Drop every book: in a forked child they are the parent's."""
         self._by_span.clear()
         self._budgets.clear()
-        self.outside = self._new(0, 0, "")
+        self.outside = Book(0, 0, "", [self._spans_per_trace])

@@ -17,9 +17,7 @@ from clientobs._guarded import faults
 from clientobs.instruments.files.accounts import SAMPLE, Part
 from clientobs.instruments.files.pathtext import text_of
 from clientobs.instruments.files.places import folder_of
-from clientobs.instruments.files.summary import summary_of
 from clientobs.instruments.files.telling import PROBING, Failing, code_of
-from clientobs.record.endings import before_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from clientobs.instruments.files.books import Book, Books
     from clientobs.instruments.files.descriptors import Descriptors
     from clientobs.instruments.files.measures import Measures
+    from clientobs.instruments.files.outside import Outside
     from clientobs.instruments.files.pathtext import PathText
     from clientobs.instruments.files.places import Places
     from clientobs.instruments.files.telling import Teller
@@ -76,12 +75,14 @@ class Desk:
         self.measures = measures
         self.get_current = get_current
         self.books: Books
+        self.outside: Outside
         self.here: Here
         self.descriptors: Descriptors
 
-    def begin(self, books: Books) -> None:
+    def begin(self, books: Books, outside: Outside) -> None:
         """Take the books, which need this desk to be told of the ends of spans."""
         self.books = books
+        self.outside = outside
         # Equal to no context: the first call of each thread finds its part.
         self.here = Here(Part(books.outside, object()))
 
@@ -131,7 +132,7 @@ class Desk:
         """Take an operation that failed; probing is counted, all else has a span of its own."""
         if not self.switch.on or self.here.busy:
             return
-        if operation in _LOOKING and isinstance(error, FileNotFoundError) and spent < _A_LONG_TIME:
+        if spent < _A_LONG_TIME and _is_a_look(operation, error):
             self.part().probed += 1
             return
         self.here.busy = True
@@ -196,6 +197,8 @@ class Desk:
             book.unnote("empty", path)
         if position > size:
             book.note("short", path)
+        else:
+            book.unnote("short", path)
         if whole:
             book.unnote("left", path)
         else:
@@ -208,10 +211,48 @@ class Desk:
         if not self.switch.on or self.here.busy:
             return
         try:
-            new = text_of(target)
-            self.part().book.follow(text_of(source), new, outside=self.text.outside_roots(new))
+            old, new = text_of(source), text_of(target)
+            book = self.part().book
+            if old not in book.written:
+                self._take_size(book, old, new)
+            book.follow(old, new, outside=self.text.outside_roots(new))
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.renamed", error)
+
+    def _take_size(self, book: Book, old: str, new: str) -> None:
+        """Take the size of a local file that os.write filled, or a child process: no close was seen."""
+        size = self.descriptors.size_of_written(old, new)
+        if size is not None and not self.on_network(new):
+            book.remember_written(old, size)
+            if size == 0:
+                book.note("empty", old)
+
+    def truncated(self, path: Any, length: int) -> None:
+        """Take a file whose length was set by its name."""
+        if not self.switch.on or self.here.busy:
+            return
+        try:
+            text = text_of(path)
+            if self.places.of(text).ignored:
+                return
+            book = self.part().book
+            book.unnote("short", text)
+            if length == 0:
+                book.note("empty", text)
+            else:
+                book.unnote("empty", text)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.truncated", error)
+
+    def descriptor_closed(self, path: str, size: int, *, created: bool, whole: bool) -> None:
+        """Take the close of a descriptor that was opened to be written."""
+        if not self.switch.on or self.here.busy:
+            return
+        try:
+            account = self.account_of(path)[1]
+            self.written_and_closed(account, path, size, size, created=created, whole=whole)
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.close", error)
 
     def removed(self, path: Any, *, folder: bool = False) -> None:
         """Take back what was noted of a file that is gone, or of all in a folder."""
@@ -289,90 +330,25 @@ class Desk:
             return False
         return place.network and not place.ignored
 
-    def watch_end(self, span: Any, book: Book) -> bool:
-        """Have the book closed when its span ends."""
-        return before_end(span, lambda ending: self._span_ends(ending, book))
-
-    def _span_ends(self, span: Any, book: Book) -> None:
+    def settle(self, *, last: bool = False) -> None:
+        """Hand what happened outside every span to the metrics, and tell what folded there; all of it at the last."""
         busy, self.here.busy = self.here.busy, True
-        began = self.meter.now()
         try:
-            self._tell_what_left(span, book)
-            self.measures.take(book.close_parts())
-            self.books.leave(book)
-            publishing = "publish" in book.name.lower() or self._is_publish_context()
-            if self.switch.on:
-                span.set_attributes(summary_of(book, self.text, publishing=publishing))
-            self._hand_on(span, book)
+            old = self.books.renew_outside(self.outside.carry)
+            self.measures.take(old.close_parts())
+            self.outside.tell(old, self.books.outside, last=last)
         finally:
             self.here.busy = busy
-            self.meter.spend(began)
-
-    def _hand_on(self, span: Any, book: Book) -> None:
-        """Give the sums to the parent: the sums of a span are those of all that happened under it.
-
-        The parent is the current span again, as after `with`; or it has a book already, where spans overlap
-        or end on another thread. One that has ended, or is another process's, gets nothing more.
-        """
-        parent = getattr(span, "parent", None)
-        if parent is None:
-            return
-        outer = self.books.book_in(self.get_current())
-        if outer.span_id != parent.span_id:
-            known = self.books.of_span(parent.span_id)
-            if known is None:
-                return
-            outer = known
-        outer.take_child(book)
-
-    def _tell_what_left(self, span: Any, book: Book) -> None:
-        """Write the span of a failure that ends the program's own span: probing it was not."""
-        status = getattr(span, "status", None)
-        if status is None or status.status_code.name != "ERROR":
-            return
-        error: BaseException | None = sys.exc_info()[1]
-        for _ in range(8):
-            if error is None:
-                return
-            if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
-                self._tell_cause(span, book, error)
-                return
-            error = error.__cause__ or error.__context__
-
-    def _tell_cause(self, span: Any, book: Book, error: OSError) -> None:
-        text, code = text_of(error.filename), code_of(error)
-        names = {text, text_of(error.filename2)}
-        same = [one for one in book.failures.values() if one.code == code and text_of(one.path) in names]
-        if any(one.told for one in same):
-            return
-        failure = same[0] if same else book.fail(code, "open" if not same else same[0].operation, text)
-        place = self.places.of(text)
-        if not place.ignored:
-            # The program's span is still open, but no longer current: the failure belongs below it.
-            from opentelemetry.context import attach, detach  # noqa: PLC0415  # loaded with the instrument
-            from opentelemetry.trace import set_span_in_context  # noqa: PLC0415
-
-            token = attach(set_span_in_context(span))
-            try:
-                self.teller.failed(book, place, failure, error, 0)
-            finally:
-                detach(token)
-
-    def _is_publish_context(self) -> bool:
-        from clientobs.record import recorder  # noqa: PLC0415  # the one of now
-
-        recording = recorder.active()
-        if recording is None:
-            return False
-        return semconv.PUBLISH_VERSION in recording.contexts.values_of(self.get_current())
-
-    def settle(self) -> None:
-        """Hand what happened outside every span to the metrics."""
-        old = self.books.renew_outside()
-        self.measures.take(old.close_parts())
 
 
 _A_LONG_TIME: Final = 10_000_000
+
+
+def _is_a_look(operation: str, error: Failing) -> bool:
+    """Say whether a failure answers a question: is it there, does this storage know extended attributes."""
+    if operation == "listxattr":
+        return isinstance(error, OSError) and error.errno in PROBING
+    return operation in _LOOKING and isinstance(error, FileNotFoundError)
 
 
 def _is_machinery() -> bool:

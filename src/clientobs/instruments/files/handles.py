@@ -5,19 +5,20 @@ fast paths of the io module look at exact types. But the buffered layer above a 
 (`raw.readinto`, `raw.write`, `raw.close`), and a `FileIO` has a `__dict__` that such a call looks into before the
 class. So the functions below stand in the `__dict__` of the innermost object alone, and nothing else changes.
 
-They must not keep that object alive, or files would no longer be closed when the last name for them goes: they
-hold it weakly. The cyclic garbage collector clears weak references before it finalizes (until Python 3.14); then they
-find the object by its address. It is there: it is what calls them, and once it was closed nothing is looked for.
+They hold that object, as a method of its own would: callers keep `handle.raw.write` apart from the file, and call it
+when all other names are gone. That makes a circle, which the close undoes: the buffered layer closes what is below
+it when the last name for a file goes. What was taken out of its buffer by `detach()` and is never closed waits for
+the garbage collector. (Weak references would not do: `open(path, "wb").detach().write(data)` has nobody else who holds
+the file between looking up `write` and calling it.)
 
-A file without a buffer is handed out as its `FileIO`, whose methods callers may keep apart from it: left alone.
+A file without a buffer is handed out as its `FileIO`, which nobody closes when the last name for it goes: left alone.
 """
 
 from __future__ import annotations
 
 import os
-import weakref
-from _ctypes import PyObj_FromPtr  # the journal has loaded it; at shutdown nothing can be imported any more
 from io import FileIO
+from stat import S_ISREG
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from clientobs.instruments.files.accounts import Account
     from clientobs.instruments.files.desk import Desk
 
-__all__ = ["Reading", "Writing", "raw_of", "watch_reading", "watch_writing"]
+__all__ = ["Reading", "Writing", "innermost", "raw_of", "watch_reading", "watch_writing"]
 
 _NOTABLE: Final = 1_000_000
 """Nanoseconds: a read or write of a local file that took longer is an operation of its own."""
@@ -37,7 +38,9 @@ _readall: Final = FileIO.readall
 _read: Final = FileIO.read
 _write: Final = FileIO.write
 _tell: Final = FileIO.tell
+_truncate: Final = FileIO.truncate
 _os_fstat: Final = os.fstat
+_HOOKS: Final = ("close", "write", "readinto", "readall", "read", "truncate")
 
 
 def raw_of(handle: Any) -> FileIO | None:
@@ -47,21 +50,26 @@ def raw_of(handle: Any) -> FileIO | None:
     return raw if type(raw) is FileIO else None
 
 
-class Reading(weakref.ref[FileIO]):
+def innermost(handle: Any) -> Any:
+    """Return the object at the bottom of a file: the one that has its name."""
+    buffer = getattr(handle, "buffer", handle)
+    return getattr(buffer, "raw", buffer)
+
+
+class Reading:
     """Hears of the close of a file on local storage that was opened to be read."""
 
-    __slots__ = ("account", "address", "desk", "weight")
+    __slots__ = ("account", "desk", "raw", "weight")
 
+    raw: FileIO
     account: Account | None
     desk: Desk
-    address: int
     weight: int
 
     def close(self) -> None:
         """Close the file as FileIO does; before that, see how far it was read."""
-        raw = self() or _caller(self)
-        if raw is None:
-            return
+        raw = self.raw
+        raw.__dict__.pop("close", None)
         account, self.account = self.account, None
         if account is not None and not raw.closed:
             try:
@@ -75,21 +83,22 @@ class Reading(weakref.ref[FileIO]):
 
 def watch_reading(desk: Desk, raw: FileIO, account: Account, weight: int) -> None:
     """Have the bytes read from a local file counted when it is closed."""
-    reading = Reading(raw)
-    reading.account, reading.desk, reading.weight, reading.address = account, desk, weight, id(raw)
+    reading = Reading()
+    reading.raw, reading.account, reading.desk, reading.weight = raw, account, desk, weight
     raw.__dict__["close"] = reading.close
 
 
-class Writing(weakref.ref[FileIO]):
+class Writing:
     """Hears of the writes, the close, and on network storage the reads, of one file."""
 
     __slots__ = (
-        *("account", "address", "base", "broken", "created", "desk", "moved", "path", "read_bytes", "writes"),
+        *("account", "base", "broken", "created", "cut", "desk", "moved", "path", "raw", "read_bytes"),
+        *("unnamed", "writes"),
     )
 
+    raw: FileIO
     account: Account | None
     desk: Desk
-    address: int
     path: str
     writes: bool
     """Whether the file was opened to be written."""
@@ -97,6 +106,10 @@ class Writing(weakref.ref[FileIO]):
     """Whether it began empty."""
     broken: bool
     """Whether one of the writes, or the close, failed."""
+    cut: bool
+    """Whether the program itself set its length."""
+    unnamed: bool
+    """Whether it was made of a descriptor, which says nothing of its name."""
     base: int
     moved: int
     """Bytes written."""
@@ -104,18 +117,32 @@ class Writing(weakref.ref[FileIO]):
 
     def write(self, data: Any, /) -> Any:
         """Write as FileIO does."""
-        raw = self() or _caller(self)
-        if raw is None:
-            return _refuse()
+        raw = self.raw
         began = perf_counter_ns()
         try:
             done = _write(raw, data)
         except OSError as error:
             self._failed("write", error, perf_counter_ns() - began)
             raise
-        self._add(self.account, "write", perf_counter_ns() - began)
+        spent = perf_counter_ns() - began
+        if not self.moved:
+            self._take_name()
+        self._add(self.account, "write", spent)
         if done:
             self.moved += done
+        return done
+
+    def truncate(self, size: Any = None, /) -> Any:
+        """Set the length as FileIO does."""
+        raw = self.raw
+        began = perf_counter_ns()
+        try:
+            done = _truncate(raw, size)
+        except OSError as error:
+            self._failed("truncate", error, perf_counter_ns() - began)
+            raise
+        self.cut = True
+        self._add(self.account, "truncate", perf_counter_ns() - began)
         return done
 
     def readinto(self, buffer: Any, /) -> Any:
@@ -131,9 +158,7 @@ class Writing(weakref.ref[FileIO]):
         return self._reads(_readall)
 
     def _reads(self, method: Any, *arguments: Any) -> Any:
-        raw = self() or _caller(self)
-        if raw is None:
-            return _refuse()
+        raw = self.raw
         began = perf_counter_ns()
         try:
             done = method(raw, *arguments)
@@ -147,14 +172,14 @@ class Writing(weakref.ref[FileIO]):
 
     def close(self) -> None:
         """Close the file as FileIO does, and take down what has become of it."""
-        raw = self() or _caller(self)
-        if raw is None:
-            return
+        raw = self.raw
+        for name in _HOOKS:
+            raw.__dict__.pop(name, None)
         account, self.account = self.account, None
         if account is None or raw.closed:
             _close(raw)
             return
-        state = self._state(raw) if self.writes else None
+        state = self._state(raw) if self._take_name() and self.writes else None
         began = perf_counter_ns()
         try:
             _close(raw)
@@ -163,11 +188,24 @@ class Writing(weakref.ref[FileIO]):
             raise
         self._take(account, state, perf_counter_ns() - began)
 
+    def _take_name(self) -> bool:
+        """Take the name that tempfile gives to what it opened by its folder; False for a file without a name."""
+        name = self.raw.__dict__.get("name")
+        if type(name) is str:
+            self.path = name
+        return type(name) is not int or self.unnamed
+
     def _state(self, raw: FileIO) -> tuple[int, int] | None:
+        """Return the size, and how far the writes went; of a regular file only."""
         try:
-            return _os_fstat(raw.fileno()).st_size, self.base + self.moved
+            found = _os_fstat(raw.fileno())
+            size, position = found.st_size, self.base + self.moved
+            if position > size and (self.cut or _tell(raw) != position):
+                # A header was written once more, or the rest cut off: the writes don't add up to the size.
+                position = size
         except (OSError, ValueError):
             return None
+        return (size, position) if S_ISREG(found.st_mode) else None
 
     def _add(self, account: Account | None, operation: str, spent: int) -> None:
         if account is None:  # closed meanwhile, by another thread
@@ -190,8 +228,8 @@ class Writing(weakref.ref[FileIO]):
             from clientobs.instruments.files.telling import FULL, PROBING  # noqa: PLC0415
 
             more = {semconv.FILE_WRITTEN: self.moved}
-            raw = self()
-            if error.errno in FULL and raw is not None and (state := self._state(raw)) is not None:
+            self._take_name()
+            if error.errno in FULL and (state := self._state(self.raw)) is not None:
                 more[semconv.FILE_SIZE] = state[0]  # what is there now, and will be left there
             self.broken = self.broken or (operation != "read" and error.errno not in PROBING)
             self.desk.failed(operation, self.path, error, spent, **more)
@@ -208,18 +246,29 @@ class Writing(weakref.ref[FileIO]):
             if state is not None:
                 size, position = state
                 self.desk.written_and_closed(
-                    account, self.path, size, position, created=self.created, whole=not self.broken
+                    account,
+                    self.path,
+                    size,
+                    position,
+                    created=self.created or self.cut,
+                    whole=not self.broken,
                 )
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.close", error)
 
 
-def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: str) -> None:
-    """Have the writes of a file counted, and on network storage its reads, with their times."""
-    writing = Writing(raw)
-    writing.account, writing.desk, writing.path, writing.address = account, desk, path, id(raw)
+def watch_writing(
+    desk: Desk, raw: FileIO, account: Account, path: str, mode: str, *, unnamed: bool = False
+) -> None:
+    """Have the writes of a file counted, and on network storage its reads, with their times.
+
+    unnamed: the file was made of a descriptor that is known to be `path`.
+    """
+    writing = Writing()
+    writing.raw, writing.account, writing.desk, writing.path = raw, account, desk, path
     writing.moved = writing.read_bytes = 0
-    writing.broken = False
+    writing.broken = writing.cut = False
+    writing.unnamed = unnamed
     writing.created = "w" in mode or "x" in mode
     writing.writes = writing.created or "a" in mode or "+" in mode
     # Positions add up where a file grows from its start or its end alone; "r+" writes over what is there.
@@ -227,19 +276,6 @@ def watch_writing(desk: Desk, raw: FileIO, account: Account, path: str, mode: st
     hooks = raw.__dict__
     hooks["close"] = writing.close
     if writing.writes:
-        hooks["write"] = writing.write
+        hooks["write"], hooks["truncate"] = writing.write, writing.truncate
     if account.place.network and ("r" in mode or "+" in mode):
         hooks["readinto"], hooks["readall"], hooks["read"] = writing.readinto, writing.readall, writing.read
-
-
-def _caller(hook: Reading | Writing) -> FileIO | None:
-    """Return the file that the garbage collector is finalizing, whose close was not seen yet."""
-    if hook.account is None:
-        return None
-    raw = PyObj_FromPtr(hook.address)
-    kept = raw.__dict__.get("close") if type(raw) is FileIO else None
-    return raw if getattr(kept, "__self__", None) is hook else None
-
-
-def _refuse() -> Any:
-    raise ValueError("I/O operation on closed file")

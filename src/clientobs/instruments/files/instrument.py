@@ -19,9 +19,11 @@ from clientobs.instruments.files.apart import LOOKS, wrap_apart
 from clientobs.instruments.files.books import Books
 from clientobs.instruments.files.descriptors import Descriptors
 from clientobs.instruments.files.desk import Desk
+from clientobs.instruments.files.endings import Endings
 from clientobs.instruments.files.listings import wrap_scandir
 from clientobs.instruments.files.measures import Measures
 from clientobs.instruments.files.opens import wrap_open
+from clientobs.instruments.files.outside import Outside
 from clientobs.instruments.files.pathtext import PathText
 from clientobs.instruments.files.places import Places
 from clientobs.instruments.files.roots import missing_roots, tell_missing
@@ -91,7 +93,7 @@ class FilesInstrument:
             return
         self._arrivals.stop()
         self._patches.undo()
-        self.tick()
+        self.settle()
         self.turn_off()
 
     def turn_off(self) -> None:
@@ -106,6 +108,12 @@ class FilesInstrument:
             self._measures = self._desk.measures = Measures()
             self._desk.books.forget()
             self._desk.begin_anew()
+
+    def settle(self) -> None:
+        """Tell what has folded outside every span: the session ends."""
+        if self._desk is not None and self._switch.on:
+            self._desk.settle(last=True)
+        self.tick()
 
     def tick(self) -> None:
         """Hand what has been counted to the metrics."""
@@ -140,7 +148,9 @@ class FilesInstrument:
             measures=self._measures,
             get_current=record_span._get_current,  # noqa: SLF001  # bound once for all of us, see span.bind
         )
-        desk.begin(Books(config.files.spans_per_trace, desk.watch_end, record_span._SPAN_KEY))  # noqa: SLF001
+        spans = config.files.spans_per_trace
+        books = Books(spans, Endings(desk).watch, record_span._SPAN_KEY)  # noqa: SLF001
+        desk.begin(books, Outside(spans, desk.teller, desk.places, around.count_loss))
         return desk
 
     def _patch_opens(self, desk: Desk) -> None:
@@ -164,6 +174,7 @@ class FilesInstrument:
             (metadata.CALLS, metadata.wrap_call),
             (metadata.RENAMES, metadata.wrap_rename),
             (metadata.REMOVALS, metadata.wrap_removal),
+            (metadata.TRUNCATIONS, metadata.wrap_truncate),
         ):
             for name in names:
                 wrappers[name] = functools.partial(_apply, wrap, name, desk)

@@ -20,12 +20,22 @@ if TYPE_CHECKING:
     from clientobs.instruments.files.desk import Desk
     from clientobs.instruments.files.telling import Failing
 
-__all__ = ["CALLS", "REMOVALS", "RENAMES", "wrap_call", "wrap_removal", "wrap_rename"]
+__all__ = [
+    "CALLS",
+    "REMOVALS",
+    "RENAMES",
+    "TRUNCATIONS",
+    "wrap_call",
+    "wrap_removal",
+    "wrap_rename",
+    "wrap_truncate",
+]
 
 CALLS: Final = (
-    *("stat", "lstat", "access", "readlink", "mkdir", "rmdir", "link", "symlink", "truncate"),
-    *("chmod", "utime", "listdir"),
+    *("stat", "lstat", "access", "readlink", "mkdir", "rmdir", "link", "symlink"),
+    *("chmod", "utime", "listdir", "statvfs", "chown", "lchown", "chdir", "listxattr"),
 )
+TRUNCATIONS: Final = ("truncate",)
 RENAMES: Final = ("rename", "replace")
 REMOVALS: Final = ("remove", "unlink")
 
@@ -66,8 +76,9 @@ def wrap_rename(original: Callable[..., Any], operation: str, desk: Desk) -> Cal
             _failed(desk, operation, args, kwargs, error, clock() - began)
             raise
         _done(desk, operation, args, kwargs, clock() - began)
-        if len(args) > 1 and not kwargs:
-            desk.renamed(args[0], args[1])
+        source, target = _argument(args, kwargs, 0, "src"), _argument(args, kwargs, 1, "dst")
+        if _is_whole(source, kwargs, "src_dir_fd") and _is_whole(target, kwargs, "dst_dir_fd"):
+            desk.renamed(source, target)
         return result
 
     return rename
@@ -85,11 +96,41 @@ def wrap_removal(original: Callable[..., Any], operation: str, desk: Desk) -> Ca
             _failed(desk, operation, args, kwargs, error, clock() - began)
             raise
         _done(desk, operation, args, kwargs, clock() - began)
-        if args and not kwargs and desk.switch.on:
-            desk.removed(args[0])
+        path = _argument(args, kwargs, 0, "path")
+        if desk.switch.on and _is_whole(path, kwargs, "dir_fd"):
+            desk.removed(path)
         return result
 
     return remove
+
+
+def wrap_truncate(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
+    """Return os.truncate, which can leave an empty file."""
+    clock = perf_counter_ns
+
+    def truncate(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
+        began = clock()
+        try:
+            result = original(*args, **kwargs)
+        except (OSError, UnicodeError) as error:
+            _failed(desk, operation, args, kwargs, error, clock() - began)
+            raise
+        _done(desk, operation, args, kwargs, clock() - began)
+        path, length = _argument(args, kwargs, 0, "path"), _argument(args, kwargs, 1, "length")
+        if type(length) is int and type(path) is not int:
+            desk.truncated(path, length)
+        return result
+
+    return truncate
+
+
+def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str) -> Any:
+    return args[place] if len(args) > place else kwargs.get(name)
+
+
+def _is_whole(path: Any, kwargs: dict[str, Any], folder: str) -> bool:
+    """Say whether a path says where something is by itself: not below an open folder."""
+    return path is not None and (kwargs.get(folder) is None or _absolute(path))
 
 
 def _path_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
 from clientobs.instruments.files.accounts import EXACT, SAMPLE
-from clientobs.instruments.files.handles import raw_of, watch_reading, watch_writing
+from clientobs.instruments.files.handles import innermost, raw_of, watch_reading, watch_writing
 from clientobs.instruments.files.pathtext import asked_for, text_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _BETWEEN: Final = SAMPLE - 1
 _LINE_BUFFERING: Final = (
     "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used"
 )
+_BOOL: Final = "bool is used as a file descriptor"
 
 
 def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
@@ -61,6 +62,8 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
             return original(*given[: len(given) if more else file is not _NOT_GIVEN], **unknown)
         if buffering == 1 or (encoding is None and _warns_of_encoding):
             buffering, encoding = _warn_in_place(mode, buffering, encoding)
+        if _warns_of_bool and type(file) is bool:
+            return _open_bool(original, file, mode, buffering, encoding, errors, newline, closefd, opener)
         began = clock()
         try:
             handle = original(file, mode, buffering, encoding, errors, newline, closefd, opener)
@@ -81,7 +84,7 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
                     return handle
                 opened.to_read(handle, account, SAMPLE if count > EXACT else 1)
                 return handle
-        opened.otherwise(handle, file, mode, spent)
+        opened.otherwise(handle, file, mode, spent, opener)
         return handle
 
     return open
@@ -109,7 +112,7 @@ class _Opened:
         if type(file) is not int:
             self._desk.failed("open", asked_for(file, getattr(error, "filename", None)), error, spent)
 
-    def otherwise(self, handle: Any, file: Any, mode: Any, spent: int) -> None:
+    def otherwise(self, handle: Any, file: Any, mode: Any, spent: int, opener: Any) -> None:
         """Take an opened file: the first of its folder, one to write, one on network storage, a slow one."""
         desk = self._desk
         if not desk.switch.on or desk.here.busy or not isinstance(mode, str):
@@ -123,10 +126,13 @@ class _Opened:
         began = desk.meter.now()
         try:
             file = asked_for(file, getattr(handle, "name", None))
+            # tempfile opens a folder, and its opener the file in it, by os.open.
+            known = desk.descriptors.take_over(handle.fileno(), closes=True) if opener is not None else ""
+            file = known or file
             text = text_of(file)
             part, account = desk.account_of(text)
-            count = account.add_open(spent, text)
             place = account.place
+            count = account.add_open_again(spent, text) if known else account.add_open(spent, text)
             if place.ignored:
                 return
             if desk.teller.is_slow(place, spent):
@@ -148,11 +154,14 @@ class _Opened:
         """Take a file object that was made of a descriptor: os.open has counted the opening."""
         desk = self._desk
         try:
-            raw = raw_of(handle) if desk.has_network else None
-            if raw is not None:
-                path = desk.descriptors.take_over(descriptor, closes=raw.closefd)
-                if path:
-                    watch_writing(desk, raw, desk.account_of(path)[1], path, mode)
+            raw = raw_of(handle) if desk.descriptors.knows(descriptor) else None
+            path = desk.descriptors.take_over(descriptor, closes=raw.closefd) if raw is not None else ""
+            if raw is None or not path:
+                return
+            account = desk.account_of(path)[1]
+            if not account.place.ignored:
+                account.add_of_descriptor()
+                watch_writing(desk, raw, account, path, mode, unnamed=True)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.open", error)
 
@@ -179,6 +188,15 @@ class _Opened:
 
 
 _warns_of_encoding: Final = bool(sys.flags.warn_default_encoding)
+_warns_of_bool: Final = sys.version_info >= (3, 13)
+
+
+def _open_bool(original: Callable[..., Any], file: bool, *arguments: Any) -> Any:
+    """Open a descriptor that was given as a truth value: from C, the line that is warned of would be ours."""
+    warnings.warn(_BOOL, RuntimeWarning, stacklevel=3)
+    handle = original(int(file), *arguments)
+    innermost(handle).name = file  # the very object that was given
+    return handle
 
 
 def _warn_in_place(mode: Any, buffering: Any, encoding: Any) -> tuple[Any, Any]:
@@ -186,7 +204,7 @@ def _warn_in_place(mode: Any, buffering: Any, encoding: Any) -> tuple[Any, Any]:
     if not isinstance(mode, str):
         return buffering, encoding
     if "b" in mode:
-        if buffering == 1 and not isinstance(buffering, bool):
+        if buffering == 1 and isinstance(buffering, int):
             warnings.warn(_LINE_BUFFERING, RuntimeWarning, stacklevel=3)
             return -1, encoding
     elif encoding is None and _warns_of_encoding:

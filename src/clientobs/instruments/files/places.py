@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from clientobs.paths.components import components
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from clientobs.paths.mounts import MountTable
 
@@ -25,6 +25,7 @@ __all__ = ["NOWHERE", "Place", "Places", "folder_of"]
 _SYSTEM: Final = ("/proc", "/sys", "/dev")
 _MOST: Final = 4096
 _RECHECK: Final = 5.0
+_RENEWED: Final = 60.0
 
 
 class Place(NamedTuple):
@@ -53,16 +54,23 @@ def folder_of(path: str) -> str:
 
 
 class Places:
-    """Places by folder, remembered until the mount table changes."""
+    """Places by folder, remembered until the mount table changes.
+
+    What a symlink led to is asked anew every 5 s, everything every minute: a link may be turned to another storage,
+    and a folder give way to a link.
+    """
 
     __slots__ = (
         "_by_folder",
+        "_by_link",
         "_checked",
+        "_clock",
         "_ignored",
         "_mounts",
         "_network",
         "_platform",
         "_points",
+        "_renewed",
         "_seen",
         "has_network",
     )
@@ -75,8 +83,10 @@ class Places:
         network: Iterable[str] = (),
         home: str | None = None,
         platform: str = sys.platform,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._mounts = mounts
+        self._clock = clock
         self._platform = platform
         self._network = tuple(_with_separator(folder) for folder in network)
         left_alone = [*_own_folders(), *([home] if home else []), *(_SYSTEM if platform != "win32" else ())]
@@ -84,9 +94,10 @@ class Places:
         patterns += [fnmatch.translate(glob) for glob in ignore]
         self._ignored = re.compile("|".join(f"(?:{p})" for p in patterns), re.DOTALL)
         self._by_folder: dict[str, Place] = {}
+        self._by_link: set[str] = set()
         self._points: frozenset[str] = frozenset()
         self._seen: object = None
-        self._checked = -_RECHECK
+        self._checked = self._renewed = -_RENEWED
         self.has_network = False
         self._follow_mounts()
 
@@ -102,6 +113,7 @@ class Places:
             place = self._judge(folder)
             if len(self._by_folder) >= _MOST:
                 self._by_folder.clear()
+                self._by_link.clear()
             self._by_folder[folder] = place
         return place
 
@@ -129,19 +141,40 @@ class Places:
         split = path in self._points
         if self._matches(path):
             return Place("", "local", network=False, ignored=True, split=split)
-        if self._network and _with_separator(path).startswith(self._network):
-            point = next(one for one in self._network if _with_separator(path).startswith(one))
-            return Place(point.rstrip("/\\"), "network", network=True, split=split)
-        mount = self._mounts.locate(path)
+        declared = self._declared(path)
+        if declared is not None:
+            return declared._replace(split=split)
+        mount, led_to = self._mounts.follow(path)
+        if led_to is not None:
+            if len(self._by_link) < _MOST:
+                self._by_link.add(path)
+            declared = self._declared(led_to)
+            if declared is not None:
+                return declared._replace(split=split)
         if mount is None:
             return NOWHERE._replace(split=split)
         return Place(mount.point, mount.kind, mount.network, split=split)
 
+    def _declared(self, path: str) -> Place | None:
+        """Return the place of a path in one of the folders that the configuration calls network storage."""
+        if self._network:
+            path = _with_separator(path)
+            for folder in self._network:
+                if path.startswith(folder):
+                    return Place(folder.rstrip("/\\"), "network", network=True)
+        return None
+
     def _follow_mounts(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if now - self._checked < _RECHECK:
             return
         self._checked = now
+        by_link, self._by_link = self._by_link, set()
+        for folder in tuple(by_link):
+            self._by_folder.pop(folder, None)
+        if now - self._renewed >= _RENEWED:
+            self._renewed = now
+            self._by_folder.clear()
         mounts = self._mounts.mounts()
         if mounts is not self._seen:
             self._seen = mounts

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from clientobs import semconv
-from clientobs._unwatched import access
+from clientobs._unwatched import access, statvfs
 from clientobs.instruments.files.pathtext import text_of
 from clientobs.instruments.interface import has_interface
 from clientobs.record.undecodable import undecodable_facts
@@ -108,11 +108,14 @@ class Teller:
         self, book: Book, place: Place, failure: Failure, error: Failing, spent: int, **more: Any
     ) -> None:
         """Write the span of a failure; its equals only count from here on."""
-        if failure.told or not self._within_budget(book):
+        if failure.told:
             return
-        failure.told = True
+        if not self._within_budget(book):
+            failure.refused = True
+            return
+        failure.told, failure.told_count = True, failure.count
         facts = self._facts(place, failure.operation, failure.path)
-        facts[semconv.ERROR_TYPE] = type(error).__qualname__
+        facts[semconv.ERROR_TYPE] = failure.kind = type(error).__qualname__
         facts[semconv.ERROR_CODE] = failure.code
         facts[semconv.FILE_FAILURE_COUNT] = failure.count
         second = getattr(error, "filename2", None)
@@ -127,8 +130,18 @@ class Teller:
             facts.update(self._holder(failure.path))
         if isinstance(error, UnicodeError):
             facts |= undecodable_facts(error)
-        words = getattr(error, "strerror", None) or str(error)
-        self._write(failure.operation, {**facts, **more}, spent, f"{failure.code}: {words}")
+        failure.words = str(getattr(error, "strerror", None) or error)
+        self._write(failure.operation, {**facts, **more}, spent, f"{failure.code}: {failure.words}")
+
+    def again(self, place: Place, failure: Failure, count: int) -> None:
+        """Write a span that stands for so many failures since one like them was told."""
+        facts = self._facts(place, failure.operation, failure.path)
+        facts |= {
+            semconv.ERROR_TYPE: failure.kind,
+            semconv.ERROR_CODE: failure.code,
+            semconv.FILE_FAILURE_COUNT: count,
+        }
+        self._write(failure.operation, facts, 0, f"{failure.code}: {failure.words}")
 
     def _within_budget(self, book: Book) -> bool:
         if book.budget[0] > 0:
@@ -146,10 +159,10 @@ class Teller:
 
     def _room(self, place: Place, path: Any) -> dict[str, Any]:
         """Return size and free space of a full storage; it has just answered, so it may be asked."""
-        if not hasattr(os, "statvfs"):
+        if statvfs is None:
             return {}
         try:
-            room = os.statvfs(place.point or os.path.dirname(path) or ".")
+            room = statvfs(place.point or os.path.dirname(path) or ".")
         except (OSError, ValueError):
             return {}
         return {

@@ -7,7 +7,6 @@ its body is over. Both hold it in their own `__dict__`: it goes when they go, an
 from __future__ import annotations
 
 import time
-import weakref
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +25,7 @@ EXCHANGE: Final = "_clientobs_exchange"
 _LOOKED_AT: Final = 65_536
 """Bytes of a body that tell one call from another; beyond, the length must do."""
 _MOST_TEXT: Final = 1024
+_HOOKS: Final = ("readinto", "close")
 
 
 class Line:
@@ -135,19 +135,19 @@ class Exchange:
 class _Ear:
     """Counts what arrives for one answer; in place of `readinto` of the raw stream below its buffer.
 
-    It holds the stream weakly: a strong reference would be a circle, and a socket would no longer be closed when
-    the last name for its answer goes. While the buffer calls, the stream is there.
+    It holds the stream, as a method of its own would, until that is closed: the buffer above does so when the last
+    name for an answer goes (`instruments/files/handles.py` says more).
     """
 
     __slots__ = ("_exchange", "_raw")
 
     def __init__(self, raw: Any, exchange: Exchange) -> None:
-        self._raw = weakref.ref(raw)
+        self._raw = raw
         self._exchange = exchange
 
-    def __call__(self, buffer: Any) -> Any:
-        exchange = self._exchange
-        raw: Any = self._raw()
+    def readinto(self, buffer: Any) -> Any:
+        """Read as the stream does."""
+        exchange, raw = self._exchange, self._raw
         try:
             count = type(raw).readinto(raw, buffer)
         except BaseException as error:
@@ -160,13 +160,21 @@ class _Ear:
             exchange.is_cut = True
         return count
 
+    def close(self) -> Any:
+        """Close as the stream does."""
+        raw = self._raw
+        for name in _HOOKS:
+            vars(raw).pop(name, None)
+        return type(raw).close(raw)
+
 
 def listen(response: Any, exchange: Exchange) -> None:
     """Give an answer its exchange, and count what arrives for it."""
     response.__dict__[EXCHANGE] = exchange
     raw = getattr(response.fp, "raw", None)
-    if raw is not None and "readinto" not in vars(raw):
-        vars(raw)["readinto"] = _Ear(raw, exchange)
+    if raw is not None and not vars(raw).keys() & set(_HOOKS):
+        ear = _Ear(raw, exchange)
+        vars(raw).update(readinto=ear.readinto, close=ear.close)
 
 
 def line_of(connection: Any) -> Line | None:

@@ -12,7 +12,7 @@ import os
 import sys
 from typing import Any, Final
 
-from clientobs.record.memory import MachineMemory, kibibytes, machine_memory, number_in, read_file
+from clientobs.record.memory import MachineMemory, kibibytes, machine_memory, number_in, of_kernel
 
 __all__ = ["MachineMemory", "kernel_kills", "machine_memory", "own_peak", "peak_of", "processor_time_of"]
 
@@ -23,14 +23,14 @@ def peak_of(pid: int) -> int:
     """Return the peak of a running process's memory in bytes, 0 where that is not known."""
     if not _LINUX:
         return _asked_of_psutil(pid)
-    return kibibytes(read_file(f"/proc/{pid}/status"), b"VmHWM:")
+    return kibibytes(of_kernel(f"/proc/{pid}/status"), b"VmHWM:")
 
 
 def processor_time_of(pid: int) -> float:
     """Return the seconds of processor time of a process, also of one that has ended and waits to be reaped."""
     if not _LINUX:
         return 0.0
-    fields = read_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    fields = of_kernel(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     if len(fields) < 13:  # noqa: PLR2004  # utime and stime are the 14th and 15th, the first two are cut off
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -53,7 +53,7 @@ def kernel_kills() -> int:
     """Return how many processes the kernel has killed for memory since the machine started; 0 where it is not told."""
     if not _LINUX:
         return 0
-    _, found, rest = read_file("/proc/vmstat").partition(b"\noom_kill ")
+    _, found, rest = of_kernel("/proc/vmstat").partition(b"\noom_kill ")
     return number_in(rest.partition(b"\n")[0]) if found else 0
 
 

@@ -2,13 +2,12 @@
 
 Only what the program itself reads and writes is seen; nothing is ever read for it. The functions below stand in the
 `__dict__` of the `FileIO` below the buffer, where the buffer's call finds them before those of the class, and hold it
-weakly: see `instruments/files/handles.py`, which does the same for files. A pipe without a buffer is left alone.
+until it is closed: see `instruments/files/handles.py`, which does the same for files. A pipe without a buffer is left
+alone.
 """
 
 from __future__ import annotations
 
-import weakref
-from _ctypes import PyObj_FromPtr  # the journal has loaded it; at shutdown nothing can be imported any more
 from io import FileIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,27 +24,29 @@ _readinto: Final = FileIO.readinto
 _readall: Final = FileIO.readall
 _read: Final = FileIO.read
 _write: Final = FileIO.write
+_HOOKS: Final = ("close", "write", "readinto", "readall", "read")
 
 
-class _Pipe(weakref.ref[FileIO]):
+class _Pipe:
     """Hears of the reads or writes of one pipe."""
 
-    __slots__ = ("address", "child", "stream")
+    __slots__ = ("child", "raw", "stream")
 
-    child: Child
-    stream: str
-    address: int
+    def __init__(self, child: Child, stream: str, raw: FileIO) -> None:
+        self.child = child
+        self.stream = stream
+        self.raw = raw
 
     def readinto(self, buffer: Any, /) -> Any:
         """Read as FileIO does."""
-        done = _readinto(self.pipe(), buffer)
+        done = _readinto(self.raw, buffer)
         if done is not None:
             self._read(memoryview(buffer).cast("B")[max(0, done - _KEPT) : done], done)
         return done
 
     def readall(self) -> Any:
         """Read as FileIO does."""
-        done = _readall(self.pipe())
+        done = _readall(self.raw)
         if done is not None:
             self._read(done[-_KEPT:], len(done))
             self._read(b"", 0)
@@ -53,14 +54,14 @@ class _Pipe(weakref.ref[FileIO]):
 
     def read(self, size: int | None = -1, /) -> Any:
         """Read as FileIO does."""
-        done = _read(self.pipe(), size)
+        done = _read(self.raw, size)
         if done is not None:
             self._read(done[-_KEPT:], len(done))
         return done
 
     def write(self, data: Any, /) -> Any:
         """Write as FileIO does."""
-        done = _write(self.pipe(), data)
+        done = _write(self.raw, data)
         if done:
             try:
                 self.child.wrote(self.stream, b"", done)
@@ -69,24 +70,13 @@ class _Pipe(weakref.ref[FileIO]):
         return done
 
     def close(self) -> None:
-        """Close as FileIO does; nothing more will be read."""
-        try:
-            raw = self.pipe()
-        except ValueError:
-            return
-        if not raw.closed:
+        """Close as FileIO does; nothing more will be read or written."""
+        raw = self.raw
+        for name in _HOOKS:
+            raw.__dict__.pop(name, None)
+        if not raw.closed and self.stream != "stdin":
             self._read(b"", 0)
         _close(raw)
-
-    def pipe(self) -> FileIO:
-        """Return the pipe; while the garbage collector finalizes it, by its address."""
-        raw = self()
-        if raw is None:
-            raw = PyObj_FromPtr(self.address)
-            kept = raw.__dict__ if type(raw) is FileIO else {}
-            if not any(getattr(kept.get(name), "__self__", None) is self for name in ("write", "readinto")):
-                raise ValueError("I/O operation on closed file")
-        return raw
 
     def _read(self, end: Any, size: int) -> None:
         try:
@@ -107,12 +97,11 @@ def watch_pipes(child: Child, popen: Any) -> None:
         raw = getattr(getattr(handle, "buffer", handle), "raw", None)
         if type(raw) is not FileIO:
             continue
-        pipe = _Pipe(raw)
-        pipe.child, pipe.stream, pipe.address = child, stream, id(raw)
+        pipe = _Pipe(child, stream, raw)
         hooks = raw.__dict__
+        hooks["close"] = pipe.close
         if stream == "stdin":
             hooks["write"] = pipe.write
         else:
             hooks["readinto"], hooks["readall"], hooks["read"] = pipe.readinto, pipe.readall, pipe.read
-            hooks["close"] = pipe.close
             child.reading = child.reading | {stream}

@@ -18,7 +18,7 @@ from clientobs.instruments.processes.command import command_of, text_of
 from clientobs.instruments.processes.pipes import watch_pipes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from clientobs.instruments.patching import Patches
     from clientobs.instruments.processes.child import Child
@@ -31,6 +31,7 @@ _HOW: Final = "subprocess.Popen"
 # Places of the parameters of Popen.__init__, the same since Python 3.0.
 _LOOKED_AT: Final = ((2, "executable"), (4, "stdout"), (8, "shell"), (9, "cwd"))
 _ENV: Final = 10
+_KEPT: Final = 8_192
 
 
 def patch_popen(subprocess: Any, desk: Children, patches: Patches, waitpid: Any) -> None:
@@ -173,7 +174,7 @@ def _take_read(child: Child, popen: Any, result: Any) -> None:
             read = chunks.get(handle, ())
             size = sum(map(len, read))
             if size > taken:
-                child.wrote(stream, b"".join(read[-16:])[-(size - taken) :], size - taken)
+                child.wrote(stream, _end_of(read)[-(size - taken) :], size - taken)
             elif result is not None and not taken and result[place]:
                 data = result[place]
                 data = data if isinstance(data, bytes) else data[-_KEPT:].encode("utf-8", "surrogateescape")
@@ -187,7 +188,15 @@ def _take_read(child: Child, popen: Any, result: Any) -> None:
         faults.record("processes.communicate", error)
 
 
-_KEPT: Final = 8_192
+def _end_of(chunks: Sequence[bytes]) -> bytes:
+    """Return the last of them, as much as is kept: a child that says a word at a time sends hundreds."""
+    ends, size = [], 0
+    for chunk in reversed(chunks):
+        ends.append(chunk)
+        size += len(chunk)
+        if size >= _KEPT:
+            break
+    return b"".join(reversed(ends))
 
 
 def _wrap_wait(original: Any, expired: type[Any], desk: Children) -> Any:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
-from io import FileIO
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
-from clientobs._unwatched import open_
+from clientobs._high import HighFile
 from clientobs.instruments.processes.command import text_of
 
 if TYPE_CHECKING:
@@ -40,14 +39,13 @@ class _Head:
     __slots__ = ("executes", "mode", "owner", "start")
 
     def __init__(self, path: str) -> None:
-        descriptor = open_(path, _FLAGS)
-        with FileIO(descriptor) as file:
+        with HighFile(path, _FLAGS, slow=True) as descriptor:
             found = os.fstat(descriptor)
             self.mode, self.owner = found.st_mode, found.st_uid
             self.executes = True
             if _NO_EXEC and hasattr(os, "fstatvfs"):
                 self.executes = not os.fstatvfs(descriptor).f_flag & _NO_EXEC
-            self.start = file.read(_HEAD) or b""
+            self.start = os.read(descriptor, _HEAD)
 
 
 def reason_of(child: Child, error: OSError, facts: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+from clientobs._own_file import read_file
 from clientobs.drain.launch.interpreter import MEMORY
 from clientobs.drain.launch.start import FAILURE, LAST_WORDS
 from clientobs.runtime.checks.home import find_home
@@ -72,8 +73,7 @@ def _read(path: str, since: float) -> tuple[str, str]:
     written = _written(path)
     if written <= since:
         return "", ""
-    with open(path, "rb") as file:
-        text = file.read(_MAX_BYTES).decode("utf-8", "backslashreplace")
+    text = read_file(path, _MAX_BYTES).decode("utf-8", "backslashreplace")
     return text, time.strftime("%Y-%m-%d %H:%M", time.localtime(written))
 
 
