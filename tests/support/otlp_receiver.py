@@ -123,10 +123,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", "0")))
         signal = _PATHS.get(self.path)
-        unpack = {"gzip": gzip.decompress, "deflate": zlib.decompress}.get(
-            self.headers.get("content-encoding", "")
-        )
-        body = unpack(raw) if unpack is not None else raw
+        encoding = self.headers.get("content-encoding")
+        if encoding == "deflate":
+            body = zlib.decompress(raw)
+        else:
+            body = gzip.decompress(raw) if encoding == "gzip" else raw
         message = decode_request(signal, body) if signal else None
         certificate = getattr(self.connection, "getpeercert", lambda: None)()
         got = Received(
