@@ -23,6 +23,21 @@ R = TypeVar("R")
 D = TypeVar("D")
 
 _MAX_PLACES: Final = 128
+_COST_A_RECORD: Final = frozenset(
+    {
+        "event",
+        "farm_task.begin",
+        "logs.afterwards",
+        "logs.emit",
+        "logs.take",
+        "logs.write",
+        "metrics.record",
+        "report_problem",
+        "span.enter",
+        "spans.end",
+    }
+)
+"""Places at which a fault leaves a record out; at all others it leaves one less rich."""
 _UNRECORDED: Final = "recursion.exhausted"
 
 
@@ -31,6 +46,8 @@ class Faults:
 
     def __init__(self) -> None:
         self.strict = False
+        self.lost: Callable[[str], object] | None = None
+        """Counts a record that a fault has cost, by reason; the recorder's, while there is one."""
         self.unrecorded = 0
         """Faults for which not even a call of `record` was left: their place adds one itself."""
         self._lock = threading.RLock()
@@ -40,6 +57,9 @@ class Faults:
     def record(self, place: str, error: Exception) -> None:
         """Count one fault; raise it again under tests."""
         text = _text_of(error)  # first: what fails in here is counted by who called, and not twice
+        lost = self.lost
+        if lost is not None and place in _COST_A_RECORD:
+            lost("fault")
         with self._lock:
             if place in self._counts or len(self._counts) < _MAX_PLACES:
                 self._counts[place] = self._counts.get(place, 0) + 1

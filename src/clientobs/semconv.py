@@ -650,7 +650,7 @@ LINK_KIND: Final = _attribute(
     "clientobs.link.kind", OWN, "Why a link is there: launcher, submission or process."
 )
 LOSS_REASON: Final = _attribute("clientobs.loss.reason", OWN, "Why records were lost: quota, storm, torn ...")
-STORM_SPAN_NAME: Final = _attribute("clientobs.storm.name", OWN, "Span name that was thinned.")
+STORM_SPAN_NAME: Final = _attribute("clientobs.storm.name", OWN, "Name of spans or events that was thinned.")
 STORM_DROPPED: Final = _attribute("clientobs.storm.dropped", OWN, "How many of that name were left out.")
 RECORD_TRUNCATED: Final = _attribute(
     "clientobs.truncated", OWN, "True where a record's bounds cut some of it off."

@@ -18,14 +18,24 @@ if TYPE_CHECKING:
     from support.otlp_inbox import Telemetry
     from support.workstation import Host
 
+STACK_OVERFLOW = """
+import ctypes
+compared = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+sys.setrecursionlimit(10**9)
+two = (ctypes.c_int * 2)()
+order = compared(lambda a, b: ctypes.CDLL(None).qsort(two, 2, 4, order) or 0)
+order(None, None)
+"""
+"""The stack ends in native code: from Python 3.12 on recursion in Python alone takes none."""
 VIOLENT = {
     "kill-9": "os.kill(os.getpid(), signal.SIGKILL)",
     "segfault": "import ctypes; ctypes.string_at(0)",
     "abort": "os.abort()",
+    "stack-overflow": STACK_OVERFLOW,
     "exit-in-c": "import ctypes; ctypes.CDLL(None)._exit(0)",
     "terminated": "signal.signal(signal.SIGTERM, signal.SIG_DFL); os.kill(os.getpid(), signal.SIGTERM)",
 }
-CRASHES = {"segfault": "SIGSEGV", "abort": "SIGABRT"}
+CRASHES = {"segfault": "SIGSEGV", "abort": "SIGABRT", "stack-overflow": "SIGSEGV"}
 CLEAN = {
     "end-of-program": "",
     "sys-exit": "sys.exit(3)",

@@ -89,11 +89,14 @@ def test_span_limits_of_the_specification_hold(home: Path, monkeypatch: pytest.M
     monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "2")
     monkeypatch.setenv("OTEL_SPAN_EVENT_COUNT_LIMIT", "1")
     monkeypatch.setenv("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "3")
-    clientobs.init("tool")
+    runtime = clientobs.init("tool")
     try:
         with clientobs.span("limited", a="123456", b=2, c=3) as span:
             span.add_event("one")
             span.add_event("two")
+        with clientobs.span("plain", a=1, b=2, c=3, d=4):
+            pass
+        assert runtime.loss.totals()["attributes"] == 1 + 2
     finally:
         clientobs.shutdown()
     limited = seen(home).span("limited")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -67,3 +67,36 @@ def test_an_event_has_name_body_severity_and_span(runtime: Runtime, home: Path) 
     assert (event.body, event.severity, event.severity_text) == ("Published hero_rig v012", 13, "WARN")
     assert event.attributes == {"asset": "hero"}
     assert event.span_id == records.span("publish").span_id
+
+
+@pytest.mark.parametrize("name", ["bad name with spaces!", "n\udc80ame", "x" * 256, "9lives", "caché"])
+def test_a_name_that_opentelemetry_refuses_is_refused_at_once(name: str) -> None:
+    for make in (clientobs.counter, clientobs.histogram, clientobs.gauge):
+        with pytest.raises(ConfigError, match="ASCII letters, digits"):
+            make(name)
+
+
+@pytest.mark.parametrize("unit", [5, None, "s\udc80", "x" * 64, "µs"])
+def test_a_unit_that_opentelemetry_refuses_is_refused_at_once(unit: Any) -> None:
+    with pytest.raises(ConfigError, match="is no unit"):
+        clientobs.counter("frames.of.unit", unit)
+
+
+def test_a_measurement_of_which_nothing_can_be_made_is_counted_and_reaches_nobody(
+    runtime: Runtime, home: Path
+) -> None:
+    sum_, load, queue = clientobs.counter("sum"), clientobs.histogram("load"), clientobs.gauge("queue.now")
+    odd: list[Any] = ["1", None, float("nan"), float("inf"), 10**400, 1j, object(), []]
+    for value in odd:
+        sum_.add(value)
+        load.record(value)
+        queue.set(value)
+    sum_.add(-1)
+    load.record(-1)
+    queue.set(-1)
+    sum_.add(2)
+    assert runtime.loss.totals() == {"malformed": 3 * len(odd) + 2}
+    clientobs.shutdown()
+    records = seen(home)
+    assert [point[1] for point in records.points("sum")] == [2]
+    assert records.points("queue.now")[-1][1] == -1

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import clientobs
+from clientobs.pipeline import logs as pipeline_logs
+from clientobs.pipeline import spans as pipeline_spans
 from support.readback import seen
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from clientobs._guarded import Faults
     from clientobs.runtime.runtime import Runtime
 
 
@@ -50,15 +53,72 @@ def test_no_value_costs_a_record_or_reaches_the_host(make: Any, runtime: Runtime
         work.set_attributes({"c": value})
         work.add_event("e", {"d": value})
     clientobs.event("told", a=value)
-    clientobs.event(value)
-    with clientobs.span(value):
-        pass
     records = seen(home)
     span = records.span("work")
     assert set(span.attributes) == {"a", "b", "c"}
     assert len(span.events) == 1
     assert "a" in records.events("told")[0].attributes
-    assert len(records.spans) == 2
+    assert len(records.spans) == 1
+
+
+@pytest.mark.parametrize("name", [None, 5, b"publish", [], Hostile()])
+def test_a_span_and_an_event_without_a_name_are_refused(name: Any) -> None:
+    with pytest.raises(clientobs.ConfigError, match="has no name"):
+        clientobs.span(name)
+    with pytest.raises(clientobs.ConfigError, match="has no name"):
+        clientobs.event(name)
+
+
+def test_a_fault_of_ours_that_costs_a_record_is_counted_as_a_loss(
+    runtime: Runtime, home: Path, monkeypatch: pytest.MonkeyPatch, lenient_faults: Faults
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline_spans, "dumps", broken)
+        with clientobs.span("lost"):
+            pass
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline_logs, "encode_payload", broken)
+        clientobs.event("lost")
+    assert lenient_faults.counts()["spans.end"] == 1
+    assert runtime.loss.totals() == {"fault": 2}
+    clientobs.shutdown()
+    assert seen(home).notes("loss")[-1]["fault"] == 2
+
+
+def test_values_without_a_name_are_no_context() -> None:
+    for call in (clientobs.context, clientobs.set_context):
+        with pytest.raises(clientobs.ConfigError, match="named values"):
+            call("sh010")
+
+
+def test_a_screenshot_that_cannot_be_called_is_refused() -> None:
+    with pytest.raises(clientobs.ConfigError, match="screenshot=<int>"):
+        clientobs.report_problem("broken", screenshot=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, "x", True, 1e300])
+def test_a_wait_without_an_end_is_refused(timeout: Any) -> None:
+    for call in (clientobs.flush, clientobs.shutdown):
+        with pytest.raises(clientobs.ConfigError, match=r"timeout=.*use a number of seconds"):
+            call(timeout)
+
+
+@pytest.mark.parametrize("carrier", [5, "TRACEPARENT", [1]])
+def test_a_carrier_that_is_no_mapping_is_refused(carrier: Any) -> None:
+    with pytest.raises(clientobs.ConfigError, match="is no carrier"):
+        clientobs.farm_task(carrier=carrier)
+
+
+@pytest.mark.parametrize("said", [None, 5, b"00-1"])
+def test_a_carrier_with_an_odd_value_begins_the_task_without_a_link(
+    said: Any, runtime: Runtime, home: Path
+) -> None:
+    with clientobs.farm_task(carrier={"TRACEPARENT": said, "TRACESTATE": said, "BAGGAGE": said}, frame=3):
+        assert clientobs.trace_id()
+    assert not seen(home).span("farm task").links
 
 
 def test_nested_and_mixed_values_keep_their_shape_on_each_release_of_the_sdk(

@@ -265,3 +265,15 @@ def test_everything_is_a_no_op_before_init_and_after_shutdown(runtime: Runtime, 
     assert clientobs.trace_id() is None
     assert clientobs.carrier() == {}
     assert "late" not in [span.name for span in seen(home).spans]
+
+
+def test_a_span_goes_around_an_async_block(runtime: Runtime, home: Path) -> None:
+    async def work() -> str | None:
+        async with clientobs.span("waited", frame=1):
+            await asyncio.sleep(0)
+            return clientobs.trace_id()
+
+    trace = asyncio.run(work())
+    ended = seen(home).span("waited")
+    assert f"{ended.trace_id:032x}" == trace
+    assert ended.attributes == {"frame": 1}

@@ -20,6 +20,7 @@ import struct
 import sys
 import threading
 import time
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +29,7 @@ from support.otlp_messages import Signal, decode_request
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -115,6 +116,9 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: broken connections are what these tests are about."""
 
 
+_UNPACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.decompress, "deflate": zlib.decompress}
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
@@ -122,7 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", "0")))
         signal = _PATHS.get(self.path)
-        body = gzip.decompress(raw) if self.headers.get("content-encoding") == "gzip" else raw
+        encoding = self.headers.get("content-encoding")
+        unpack = _UNPACK.get(encoding or "")
+        body = raw if unpack is None else unpack(raw)
         message = decode_request(signal, body) if signal else None
         certificate = getattr(self.connection, "getpeercert", lambda: None)()
         got = Received(

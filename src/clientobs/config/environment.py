@@ -60,6 +60,8 @@ def read(environ: Mapping[str, str], platform: str) -> Layer:
                 layer.found[key] = Found(option.read(raw, base), source)
             except Unacceptable as error:
                 layer.problems.append(Problem.at(source, refusal(raw, error, secret=option.secret)))
+                if error.usable:
+                    layer.found[key] = Found(error.usable, source)
             break
     _read_resource(environ, layer)
     _read_sdk_disabled(environ, layer)

@@ -33,12 +33,26 @@ def headers(raw: object, _base: Base) -> Headers:
     """
     if isinstance(raw, str):
         items = [item for item in raw.split(",") if item.strip()]
-        return _checked(_pair(item, number, decode=True) for number, item in enumerate(items, 1))
+        return _each(items)
     if not isinstance(raw, Mapping):
         raise Unacceptable("name=value pairs separated by commas, or a table of names and values")
     if not all(isinstance(part, str) for pair in raw.items() for part in pair):
         raise Unacceptable("a table of header names and values, both text")
     return _checked(raw.items())
+
+
+def _each(items: list[str]) -> Headers:
+    """Read each item for itself: one typing error must not cost the others, the credential among them."""
+    found: dict[str, str] = {}
+    refused: Unacceptable | None = None
+    for number, item in enumerate(items, 1):
+        try:
+            found.update(_checked([_pair(item, number, decode=True)], number))
+        except Unacceptable as error:
+            refused = refused or error
+    if refused is not None:
+        raise Unacceptable(str(refused), tuple(found.items()))
+    return tuple(found.items())
 
 
 def header_lines(text: str) -> Headers:
@@ -64,9 +78,9 @@ def _pair(item: str, number: int, *, decode: bool = False) -> tuple[str, str]:
     return name, value
 
 
-def _checked(pairs: Iterable[tuple[str, str]]) -> Headers:
+def _checked(pairs: Iterable[tuple[str, str]], first: int = 1) -> Headers:
     found: dict[str, str] = {}
-    for number, (name, value) in enumerate(pairs, 1):
+    for number, (name, value) in enumerate(pairs, first):
         name = name.strip().lower()  # noqa: PLW2901  # header names have no case
         if not _TOKEN.match(name):
             raise Unacceptable(f"header names made of letters, digits and dashes; number {number} is not")

@@ -93,7 +93,7 @@ def read_leaf(leaf: Leaf, base: Base) -> Any:
     try:
         return option.read(leaf.raw, base)
     except Unacceptable as error:
-        raise Unacceptable(refusal(leaf.raw, error, secret=option.secret)) from None
+        raise Unacceptable(refusal(leaf.raw, error, secret=option.secret), error.usable) from None
 
 
 def refusal(raw: object, error: Unacceptable, *, secret: bool) -> str:

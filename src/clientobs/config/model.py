@@ -52,7 +52,7 @@ UserPolicy: TypeAlias = Literal["pseudonym", "name", "none"]
 SessionKind: TypeAlias = Literal["interactive", "batch", "farm"]
 LogLevel: TypeAlias = Literal["trace", "debug", "info", "warning", "error", "critical", "off"]
 PathPolicy: TypeAlias = Literal["keep", "portable", "hash", "drop"]
-Compression: TypeAlias = Literal["gzip", "none"]
+Compression: TypeAlias = Literal["gzip", "deflate", "none"]
 Sampler: TypeAlias = Literal[
     "always_on",
     "always_off",
@@ -97,7 +97,7 @@ class EndpointConfig:
     """Seconds for one request. From 1000 on the number is taken for milliseconds: the specification's unit,
     where Python's SDK reads seconds."""
     compression: Compression = "gzip"
-    """gzip or none."""
+    """gzip, deflate or none. OpenTelemetry's gRPC exporter knows no deflate; there it means gzip."""
     certificate: str | None = None
     """Path of a CA bundle (PEM); unset: the platform's."""
     client_key: str | None = None

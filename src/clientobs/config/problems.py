@@ -65,7 +65,15 @@ class Problem:
 
 
 class Unacceptable(Exception):  # noqa: N818  # inside config only; becomes a Problem or a ConfigError
-    """A reader's refusal: the text says what is accepted instead."""
+    """A reader's refusal: the text says what is accepted instead.
+
+    `usable` is what is left of a value without its bad parts, where a variable is to be read as OpenTelemetry's own
+    packages read it; None where there is nothing.
+    """
+
+    def __init__(self, accepted: str, usable: object = None) -> None:
+        super().__init__(accepted)
+        self.usable = usable
 
 
 def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:

@@ -99,12 +99,21 @@ class Pipeline:
         journal.watch_contexts(_all_of(self.contexts.forget, scopes.forget))
         described = Resource(resource)
         self._spans = JournalSpanProcessor(
-            journal, redactor, clock, self.contexts, scopes, self.recent, describe
+            journal, redactor, clock, self.contexts, scopes, self.recent, describe, loss=loss
         )
+        self._storms, self._event_storms = Storms("spans"), Storms("events")
         self._logs = JournalLogProcessor(
-            journal.append, redactor, clock, self.contexts, scopes, config.limits.body_length, self.recent
+            journal.append,
+            redactor,
+            clock,
+            self.contexts,
+            scopes,
+            config.limits.body_length,
+            self.recent,
+            budget=NameBudget(config.limits.storm_per_minute),
+            loss=loss,
+            storms=self._event_storms,
         )
-        self._storms = Storms()
         self._now = clock.now
         self._sink = MetricsSink(journal.append, redactor, clock.now, scopes)
         self._started = clock.now()
@@ -155,8 +164,9 @@ class Pipeline:
         self.tell_storms(all_of_them=False)
 
     def tell_storms(self, *, all_of_them: bool = True) -> None:
-        """Say which spans came too fast to be recorded."""
-        self._storms.tell(self.voice.logger, all_of_them=all_of_them)
+        """Say which spans and events came too fast to be recorded."""
+        for storms in (self._storms, self._event_storms):
+            storms.tell(self.voice.logger, all_of_them=all_of_them)
 
     def add_distribution(self, name: str, *counted: Any) -> None:
         """Write histograms that their owner counted since the last time; see MetricsSink."""
@@ -175,6 +185,7 @@ class Pipeline:
         """Forget what belongs to the parent."""
         self._spans.forget_open()
         self._storms.after_fork_in_child()
+        self._event_storms.after_fork_in_child()
         self._meters.after_fork_in_child()
 
 

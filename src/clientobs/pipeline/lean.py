@@ -272,10 +272,10 @@ class LeanFactory:
         try:
             for processor in self._processor._span_processors:  # fits has checked
                 processor.on_start(span, within)
+            return span
         except BaseException:  # Ctrl-C at this very moment: nobody else will ever hold this span to end it
             span.end()
             raise
-        return span
 
     def _bounded(self, attributes: Mapping[str, Any] | None) -> BoundedAttributes:
         bounded: BoundedAttributes = _new(_Attributes)

@@ -1,7 +1,9 @@
 """The log record processor that ends in the journal.
 
 Events that a person must find (see `semconv.VITAL_EVENTS`) go into the vital lane, which a weekend's storm in
-the bulk lane cannot push out.
+the bulk lane cannot push out. All others are thinned by name, as spans are (sampling.py): a loop that tells a
+million times of one thing would fill the bulk lane and push out all else that was recorded. Lines of `logging` are
+thinned by line of code before they come here.
 """
 
 from __future__ import annotations
@@ -22,10 +24,13 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from clientobs._clock import Clock
+    from clientobs._loss import LossLedger
     from clientobs.pipeline.context import ContextNumbers
     from clientobs.pipeline.recent import Recent
+    from clientobs.pipeline.sampling import NameBudget
     from clientobs.pipeline.scopes import ScopeNumbers
     from clientobs.pipeline.spans import Redacts
+    from clientobs.pipeline.storms import Storms
 
 __all__ = ["JournalLogProcessor"]
 
@@ -44,6 +49,10 @@ class JournalLogProcessor(LogRecordProcessor):
         scopes: ScopeNumbers,
         body_length: int,
         recent: Recent,
+        *,
+        budget: NameBudget,
+        loss: LossLedger,
+        storms: Storms,
     ) -> None:
         self._append = append
         self._redactor = redactor
@@ -52,6 +61,9 @@ class JournalLogProcessor(LogRecordProcessor):
         self._scopes = scopes
         self._body_length = body_length
         self._recent = recent
+        self._allows = budget.allows
+        self._loss = loss
+        self._storms = storms
         self._silent = False
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
@@ -60,6 +72,8 @@ class JournalLogProcessor(LogRecordProcessor):
             return
         try:
             record = log_record.log_record
+            if self._is_too_fast(record.event_name, log_record.instrumentation_scope):
+                return
             context = get_current() if record.context is None else record.context
             self._append_record(
                 record.timestamp,
@@ -74,6 +88,17 @@ class JournalLogProcessor(LogRecordProcessor):
             )
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("logs.emit", error)
+
+    def _is_too_fast(self, event: str | None, scope: InstrumentationScope | None) -> bool:
+        """Say whether a record of that event, or without one of that logger, is left out; count it then."""
+        if event in semconv.VITAL_EVENTS:
+            return False
+        name = event or (scope.name if scope is not None else "")
+        if self._allows(name):
+            return False
+        self._loss.add("storm")
+        self._storms.add(self._redactor.name(name))
+        return True
 
     def write(
         self,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from clientobs._clock import Clock
+    from clientobs._loss import LossLedger
     from clientobs.pipeline.context import ContextNumbers
     from clientobs.pipeline.recent import Recent
     from clientobs.pipeline.recorded import Describe
@@ -83,7 +84,10 @@ class JournalSpanProcessor(SpanProcessor):
         scopes: ScopeNumbers,
         recent: Recent,
         describe: Describe = describe_nothing,
+        *,
+        loss: LossLedger,
     ) -> None:
+        self._loss = loss
         self.describe = describe
         self._done = recent.ended
         self._started: Callable[[int, bytes, tuple[int, ...]], bool] = sink.span_started
@@ -175,6 +179,8 @@ class JournalSpanProcessor(SpanProcessor):
             self._write_end(span, head, clean, fields["_end_time"])
             return
         dropped = fields["_attributes"].dropped
+        if dropped:
+            self._loss.add("attributes", dropped)
         payload = dumps(
             (
                 *head,
@@ -239,6 +245,8 @@ class JournalSpanProcessor(SpanProcessor):
             span.dropped_events + len(events) - len(kept_events),
             span.dropped_links + len(links) - len(kept_links),
         )
+        if span.dropped_attributes:
+            self._loss.add("attributes", span.dropped_attributes)
         payload = dumps(
             (
                 *head,

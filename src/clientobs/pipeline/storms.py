@@ -1,4 +1,4 @@
-"""Which spans came too fast, and how many of them were left out: counted by name, and told once a minute."""
+"""Which spans and events came too fast, and how many were left out: counted by name, and told once a minute."""
 
 from __future__ import annotations
 
@@ -20,15 +20,19 @@ _EVERY: Final = 60.0
 
 
 class Storms:
-    """Counts by name; `tell` emits an event for each name of which more was left out since it was told last."""
+    """Counts by name of `what` ("spans", "events"); `tell` emits an event for each name.
 
-    def __init__(self, mono: Callable[[], float] = time.monotonic) -> None:
+    Each of which more was left out since it was told last.
+    """
+
+    def __init__(self, what: str = "spans", mono: Callable[[], float] = time.monotonic) -> None:
+        self._what = what
         self._mono = mono
         self._counts: dict[str, int] = {}
         self._told: dict[str, tuple[int, float]] = {}
 
     def add(self, name: str) -> None:
-        """Count one span that was left out. Races cost a count, never an error."""
+        """Count one that was left out. Races cost a count, never an error."""
         counts = self._counts
         if name not in counts and len(counts) >= _MOST_NAMES:
             name = _OTHERS
@@ -44,7 +48,7 @@ class Storms:
                 logger.emit(
                     severity_number=SeverityNumber.INFO,
                     severity_text="INFO",
-                    body=f"{count - told} spans named {name!r} were left out: they came too fast",
+                    body=f"{count - told} {self._what} named {name!r} were left out: they came too fast",
                     attributes={semconv.STORM_SPAN_NAME: name, semconv.STORM_DROPPED: count - told},
                     event_name=semconv.STORM,
                 )

@@ -174,18 +174,23 @@ def read_incoming(environ: Mapping[str, str], propagators: tuple[str, ...]) -> I
     """
     trace, span, flags, state = 0, 0, 0, ""
     if "tracecontext" in propagators:
-        parent = environ.get("TRACEPARENT", "").strip()
+        parent = _text_in(environ, "TRACEPARENT").strip()
         match = _TRACEPARENT.match(parent) if parent else None
         if match and match[1] != "ff" and not (match[1] == "00" and match[5]):
             trace, span, flags = int(match[2], 16), int(match[3], 16), int(match[4], 16)
         if trace and span:
-            state = environ.get("TRACESTATE", "")[:_MAX_STATE]
+            state = _text_in(environ, "TRACESTATE")[:_MAX_STATE]
         else:
             trace = span = flags = 0
-    members = _decode_baggage(environ.get("BAGGAGE", "")) if "baggage" in propagators else {}
+    members = _decode_baggage(_text_in(environ, "BAGGAGE")) if "baggage" in propagators else {}
     production = {key: value for key, value in members.items() if key.startswith(_CARRIED)}
     rest = {key: value for key, value in members.items() if key not in production}
     return Incoming(trace, span, flags, state, production, rest)
+
+
+def _text_in(environ: Mapping[str, Any], name: str) -> str:
+    value = environ.get(name)
+    return value if isinstance(value, str) else ""  # a carrier may come from a job's own plug-in data
 
 
 def _decode_baggage(header: str) -> dict[str, str]:

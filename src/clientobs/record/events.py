@@ -21,10 +21,13 @@ def event(name: str, body: object = None, *, severity: Severity = "info", **attr
     """Record an event, tied to the current span and the production context.
 
     `name` is a stable, dotted name to search for ("asset.published"), `body` a sentence for people.
-    Raises ConfigError for a severity that is not one of trace, debug, info, warn, error, fatal.
+    Raises ConfigError for a name that is no text, and for a severity that is not one of trace, debug, info, warn,
+    error, fatal.
 
     >>> event("asset.published", "Published hero_rig v012", asset="hero_rig")
     """
+    if not isinstance(name, str):
+        raise ConfigError(f'event(<{type(name).__name__}>) has no name; use a text such as "asset.published"')
     level = _ALIASES.get(severity, severity) if type(severity) is str else ""
     if level not in _NUMBER:
         accepted = ", ".join(get_args(Severity))

@@ -11,10 +11,12 @@ first `farm_task` only, and only where nothing given contradicts it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs._guarded import faults, quiet
+from clientobs.errors import ConfigError
 from clientobs.pipeline.context import EMPTY, OVERLAY_KEY
 from clientobs.record import recorder as _recorder
 from clientobs.record import span as _span
@@ -24,7 +26,6 @@ from clientobs.record.tasks import tasks
 from clientobs.record.unrecorded import UNRECORDED, UnrecordedSpan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
 
     from opentelemetry.trace import Span
@@ -93,6 +94,11 @@ class farm_task:  # noqa: N801  # reads as a statement: `with clientobs.farm_tas
     """
 
     def __init__(self, *, carrier: Mapping[str, str] | None = None, **farm: Any) -> None:
+        if carrier is not None and not isinstance(carrier, Mapping):
+            raise ConfigError(
+                f"farm_task(carrier=<{type(carrier).__name__}>) is no carrier; use what clientobs.carrier() returned,"
+                " a mapping of names and texts, or None"
+            )
         self._given = farm
         self._carrier = carrier
         self._recorder: Recorder | None = None
@@ -120,6 +126,7 @@ class farm_task:  # noqa: N801  # reads as a statement: `with clientobs.farm_tas
             try:
                 self._finish(None)
                 self._start(recorder)
+                return self
             except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
                 faults.record("farm_task.begin", error)
             except BaseException:  # Ctrl-C at this very moment: `with` will not call __exit__
@@ -133,9 +140,16 @@ class farm_task:  # noqa: N801  # reads as a statement: `with clientobs.farm_tas
             self._finish(failure)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("farm_task.end", error)
+        except BaseException:  # Ctrl-C at this very moment
+            self._finish(None)
+            raise
 
     def __enter__(self) -> Span | UnrecordedSpan:
-        return self.begin().span
+        try:
+            return self.begin().span
+        except BaseException:  # Ctrl-C at this very moment: `with` will not call __exit__
+            self.end()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -183,7 +197,8 @@ class farm_task:  # noqa: N801  # reads as a statement: `with clientobs.farm_tas
         return recorder.redactor.attributes(foreign)
 
     def _finish(self, failure: BaseException | str | None) -> None:
-        started, self._span = self._span, None
+        """End what is open; `_span` goes last, so that what is interrupted in here can be done again."""
+        started = self._span
         if started is None:
             return
         recorder, context = self._recorder, self._context
@@ -194,15 +209,20 @@ class farm_task:  # noqa: N801  # reads as a statement: `with clientobs.farm_tas
                 if failure is not None and started.is_recording():
                     _tell(recorder, started, failure, context)
         finally:
-            started.end()
+            if started.is_recording():
+                started.end()
             self._leave()
+            self._span = None
 
     def _leave(self) -> None:
         """Give the thread that began the task its context back, also where another one ends it."""
         context, outside = self._context, self._outside
         if context is not None:
-            if _span._get_current() is context and self._token is not None:  # noqa: SLF001
-                _span._detach(self._token)  # noqa: SLF001
+            if _span._get_current() is context:  # noqa: SLF001
+                if self._token is not None:
+                    _span._detach(self._token)  # noqa: SLF001
+                else:  # Ctrl-C as the task began: the token is lost
+                    _span._attach(outside)  # noqa: SLF001
             # Begun here and ended on another thread, or in another asyncio task: that context is still current
             # there, and what runs there next would be below an ended task. It is our own object, so it becomes
             # what was there before (its class forbids item assignment, not the methods of a dict).

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from clientobs._guarded import quiet
+from clientobs._patterns import pattern
 from clientobs.errors import ConfigError
 from clientobs.record import recorder as _recorder
 
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = ["Counter", "Gauge", "Histogram", "add_distribution", "add_sum", "counter", "gauge", "histogram"]
+
+# opentelemetry.io/docs/specs/otel/metrics/api/#instrument-name-syntax and #instrument-unit
+_NAME: Final = pattern(r"[A-Za-z][-_./A-Za-z0-9]{0,254}\Z")
+_UNIT: Final = pattern(r"[\x00-\x7f]{0,63}\Z")
 
 Number: TypeAlias = int | float
 Sort: TypeAlias = Literal["counter", "histogram", "gauge"]
@@ -39,6 +45,9 @@ class _Instrument:
         if recorder is None:
             return
         with quiet("metrics.record"):
+            if not _is_measurable(value, self._sort):
+                recorder.count_loss("malformed")
+                return
             meter = recorder.voice.meter()
             if meter is not self._meter or self._method is None:
                 self._method = self._bind(meter)
@@ -51,6 +60,14 @@ class _Instrument:
         if self._sort == "histogram":
             return meter.create_histogram(self._name, self._unit, self._description).record  # type: ignore[no-any-return]
         return meter.create_gauge(self._name, self._unit, self._description).set  # type: ignore[no-any-return]
+
+
+def _is_measurable(value: Any, sort: Sort) -> bool:
+    """Say whether OTLP has a place for this measurement: finite, within a float, and no step back of a sum."""
+    try:
+        return math.isfinite(value) and (sort == "gauge" or not value < 0)
+    except (TypeError, ValueError, OverflowError):  # no number, a complex one, or one beyond all floats
+        return False
 
 
 class Counter(_Instrument):
@@ -145,7 +162,25 @@ def _once(kind: type[T], sort: Sort, name: str, unit: str, description: str) -> 
     if type(name) is not str or not name:
         given = "''" if type(name) is str else f"<{type(name).__name__}>"
         raise ConfigError(f'{sort}({given}) has no name; use a text such as "frames.rendered"')
+    if (sort, name) not in _made:
+        _check(sort, name, unit, description)
     known = _made.get((sort, name))
     if known is None:
         known = _made.setdefault((sort, name), kind(sort, name, unit, description))
     return known  # type: ignore[no-any-return]
+
+
+def _check(sort: Sort, name: str, unit: object, description: object) -> None:
+    """Raise ConfigError for what the SDK would refuse later, at the first measurement, where nobody hears of it."""
+    if not _NAME.match(name):
+        raise ConfigError(
+            f"{sort}({name[:80]!r}) is no name of an instrument; use up to 255 ASCII letters, digits and . - _ /,"
+            " a letter first"
+        )
+    if not isinstance(unit, str) or not _UNIT.match(unit):
+        given = f"<{type(unit).__name__}>" if not isinstance(unit, str) else repr(unit[:80])
+        raise ConfigError(
+            f'{sort}(unit={given}) is no unit; use up to 63 ASCII characters such as "By" or "{{frame}}"'
+        )
+    if not isinstance(description, str):
+        raise ConfigError(f"{sort}(description=<{type(description).__name__}>) is no text; use a sentence")

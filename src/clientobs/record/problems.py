@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs._guarded import guarded
+from clientobs.errors import ConfigError
 from clientobs.record import recorder as _recorder
 from clientobs.record.codes import new_code
 from clientobs.record.vitals import vitals
@@ -39,10 +40,16 @@ def report_problem(message: str, *, screenshot: Callable[[], bytes] | None = Non
     thread, where a picture is wanted: it returns PNG bytes, which stay on this machine and go into a bundle only.
 
     Returns "" where nothing can be recorded (clientobs is off, or was never started; `clientobs.doctor()` says
-    why): a code that leads nowhere would be worse than none. Raises nothing, and waits for nothing.
+    why): a code that leads nowhere would be worse than none. Waits for nothing, and raises nothing but ConfigError
+    for a screenshot that can't be called.
 
     >>> code = report_problem("The publish button does nothing", window="Publisher")
     """
+    if screenshot is not None and not callable(screenshot):
+        raise ConfigError(
+            f"report_problem(screenshot=<{type(screenshot).__name__}>) can't be called; use a function that returns"
+            " the bytes of a PNG, or None"
+        )
     return _report(message, screenshot, attributes)
 
 

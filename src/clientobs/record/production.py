@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs._guarded import faults, guarded
+from clientobs.errors import ConfigError
 from clientobs.pipeline.context import EMPTY, OVERLAY_KEY
 from clientobs.record import recorder as _recorder
 from clientobs.record import span as _span
@@ -54,7 +55,9 @@ class context:  # noqa: N801  # reads as a statement: `with clientobs.context(sh
 
     __slots__ = ("_entered", "_production")
 
-    def __init__(self, /, **production: Any) -> None:
+    def __init__(self, /, *unnamed: Any, **production: Any) -> None:
+        if unnamed:
+            raise _refused("context", unnamed[0])
         self._production = production
         self._entered: dict[int, tuple[Any, Any]] = {}
 
@@ -78,14 +81,14 @@ class context:  # noqa: N801  # reads as a statement: `with clientobs.context(sh
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._entered:
-            try:
+        try:
+            if self._entered:
                 self._leave()
-            except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
-                faults.record("context.exit", fault)
-            except BaseException:  # Ctrl-C at this very moment
-                self._leave()
-                raise
+        except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("context.exit", fault)
+        except BaseException:  # Ctrl-C at this very moment
+            self._leave()
+            raise
 
     def _leave(self) -> None:
         # One object may be entered again inside itself, or on several threads: each leaves its own.
@@ -99,14 +102,26 @@ class context:  # noqa: N801  # reads as a statement: `with clientobs.context(sh
         self._entered.pop(id(mine[0]), None)  # afterwards: a Ctrl-C in between leaves it for another try
 
 
-@guarded("set_context", default=None)
-def set_context(**production: Any) -> None:
+def _refused(call: str, given: object) -> ConfigError:
+    return ConfigError(
+        f'{call}(<{type(given).__name__}>) has no name; use named values such as shot="sq010_sh020"'
+    )
+
+
+def set_context(*unnamed: Any, **production: Any) -> None:
     """Set the production context of the whole process from now on: a scene was opened, a task was changed.
 
     Values are merged into what is set; None takes one off. Spans that are open keep what they began with.
 
     >>> set_context(project="demo", shot="sq010_sh030")
     """
+    if unnamed:
+        raise _refused("set_context", unnamed[0])
+    _set_context(production)
+
+
+@guarded("set_context", default=None)
+def _set_context(production: dict[str, Any]) -> None:
     recorder = _recorder.active()
     if recorder is None:
         return

@@ -10,6 +10,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from clientobs._dataclass import dataclass
+from clientobs._guarded import faults
 from clientobs.record.outcomes import DEFAULT_RULES, OutcomeRules
 from clientobs.record.shortage import RESERVE, keep_reserve
 
@@ -81,4 +82,5 @@ def install(recorder: Recorder | None) -> None:
     """Make `recorder` the active one, or none."""
     global _active  # noqa: PLW0603  # the one slot; set by the runtime
     _active = recorder
+    faults.lost = None if recorder is None else recorder.count_loss
     RESERVE.clear() if recorder is None else keep_reserve()

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from clientobs._guarded import faults
+from clientobs._guarded import faults, quiet
+from clientobs.errors import ConfigError
 from clientobs.pipeline.context import EMPTY, OVERLAY_KEY
 from clientobs.record import recorder as _recorder
 from clientobs.record.leaving import tell
@@ -58,9 +59,10 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
     )
 
     def __init__(self, name: str, /, **attributes: Any) -> None:
-        self._name = name
+        self._name = name if type(name) is str else _name_of(name)
         self._attributes = attributes
         self._span: Any = None
+        self._token: Token[Context] | None = None
         self._recorder: Recorder | None = None
         self._tool: str | None = None
         self._again: dict[int, span] = {}
@@ -78,25 +80,36 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
                 self._free.pop()  # one thread gets it, however many enter at once
             except IndexError:
                 return self._enter_again(recorder, module)
-            self._start(recorder, module)
+            return self._start(recorder, module)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("span.enter", error)
-        except BaseException:  # Ctrl-C at this very moment: `with` will not call __exit__
-            self._abandon()
-            raise
-        return UNRECORDED if self._span is None else self._span
+            return UNRECORDED
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._span is not None or self._again:
-            try:
-                (self._innermost() if self._again else self)._end(error)  # noqa: SLF001  # its own kind
-            except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
-                faults.record("span.exit", fault)
-            except BaseException:  # Ctrl-C at this very moment
-                self._abandon()
-                raise
+        mine = None
+        try:
+            mine = self._innermost() if self._again else self
+            if mine._span is not None:  # noqa: SLF001  # its own kind
+                mine._end(error)  # noqa: SLF001
+            if self._again:
+                self._forget_ended()
+        except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("span.exit", fault)
+        except BaseException:  # Ctrl-C at this very moment, before _end took over
+            (mine or self._innermost())._abandon()  # noqa: SLF001
+            raise
+
+    async def __aenter__(self) -> Span | UnrecordedSpan:
+        if self._tool is None:  # the caller's, which __enter__ would look for one frame too near
+            self._tool = sys._getframe(1).f_globals.get("__name__")  # noqa: SLF001
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
 
     def __call__(self, function: F) -> F:
         """Decorate a function."""
@@ -104,23 +117,26 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
 
         return decorate(function, self._name, self._attributes)
 
-    def _start(self, recorder: Recorder, module: object) -> None:
+    def _start(self, recorder: Recorder, module: object) -> Span:
         current = before = _get_current()
-        tool = recorder.tools.of_module(module) if recorder.tools.several else None
-        if tool is not None:
-            overlay = current.get(OVERLAY_KEY, EMPTY)
-            if overlay.tool is not tool:
-                current = _Context({**current, OVERLAY_KEY: overlay.for_tool(tool)})
-        name = self._name if type(self._name) is str else recorder.redactor.name(self._name)
-        started = recorder.voice.tracer.start_span(name, current, attributes=self._attributes)
-        self._context: Context = _Context({**current, _SPAN_KEY: started})
-        self._recorder = recorder
-        self._token: Token[Context] | None = None
-        self._span = started
         try:
+            tool = recorder.tools.of_module(module) if recorder.tools.several else None
+            if tool is not None:
+                overlay = current.get(OVERLAY_KEY, EMPTY)
+                if overlay.tool is not tool:
+                    current = _Context({**current, OVERLAY_KEY: overlay.for_tool(tool)})
+            self._recorder = recorder
+            # Kept at once: what is interrupted between two statements has to be found by _abandon.
+            self._span = started = recorder.voice.tracer.start_span(
+                self._name, current, attributes=self._attributes
+            )
+            self._context: Context = _Context({**current, _SPAN_KEY: started})
             self._token = _attach(self._context)
-        except BaseException:  # Ctrl-C between the two steps: the token is lost
-            _attach(before)
+            return started  # type: ignore[no-any-return]  # the tracer's
+        except BaseException:  # `with` will not call __exit__
+            if self._token is None:  # Ctrl-C between the two steps: the token is lost
+                _attach(before)
+            self._abandon()
             raise
 
     def _end(self, error: BaseException | None) -> None:
@@ -133,39 +149,52 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
                     _leave_ended()
             if error is not None and started.is_recording() and self._recorder is not None:
                 tell(self._recorder, started, error, self._context)
-        finally:
             started.end()
-            self._span = self._context = self._recorder = None  # type: ignore[assignment]  # keeps no user object alive
-            self._release()
+            self._span = self._context = self._recorder = self._token = None  # type: ignore[assignment]  # keeps no user object alive
+            if not self._free:
+                self._free.append(True)
+        except BaseException:  # Ctrl-C at this very moment, or a fault of ours: nobody ends it after us
+            self._abandon()
+            raise
 
     def _abandon(self) -> None:
-        """Bring to an end what an exception of the host's, a signal handler's, has interrupted in here."""
-        started = self._span
-        if self._token is not None:
-            _detach(self._token)
-        if started is not None:
-            if started.is_recording():
-                started.end()
-            self._span = self._context = self._recorder = None  # type: ignore[assignment]  # as in _end
-        self._release()
+        """Bring to an end what an exception has interrupted in here: a fault, or a signal handler's.
 
-    def _release(self) -> None:
+        Nothing of ours may take the place of that exception, which is on its way to the host.
+        """
+        started = self._span
+        with quiet("span.abandon"):
+            if self._token is not None:
+                _detach(self._token)
+            if started is not None and started.is_recording():
+                started.end()
+        self._span = self._context = self._recorder = self._token = None  # type: ignore[assignment]  # as in _end
         if not self._free:
             self._free.append(True)
 
     def _enter_again(self, recorder: Recorder, module: object) -> Span:
         """Open another span of the same name: this one is open, around the block or on another thread."""
         inner = span(self._name, **self._attributes)
-        inner._start(recorder, module)
-        self._again[id(inner._span)] = inner
-        return inner._span  # type: ignore[no-any-return]  # the tracer's
+        try:
+            started = inner._start(recorder, module)
+            self._again[id(started)] = inner
+            return started
+        except BaseException:  # Ctrl-C at this very moment: `with` will not call __exit__
+            self._again.pop(id(inner._span), None)
+            inner._abandon()
+            raise
+
+    def _forget_ended(self) -> None:
+        for key, each in tuple(self._again.items()):
+            if each._span is None:  # noqa: SLF001  # its own kind
+                self._again.pop(key, None)
 
     def _innermost(self) -> span:
         """Return whichever of the spans of this object is current here, else the one opened last."""
         current = _get_current().get(_SPAN_KEY)
         if self._span is not None and self._span is current:
             return self
-        inner = self._again.pop(id(current), None)  # alive, so the id is its own
+        inner = self._again.get(id(current))  # alive, so the id is its own
         if inner is not None:
             return inner
         try:
@@ -180,6 +209,12 @@ _attach: Any = None
 _reset: Any = None
 _Context: Any = None
 _SPAN_KEY: str = ""
+
+
+def _name_of(given: object) -> str:
+    if not isinstance(given, str):
+        raise ConfigError(f'span(<{type(given).__name__}>) has no name; use a text such as "publish"')
+    return str.__str__(given)  # of a subclass, whose own methods are the host's code
 
 
 def _detach(token: Any) -> None:

@@ -34,7 +34,12 @@ class Steps:
                     inner._start(recorder, inner._tool)  # noqa: SLF001
                     self._token = inner._token  # noqa: SLF001
                 return
-            self._token = _span._attach(inner._context)  # noqa: SLF001
+            before = _span._get_current()  # noqa: SLF001
+            try:
+                self._token = _span._attach(inner._context)  # noqa: SLF001
+            except BaseException:  # Ctrl-C between the two steps: the token is lost
+                _span._attach(before)  # noqa: SLF001
+                raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -46,10 +51,19 @@ class Steps:
 
     def finish(self, error: BaseException | None) -> None:
         """End the span, with what the generator raised; GeneratorExit is how a consumer stops early."""
-        with quiet("steps.finish"):
-            inner, self._inner = self._inner, None
-            if self._token is not None:  # Ctrl-C came while a step ended
-                _span._detach(self._token)  # noqa: SLF001
-            if inner is not None and inner._span is not None:  # noqa: SLF001
-                inner._token = None  # noqa: SLF001
-                inner._end(None if isinstance(error, GeneratorExit) else error)  # noqa: SLF001
+        inner = self._inner
+        try:
+            with quiet("steps.finish"):
+                if inner is None:
+                    return
+                token = inner._token if self._token is None else self._token  # noqa: SLF001  # one unit with span.py
+                if token is not None:  # Ctrl-C came while a step began or ended
+                    _span._detach(token)  # noqa: SLF001
+                self._inner = None
+                if inner._span is not None:  # noqa: SLF001
+                    inner._token = None  # noqa: SLF001
+                    inner._end(None if isinstance(error, GeneratorExit) else error)  # noqa: SLF001
+        except BaseException:  # Ctrl-C at this very moment
+            if inner is not None:
+                inner._abandon()  # noqa: SLF001
+            raise

@@ -14,6 +14,8 @@ from clientobs.runtime.runtime import Runtime
 __all__ = ["active", "flush", "init", "shutdown"]
 
 _PATIENCE: Final = 0.25
+_LONGEST: Final = 86_400
+"""Seconds that a caller may wish to wait; what exceeds threading.TIMEOUT_MAX is an error of its own."""
 _lock = threading.RLock()
 _active: Runtime | None = None
 
@@ -89,7 +91,10 @@ def shutdown(timeout: float | None = None) -> None:
     """End the session and stop recording: patches are undone, providers released, the journal is closed.
 
     Waits for delivery at most `timeout` seconds; None: exit_flush of the configuration (0 on a workstation).
+    Raises ConfigError for a timeout that is no finite number of seconds.
     """
+    if timeout is not None:
+        _check_timeout("shutdown", timeout)
     global _active
     with _lock:
         runtime, _active = _active, None
@@ -101,6 +106,17 @@ def flush(timeout: float = 5.0) -> bool:
     """Ask the drain to deliver what is recorded up to now; wait at most `timeout` seconds.
 
     Returns whether all of it was acknowledged by the endpoint. False at once where nothing delivers.
+    Raises ConfigError for a timeout that is no finite number of seconds: the wait would have no end.
     """
+    _check_timeout("flush", timeout)
     runtime = _active
     return runtime is not None and runtime.flush(timeout)
+
+
+def _check_timeout(call: str, timeout: object) -> None:
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not is_number or not 0 <= timeout <= _LONGEST:  # type: ignore[operator]  # a NaN is neither
+        given = repr(timeout) if is_number else f"<{type(timeout).__name__}>"
+        raise ConfigError(
+            f"{call}(timeout={given[:40]}) is no time to wait; use a number of seconds from 0 to {_LONGEST}"
+        )

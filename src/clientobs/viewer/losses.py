@@ -35,7 +35,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "nesting": Meaning("host", "Elements of a list or dict that is too deep or too long.", _TOO_MUCH),
     "storm": Meaning(
         "host",
-        "Spans of one name that came faster than limits.storm_per_minute.",
+        "Spans or events of one name that came faster than limits.storm_per_minute.",
         "put one span around the loop instead of one into it, or raise the limit",
     ),
     "log-storm": Meaning(
@@ -105,7 +105,11 @@ MEANINGS: Final[dict[str, Meaning]] = {
         "nothing: see its session",
     ),
     "unreadable": Meaning("drain", "Records of which nothing can be made.", _REPORT),
-    "malformed": Meaning("drain", "Measurements of which nothing can be made.", _REPORT),
+    "malformed": Meaning(
+        "host",
+        "Measurements of which nothing can be made: no finite number, or a step back of a sum.",
+        "look at what is handed to add(), record() and set()",
+    ),
     "expired": Meaning("drain", "Records older than may be delivered; metrics after an hour.", _OFFLINE),
     "no_endpoint": Meaning(
         "drain",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import sys
+import zlib
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -45,6 +46,16 @@ def test_bodies_are_gzip_unless_told_otherwise(receiver: OtlpReceiver, tmp_path:
     assert "content-encoding" not in plain.headers
     assert gzip.decompress(packed.raw) == plain.raw
     assert decode_request("traces", plain.raw) is not None
+
+
+def test_deflate_is_sent_as_the_zlib_format_that_http_means_by_it(
+    receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    send_one(receiver, tmp_path, compression="deflate")
+    send_one(receiver, tmp_path, compression="none")
+    packed, plain = receiver.requests
+    assert packed.headers["content-encoding"] == "deflate"
+    assert zlib.decompress(packed.raw) == plain.raw
 
 
 def test_headers_are_sent_and_ours_are_not_replaced(receiver: OtlpReceiver, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ class GrpcTransport:
                 body,
                 timeout=self._endpoint.timeout,
                 metadata=self._metadata,
-                compression=grpc.Compression.Gzip if self._endpoint.compression == "gzip" else None,
+                compression=grpc.Compression.Gzip if self._endpoint.compression != "none" else None,
             )
         except grpc.RpcError as error:
             return _refusal(error)

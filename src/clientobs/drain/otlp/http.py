@@ -29,7 +29,7 @@ from clientobs.errors import DeliveryError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from clientobs.config.model import EndpointConfig, Signal
+    from clientobs.config.model import Compression, EndpointConfig, Signal
     from clientobs.drain.otlp.headers import Headers, Pairs
 
 __all__ = ["MAX_RESPONSE_BYTES", "HttpTransport"]
@@ -68,8 +68,7 @@ class HttpTransport:
 
     def post(self, body: bytes) -> Answer:
         """Send one request; the answer is understood, and nothing is raised for what the network does."""
-        if self._endpoint.compression == "gzip":
-            body = _gzip(body)
+        body = _packed(body, self._endpoint.compression)
         deadline = Deadline(self._endpoint.timeout)
         try:
             answer = self._exchange(body, deadline)
@@ -129,8 +128,8 @@ class HttpTransport:
     def _request(self, connection: Connection, body: bytes, deadline: Deadline) -> Answer:
         connection.renew(deadline)
         headers = {"user-agent": f"clientobs/{__version__}", "content-type": "application/x-protobuf"}
-        if self._endpoint.compression == "gzip":
-            headers["content-encoding"] = "gzip"
+        if self._endpoint.compression != "none":
+            headers["content-encoding"] = self._endpoint.compression
         encoded = {name: value.encode("utf-8") for name, value in self._sent_headers if name not in _OURS}
         try:
             connection.request("POST", self._target, body=body, headers={**headers, **encoded})
@@ -158,7 +157,11 @@ class HttpTransport:
         return http_answer(response.status, headers, words, rejected, self._now())
 
 
-def _gzip(body: bytes) -> bytes:
+def _packed(body: bytes, compression: Compression) -> bytes:
+    if compression == "none":
+        return body
+    if compression == "deflate":  # of HTTP: the zlib format, RFC 9110 section 8.4.1.2
+        return zlib.compress(body, _GZIP_LEVEL)
     # zlib's own header has no time in it: the same body gives the same bytes each time.
     packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_FORMAT)
     return packer.compress(body) + packer.flush()
