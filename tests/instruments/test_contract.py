@@ -7,7 +7,6 @@ import functools
 import http.client  # noqa: F401  # the instrument `http` waits until it is loaded
 import inspect
 import logging
-import multiprocessing.pool  # noqa: F401  # so does `threads`
 import os
 import pickle
 import sys

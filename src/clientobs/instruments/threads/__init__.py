@@ -1,8 +1,7 @@
 """Threads: the current context and the production context go with the work that a program hands to a thread.
 
 Patched: `threading.Thread.start` and `_set_ident`, the two ends of a thread's start; `__init__` and `run` of the
-work items of concurrent.futures.ThreadPoolExecutor; the results of multiprocessing.pool and the queues of its
-ThreadPool; where a Qt binding is loaded, `start` of QThread and
+work items of concurrent.futures.ThreadPoolExecutor; where a Qt binding is loaded, `start` of QThread and
 QThreadPool (and the pool's `tryStart`, `startOnReservedThread`). Timer, executor.map, asyncio's run_in_executor,
 multiprocessing.dummy stand on these.
 
@@ -14,7 +13,7 @@ Costs: docs/explanation/threads-and-children.md. No frame in the traceback of a 
 a failing `Thread.start`; nothing is kept when the call is over.
 
 Can't see: `_thread.start_new_thread`, threads that C++ starts, slots that Qt calls on another thread (a worker
-moved by moveToThread), and the tasks of a multiprocessing.pool.ThreadPool that was made before the instrument was on.
+moved by moveToThread), and the single tasks of multiprocessing.pool.ThreadPool, which see what the pool saw.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs.instruments.arrivals import Arrivals
 from clientobs.instruments.bindings import QT_CORE
 from clientobs.instruments.lifecycle import Lifecycle
-from clientobs.instruments.threads import pools
 from clientobs.instruments.threads.current import Current
 from clientobs.instruments.threads.executors import patch_executors
 from clientobs.instruments.threads.qt import patch_qt
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ThreadsInstrument"]
 
-_EXECUTORS: Final = "concurrent.futures.thread"
+_POOLS: Final = "concurrent.futures.thread"
 
 
 class ThreadsInstrument(Lifecycle):
@@ -29,13 +28,7 @@ class ThreadsInstrument(Lifecycle):
     def __init__(self, _surroundings: Surroundings) -> None:
         super().__init__()
         self._laid_down: dict[int, Any] = {}
-        self._arrivals = Arrivals(
-            {
-                _EXECUTORS: self._patch_executors,
-                pools.MODULE: self._patch_pools,
-                **dict.fromkeys(QT_CORE, self._patch_qt),
-            }
-        )
+        self._arrivals = Arrivals({_POOLS: self._patch_pools, **dict.fromkeys(QT_CORE, self._patch_qt)})
 
     def _begin(self) -> None:
         self._current = Current.of(self._switch)
@@ -53,11 +46,8 @@ class ThreadsInstrument(Lifecycle):
         """Notice modules that came without our being told."""
         self._arrivals.look()
 
-    def _patch_executors(self, module: ModuleType) -> None:
-        patch_executors(module, self._current, self._patches)
-
     def _patch_pools(self, module: ModuleType) -> None:
-        pools.patch_pools(module, self._current, self._patches)
+        patch_executors(module, self._current, self._patches)
 
     def _patch_qt(self, core: ModuleType) -> None:
         patch_qt(core, self._current, self._patches)

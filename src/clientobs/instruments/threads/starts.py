@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
 from clientobs.instruments.patching import dressed, loaded
-from clientobs.instruments.threads.pools import MODULE, serves_a_pool
 
 if TYPE_CHECKING:
     from clientobs.instruments.patching import Patches
@@ -100,8 +99,5 @@ def _takes_it(thread: Any) -> bool:
     # A pool's worker lives on when the span is over in which the first task came; each task brings its own.
     pools = loaded("concurrent.futures.thread")
     if pools is not None and getattr(thread, "_target", None) is pools._worker:  # noqa: SLF001
-        return False
-    pools = loaded(MODULE)
-    if pools is not None and serves_a_pool(pools, getattr(thread, "_target", None)):
         return False
     return not str(getattr(thread, "_name", "")).startswith(_OURS)
