@@ -19,7 +19,7 @@ matter, which writes no more than one record at a time and measures that itself.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs.record.events import event
@@ -108,11 +108,8 @@ class Meter:
             return False
         self._resting_until = 0
         self._begin(self._wall())
-        event(
-            semconv.PATCH_ENABLED,
-            f"The instrument {self._name} is on again",
-            **{semconv.PATCH_NAME: self._name},
-        )
+        told: dict[str, Any] = {semconv.PATCH_NAME: self._name}
+        event(semconv.PATCH_ENABLED, f"The instrument {self._name} is on again", **told)
         return True
 
     def _judge(self) -> None:

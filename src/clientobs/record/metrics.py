@@ -17,6 +17,8 @@ __all__ = ["Counter", "Gauge", "Histogram", "add_distribution", "add_sum", "coun
 
 # opentelemetry.io/docs/specs/otel/metrics/api/#instrument-name-syntax and #instrument-unit
 _NAME: Final = pattern(r"[A-Za-z][-_./A-Za-z0-9]{0,254}\Z")
+_UNWANTED: Final = pattern(r"[^-_./A-Za-z0-9]")
+_MOST_NAME: Final = 255
 _UNIT: Final = pattern(r"[\x00-\x7f]{0,63}\Z")
 
 Number: TypeAlias = int | float
@@ -162,25 +164,28 @@ def _once(kind: type[T], sort: Sort, name: str, unit: str, description: str) -> 
     if type(name) is not str or not name:
         given = "''" if type(name) is str else f"<{type(name).__name__}>"
         raise ConfigError(f'{sort}({given}) has no name; use a text such as "frames.rendered"')
-    if (sort, name) not in _made:
-        _check(sort, name, unit, description)
     known = _made.get((sort, name))
     if known is None:
-        known = _made.setdefault((sort, name), kind(sort, name, unit, description))
+        _check(sort, unit, description)
+        made = kind(sort, _valid_name(name), unit if _UNIT.match(unit) else "", description)
+        known = _made.setdefault((sort, name), made)
     return known  # type: ignore[no-any-return]
 
 
-def _check(sort: Sort, name: str, unit: object, description: object) -> None:
-    """Raise ConfigError for what the SDK would refuse later, at the first measurement, where nobody hears of it."""
-    if not _NAME.match(name):
-        raise ConfigError(
-            f"{sort}({name[:80]!r}) is no name of an instrument; use up to 255 ASCII letters, digits and . - _ /,"
-            " a letter first"
-        )
-    if not isinstance(unit, str) or not _UNIT.match(unit):
-        given = f"<{type(unit).__name__}>" if not isinstance(unit, str) else repr(unit[:80])
-        raise ConfigError(
-            f'{sort}(unit={given}) is no unit; use up to 63 ASCII characters such as "By" or "{{frame}}"'
-        )
+def _check(sort: Sort, unit: object, description: object) -> None:
+    """Raise ConfigError for a wrong type; a wrong text may be a user's, and is made a right one."""
+    if not isinstance(unit, str):
+        raise ConfigError(f'{sort}(unit=<{type(unit).__name__}>) is no unit; use a text such as "By"')
     if not isinstance(description, str):
         raise ConfigError(f"{sort}(description=<{type(description).__name__}>) is no text; use a sentence")
+
+
+def _valid_name(name: str) -> str:
+    """Return a name as OpenTelemetry wants it: up to 255 ASCII letters, digits and . - _ /, a letter first.
+
+    The SDK refuses others at the first measurement, where nobody hears of it.
+    """
+    if _NAME.match(name):
+        return name
+    valid = _UNWANTED.sub("_", name)
+    return (valid if valid[0].isalpha() else f"n{valid}")[:_MOST_NAME]

@@ -316,7 +316,7 @@ class _Builder:
         parts.journal.in_child.end = runtime.leave
         _recorder.install(parts.recorder)
         if may_patch:
-            if parts.hangs is not None:
+            if parts.hangs is not None and self.config.profile != "minimal":  # that looks into no import
                 parts.hangs.follow_qt()
             self._instrument()
 

@@ -22,6 +22,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
+from clientobs._high import HighFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,21 +54,16 @@ class ErrorFile:
     def end(self) -> bytes:
         """Return the last of what was written since; b"" where it is another file by now, or none."""
         try:
-            own = _os.open(self._path, _FLAGS)
+            with HighFile(self._path, _FLAGS) as own:
+                now, before = _os.fstat(own), self._found
+                if (now.st_dev, now.st_ino) != (before.st_dev, before.st_ino):
+                    return b""
+                start = before.st_size if now.st_size >= before.st_size else 0  # it was cut off meanwhile
+                _os.lseek(own, max(start, now.st_size - _KEPT), os.SEEK_SET)
+                read: bytes = _os.read(own, min(_KEPT, now.st_size - start))
+                return read
         except (OSError, ValueError):  # it is gone, or may not be read
             return b""
-        try:
-            now, before = _os.fstat(own), self._found
-            if (now.st_dev, now.st_ino) != (before.st_dev, before.st_ino):
-                return b""
-            start = before.st_size if now.st_size >= before.st_size else 0  # it was cut off meanwhile
-            _os.lseek(own, max(start, now.st_size - _KEPT), os.SEEK_SET)
-            read: bytes = _os.read(own, min(_KEPT, now.st_size - start))
-            return read
-        except OSError:
-            return b""
-        finally:
-            _os.close(own)
 
 
 def note_redirects(child: Child, stdout: Any, stderr: Any, is_network: Callable[[str], bool]) -> None:
