@@ -60,6 +60,9 @@ def one_round(name: str) -> dict[str, float]:
             found["CPU per span, us" if key == "cpu" else f"span {key}, us"] = value
         for key, value in child(name, "busy", endpoint).items():
             found[f"span {key} beside a busy thread, us"] = value
+        if sys.platform == "linux":
+            for key, value in child(name, "great write", endpoint).items():
+                found[f"span {key} beside a 3 GB write, us"] = value
         found["import alone, ms"] = child(name, "import", endpoint)["import"]
         made = child(name, "set-up", endpoint)
         found["import and set-up, ms"], found["import and set-up, CPU ms"] = made["set-up"], made["cpu"]
@@ -70,6 +73,10 @@ def one_round(name: str) -> dict[str, float]:
         found["exit, backend hangs, ms"] = exit_time(name, endpoint)
     if os.name != "nt":
         found["spans lost by kill -9"] = lost_by_kill(name)
+    if name == "clientobs" and os.name != "nt":
+        told = json.loads(subprocess.check_output([sys.executable, "-m", "benchmarks.drain"], cwd=ROOT))
+        found["drain, spans/s on one core"] = told["spans_per_second_one_core"]
+        found["drain, memory at its peak, MB"] = told["process_peak_mb"]
     return found
 
 

@@ -77,6 +77,41 @@ def spans_beside_a_busy_thread(contender: Contender, endpoint: str) -> Numbers:
     return {"p50": took[1_000] / 1e3, "p99": took[1_980] / 1e3, "p99.9": took[1_998] / 1e3}
 
 
+GREAT_WRITE = """
+import os, sys
+block = os.urandom(1 << 20)
+with open(sys.argv[1], "wb", buffering=0) as file:
+    for _ in range(3 << 10):
+        file.write(block)
+    os.fdatasync(file.fileno())
+"""
+
+
+def spans_beside_a_great_write(contender: Contender, endpoint: str) -> Numbers:
+    """Open and close spans with a pause between them, while another process writes 3 GB to the journal's disk."""
+    import subprocess  # noqa: PLC0415  # what a contender finds loaded costs it nothing at its start
+    import tempfile  # noqa: PLC0415
+
+    opened = contender.start(endpoint)
+    clock, took = time.perf_counter_ns, []
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.environ["CLIENTOBS_HOME"])) as folder:
+        writer = subprocess.Popen([sys.executable, "-c", GREAT_WRITE, f"{folder}/cache.abc"])
+        while writer.poll() is None or len(took) < 2_000:
+            start = clock()
+            with opened(len(took)):
+                pass
+            took.append(clock() - start)
+            time.sleep(0.0005)
+    contender.stop()
+    took.sort()
+    count = len(took)
+    return {
+        "p50": took[count // 2] / 1e3,
+        "p99": took[count * 99 // 100] / 1e3,
+        "p99.9": took[count * 999 // 1000] / 1e3,
+    }
+
+
 def imported(contender: Contender, _endpoint: str) -> Numbers:
     """Import the package and nothing else, in ms over the bare interpreter."""
     start = time.perf_counter_ns()
@@ -133,6 +168,7 @@ def _resident() -> float:
 MEASURES: dict[str, Callable[[Contender, str], Numbers]] = {
     "spans": spans,
     "busy": spans_beside_a_busy_thread,
+    "great write": spans_beside_a_great_write,
     "import": imported,
     "set-up": set_up,
     "leave": leave,

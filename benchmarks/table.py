@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,11 +16,12 @@ OURS = "clientobs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """A bound on our figure: `most` times that of a peer, or `most` itself where `peer` is None."""
+    """A bound on our figure: `most` times that of a peer, or `most` itself where `peer` is None; or `least`."""
 
     figure: str
-    most: float
+    most: float = math.inf
     peer: str | None = None
+    least: float = 0.0
 
 
 BUDGETS = (
@@ -34,6 +36,8 @@ BUDGETS = (
     Budget(figure="exit, backend hangs, ms", most=50.0),
     Budget(figure="memory added, MB", most=15.0),
     Budget(figure="spans lost by kill -9", most=0.0),
+    Budget(figure="drain, spans/s on one core", least=10_000.0),
+    Budget(figure="drain, memory at its peak, MB", most=60.0),
 )
 
 
@@ -52,13 +56,15 @@ def render(medians: Medians) -> str:
 def verdict(budget: Budget, medians: Medians) -> str:
     """Return the row of one budget."""
     ours = medians[budget.figure][OURS]
-    if budget.peer is None:
+    if budget.least:
+        what, measured = f"{budget.figure} >= {number(budget.least)}", ours
+    elif budget.peer is None:
         what, measured = f"{budget.figure} <= {number(budget.most)}", ours
     else:
         what = f"{budget.figure} <= {budget.most}x {budget.peer}"
         measured = ours / (medians[budget.figure][budget.peer] or 1e-9)
     shown = f"{measured:.2f}x" if budget.peer else number(measured)
-    return f"| {what} | {shown} | {'met' if measured <= budget.most else '**missed**'} |"
+    return f"| {what} | {shown} | {'met' if budget.least <= measured <= budget.most else '**missed**'} |"
 
 
 def number(value: float) -> str:
