@@ -58,10 +58,12 @@ class CrashWatch:
         Once a second. True where a fatal error stands in it that was not there the last time: who calls this has
         survived it, or it was one of a child that native code has forked.
         """
-        if self._file is not None and not self._file.is_ours():
-            self._open_anew(self._file)
+        file = self._file  # once: another thread may let go of it meanwhile
+        if file is not None and not file.is_ours():
+            self._open_anew(file)
         self._look()
-        return self._file is not None and self._file.has_grown()
+        file = self._file
+        return file is not None and file.is_ours() and file.has_grown()
 
     def uninstall(self) -> None:
         """Stop to watch; what the host has enabled since stays."""

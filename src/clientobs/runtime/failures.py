@@ -46,7 +46,7 @@ class Failures:
         self._crash = CrashWatch()
         self._breaker = Breaker(os.path.join(home.path, "starts", f"{key:08x}"), self._fate, time.time)
         self._until: float | None = None
-        self._unwatched: Journal | None = None
+        self._unwatched: list[Journal] = []
         """A forked child's, or one after a failed exec, whose run has no folder before it records."""
         self._journal: Journal | None = None
         self._prepared: dict[str, Any] = {}
@@ -67,7 +67,7 @@ class Failures:
 
     def watch(self, journal: Journal) -> None:
         """Watch this process for the run that `journal` writes, which has begun."""
-        self._unwatched = None
+        self._unwatched.clear()
         self._journal = journal
         self._crash.install(journal.path)
         self._changes = 0
@@ -98,7 +98,7 @@ class Failures:
     def tend(self) -> None:
         """Keep the watch in order; the keeper's."""
         has_survived = self._crash.keep()
-        if self._journal is not None and self._unwatched is None:
+        if self._journal is not None and not self._unwatched:
             if has_survived:
                 self._journal.note(SURVIVED_NOTE, {}, "vital")
             self._note_change(self._journal)
@@ -109,18 +109,26 @@ class Failures:
 
     def stayed(self, journal: Journal) -> None:
         """Watch on after an exec that failed: for the run that has begun since, from when it records."""
-        self._unwatched = journal
+        self._unwatched[:] = [journal]
         self._watch_where_it_records()
 
     def after_fork_in_child(self, journal: Journal) -> None:
         """Leave both to the parent; the child is watched from when it records."""
         self._until = None
-        self._unwatched = journal
+        self._unwatched[:] = [journal]
         self._crash.leave_to_parent()
 
     def _watch_where_it_records(self) -> None:
-        if self._unwatched is not None and os.path.isdir(self._unwatched.path):
-            self.watch(self._unwatched)
+        try:
+            journal = (
+                self._unwatched.pop()
+            )  # one thread gets it: the host's after an exec that failed, or the keeper
+        except IndexError:
+            return
+        if os.path.isdir(journal.path):
+            self.watch(journal)
+        else:
+            self._unwatched.append(journal)
 
     def ended(self, *, is_child: bool) -> None:
         """Say that the run has its clean close."""
