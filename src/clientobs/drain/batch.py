@@ -52,11 +52,6 @@ class Batch:
     signal: Signal
     items: tuple[Item, ...]
 
-    def rest(self, outcome: Outcome) -> Batch | None:
-        """Return what is still to be sent after `outcome`, or None when all of it is settled."""
-        left = self.items[outcome.settled :]
-        return Batch(signal=self.signal, items=left) if left else None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:

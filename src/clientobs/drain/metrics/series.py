@@ -11,7 +11,7 @@ that restarts at 12 after every coffee break shows as 12 once, and never as an i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -22,7 +22,6 @@ __all__ = [
     "Number",
     "Point",
     "Series",
-    "SeriesKind",
     "SumSeries",
     "new_series",
     "restored_series",
@@ -30,7 +29,6 @@ __all__ = [
 
 Number: TypeAlias = int | float
 Point: TypeAlias = tuple[Any, ...]
-SeriesKind: TypeAlias = Literal["sum", "gauge", "histogram"]
 
 _MAX_EXEMPLARS: Final = 4
 

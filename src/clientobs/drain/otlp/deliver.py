@@ -2,7 +2,7 @@
 
     outcome = sender.send(batch)
     acknowledge(batch.items[: outcome.settled])      # only now may the journal let go of them
-    batch = batch.rest(outcome)                      # to be handed in again after outcome.wait seconds
+    batch.items[outcome.settled :]                   # to be handed in again after outcome.wait seconds
 
 `send` never sleeps and never raises for what an endpoint does; a request takes at most the endpoint's
 timeout. Ranges are sent from left to right, so what is settled is always a row from the left.
@@ -95,7 +95,6 @@ class Sender:
         max_request_bytes: int = MAX_REQUEST_BYTES,
     ) -> None:
         self.signal = signal
-        self.last_answer: Answer | None = None
         self._transport = transport
         self._shelf = shelf
         self._loss = loss
@@ -158,8 +157,7 @@ class Sender:
 
     def _post(self, body: bytes, tally: _Tally) -> Answer:
         tally.requests += 1
-        self.last_answer = answer = self._transport.post(body)
-        return answer
+        return self._transport.post(body)
 
     def _stop(self, answer: Answer, tally: _Tally) -> Outcome:
         if answer.action is Action.HOLD:
