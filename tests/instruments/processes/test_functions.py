@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +48,7 @@ def test_a_program_that_could_not_become_another_says_nothing(family: Family) ->
     assert found.span("still here")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="runs /bin/true")
 def test_children_are_detached_when_their_parent_becomes_another_program(home: Path) -> None:
     program = """
         import os, subprocess, sys, clientobs
@@ -60,6 +62,7 @@ def test_children_are_detached_when_their_parent_becomes_another_program(home: P
     assert child.attributes["process.outcome"] == "detached"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="runs /bin/true")
 def test_a_forked_child_of_spawn_announces_no_exec(family: Family) -> None:
     os.spawnv(os.P_WAIT, "/bin/true", ["true"])
     found = family.recorded()

@@ -40,6 +40,7 @@ class Outcome:
     version: int
     trace_id: str
     seconds: float
+    manifest: str | None = None
     error: str | None = None
 
 
@@ -137,6 +138,7 @@ class Publisher:
 def press_publish(publisher: Publisher, shot: Shot) -> Outcome:
     """Do what the tool's button does: publish in the shot's context, tell the artist what went wrong."""
     started, trace_id = time.monotonic(), ""
+    manifest: str | None = None
     error: str | None = None
     production = {"project": shot.project, "sequence": shot.sequence, "shot": shot.name, "task": shot.task}
     try:
@@ -145,7 +147,7 @@ def press_publish(publisher: Publisher, shot: Shot) -> Outcome:
             clientobs.span("publish_shot", preset=shot.preset.name),
         ):
             trace_id = clientobs.trace_id() or ""
-            publisher.publish(shot)
+            manifest = str(publisher.publish(shot))
     except (FfmpegFailedError, CheckError, OSError) as failure:
         error = str(failure)
     return Outcome(
@@ -153,6 +155,7 @@ def press_publish(publisher: Publisher, shot: Shot) -> Outcome:
         version=shot.version,
         trace_id=trace_id,
         seconds=round(time.monotonic() - started, 3),
+        manifest=manifest,
         error=error,
     )
 
