@@ -1,7 +1,7 @@
 """Every name that clientobs emits: attributes, events, metrics, each said once with what it is for.
 
-One file past the usual length on purpose: it is the one list that the inventory (`privacy/inventory.py`), the
-reference page (docs/reference/attributes.md) and `clientobs privacy show` are made from, and CI fails on a
+One file past the usual length on purpose: it is the one list. The inventory (`privacy/inventory.py`), the
+reference page (docs/reference/attributes.md) and `clientobs privacy show` are made from it, and a test fails on a
 name that is emitted and not listed here. To add a name, add one line under its section:
 
     FILE_SIZE: Final = _attribute("file.size", DEV, "How much was read or written, in bytes.")

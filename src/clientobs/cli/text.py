@@ -1,8 +1,8 @@
 """Text as a terminal may see it: names made harmless, figures made short.
 
-Span names, paths and log bodies come from tools, scenes and file servers. Printed as they are, an escape
-sequence in a file name could clear the screen, set the window title or hide a line, and a right-to-left
-override could show `exe.gpj` as `jpg.exe`. `visible` shows such characters instead of obeying them.
+Span names, paths and log bodies come from tools, scenes and file servers. Printed as they are, they could do harm:
+an escape sequence in a file name can clear the screen, set the window title or hide a line, and a right-to-left
+override shows `exe.gpj` as `jpg.exe`. `visible` shows such characters instead of obeying them.
 """
 
 from __future__ import annotations

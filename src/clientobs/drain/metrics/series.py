@@ -5,8 +5,8 @@
     HistogramSeries    counts add up bucket by bucket
 
 Points are the tuples of `MetricsRecord`. Each series starts where its first delta starts, and its total only
-starts anew with the series: `dump()` and `load()` carry it over from one drain to the next, because a counter
-that restarts at 12 after every coffee break shows as 12 once, and never as an increase.
+starts anew with the series. `dump()` and `load()` carry it over from one drain to the next: a counter that went
+back to zero with each drain would stand at 12 after every coffee break, and never show an increase.
 """
 
 from __future__ import annotations

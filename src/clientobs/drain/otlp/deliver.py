@@ -7,9 +7,9 @@
 `send` never sleeps and never raises for what an endpoint does; a request takes at most the endpoint's
 timeout. Ranges are sent from left to right, so what is settled is always a row from the left.
 
-A record is only blamed after a control: an empty request, which an OTLP endpoint must accept. Where that is
-refused with the same code the endpoint refuses everything (a gateway with a broken rule), nothing is the
-record's fault, and the signal is held instead of emptying a weekend's journal onto the shelf.
+A record is only blamed after a control: an empty request, which an OTLP endpoint must accept. If that is
+refused with the same code, the endpoint refuses everything (a gateway with a broken rule) and the record is not
+to blame. The signal is then held, instead of emptying a weekend's journal onto the shelf.
 """
 
 from __future__ import annotations

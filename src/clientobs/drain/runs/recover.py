@@ -2,8 +2,8 @@
 
 A run is read once more from its first segment that is still there to its last record. Each span that was
 started (or carried over into a later segment) and never ended becomes a span that ended *when the process is
-known to have lived last* (`lifetime.py`), never "now": so that a second drain, after a first one that was killed
-while it delivered, makes the same records again, byte for byte, and back ends recognize them.
+known to have lived last* (`lifetime.py`), never "now". So a second drain, after a first one that was killed while
+it delivered, makes the same records again, byte for byte, and back ends recognize them.
 
 A run of role "main" gets `session.end` where it did not write one itself, and `app.crash` where there is
 positive evidence (`evidence.py`). A forked child has no session of its own, so it gets the latter only.
