@@ -160,7 +160,9 @@ def test_the_layers_on_the_page_are_those_that_are_enforced() -> None:
     enforced = [sorted(re.findall(r"clientobs\.(\w+)", line)) for line in contract.splitlines()]
     (page,) = (page for page in PAGES if page.name == "docs/explanation/architecture.md")
     (block,) = (block for block in page.blocks if block.text.startswith("cli\n"))
-    assert [sorted(re.findall(r"\w+", line.partition("(")[0])) for line in block.text.splitlines()] == enforced
+    assert [
+        sorted(re.findall(r"\w+", line.partition("(")[0])) for line in block.text.splitlines()
+    ] == enforced
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="argparse and inspect word their output anew in 3.13")
