@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 import clientobs
-from clientobs.instruments import registry
 from support.programs import run_program
 from support.readback import seen
 
@@ -68,17 +67,6 @@ def test_a_forked_child_of_spawn_announces_no_exec(family: Family) -> None:
     found = family.recorded()
     assert not found.events("process.exec")
     assert [span.name for span in found.spans] == ["true"]
-
-
-def test_the_instrumentor_switches_it_on_and_off(family: Family) -> None:
-    from clientobs.instruments.processes import SubprocessInstrumentor  # noqa: PLC0415  # imports 90 ms of OpenTelemetry
-
-    clientobs.uninstrument("processes")
-    instrumentor = SubprocessInstrumentor()
-    instrumentor.instrument()
-    assert "processes" in registry.active()
-    instrumentor.uninstrument()
-    assert "processes" not in registry.active()
 
 
 def test_a_host_that_never_starts_a_process_imports_no_more_for_it(home: Path) -> None:
