@@ -152,7 +152,7 @@ class LeanSpan(Span):
         timestamp: int | None = None,
         escaped: bool = False,
     ) -> None:
-        """Add the event `exception` as the SDK does, with a fingerprint; no source is read from a share for it."""
+        """Add the event `exception` as the SDK does, with a fingerprint; no source is read from a NAS for it."""
         with quiet("spans.record_exception"):
             many: Any = self._span_processor
             told: dict[str, Any] = {}

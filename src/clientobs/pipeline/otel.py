@@ -72,7 +72,7 @@ def _keep_quiet() -> None:
 
 @contextmanager
 def _quiet_warnings() -> Iterator[None]:
-    """Let the warning that the SDK's import sets to "once" be ignored: once is once too much on a farm."""
+    """Ignore the warning that the SDK's import sets to "once": on a farm, once is once too often."""
     before = {id(item) for item in warnings.filters}
     yield
     for place, item in enumerate(warnings.filters):

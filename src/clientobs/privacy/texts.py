@@ -216,7 +216,7 @@ class TextRules:
 
 
 def _joins(kind: str | None, text: str, first: int, key: str) -> bool:
-    """Say whether what stands after a name joins it to a value: spaces do so after few, signs after all."""
+    """Say whether what stands after a name joins it to a value: signs do after any name, spaces after a few."""
     if kind == "space":
         return _is_flag(text, first, key) or _is_set(text, first, key)
     if kind == "column":

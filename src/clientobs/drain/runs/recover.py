@@ -184,7 +184,7 @@ class RunEnd:
                 self._anchors.append((mono, wall - mono))
 
     def death(self, evidence: Evidence, *, rebooted: bool, living: bool = False) -> Death | None:
-        """Return what an inquest needs to know; None where there is none to be held: a clean close, no segment."""
+        """Return what an inquest needs to know; None where none is held: after a clean close, or without a segment."""
         if self._segment is None or self._closed is not None or evidence.closed:
             return None
         offset = self._offset()
