@@ -6,6 +6,9 @@ name that is emitted and not listed here. To add a name, add one line under its 
 
     FILE_SIZE: Final = _attribute("file.size", DEV, "How much was read or written, in bytes.")
 
+Names that only tools and hosts set (`production.user`, `dcc.scene.path`, `farm.*` ...) are listed as well: they too
+are redacted and explained.
+
 The constants are plain strings; the entries beside them are plain tuples, because this module is imported in
 the host (all of it costs a few tens of microseconds). `privacy/inventory.py` gives the tuples their class.
 
