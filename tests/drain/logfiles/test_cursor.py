@@ -317,3 +317,26 @@ def test_no_descriptor_is_kept_open(log: Path) -> None:
     reader.texts()
     after = set(os.listdir("/proc/self/fd")) if before else set()
     assert after == before
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["between two looks", "while nobody followed"])
+def test_a_log_that_was_rotated_several_times_loses_none_of_its_files(log: Path, restart: bool) -> None:
+    reader = Reader(log)
+    reader.texts()
+    for number in range(3):
+        append(log, f"last of {number}\n")
+        for older in (2, 1):
+            if (found := log.with_name(f"tool.log.{older}")).exists():
+                found.rename(log.with_name(f"tool.log.{older + 1}"))
+        os.utime(log, (1_700_000_000 + number, 1_700_000_000 + number))
+        log.rename(log.with_name("tool.log.1"))
+        log.write_text(f"first of {number + 1}\n")
+    log.with_name("tool.log.gz.1").write_text("of another kind\n")
+    log.with_name("tool.log.7").write_text("older than all of it\n")
+    os.utime(log.with_name("tool.log.7"), (1_600_000_000, 1_600_000_000))
+    told = reader.again(log) if restart else reader
+    assert told.texts() == [
+        "last of 0", "first of 1", "last of 1", "first of 2", "last of 2", "first of 3",
+    ]  # fmt: skip
+    assert told.lost == []
+    assert told.texts() == []

@@ -57,6 +57,13 @@ class Positions:
         """Return where to go on in a file."""
         return self._marks.get(path)
 
+    def of_file(self, device: int, inode: int) -> Mark | None:
+        """Return where to go on in a file that had another name when it was read."""
+        with self._marks_lock:
+            marks = list(self._marks.values())
+        found = (mark for mark in reversed(marks) if (mark.device, mark.inode) == (device, inode))
+        return next(found, None)
+
     def keep(self, mark: Mark | None) -> None:
         """Remember how far a file was read; `save` writes it down."""
         if mark is None or mark == self._marks.get(mark.path):
