@@ -340,3 +340,37 @@ def test_a_log_that_was_rotated_several_times_loses_none_of_its_files(log: Path,
     ]  # fmt: skip
     assert told.lost == []
     assert told.texts() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes in folders are of POSIX")
+def test_a_pipe_that_got_the_number_of_the_old_file_does_not_end_the_following(log: Path) -> None:
+    reader = Reader(log)
+    reader.texts()
+    log.unlink()
+    pipe = log.with_name("pipe")
+    os.mkfifo(pipe)
+    look = pipe.stat()
+    reader.cursor.identity = (look.st_dev, look.st_ino)  # as it happens on ext4, one time in three
+    log.write_text("new\n")
+    assert reader.texts() == ["new"]
+    assert reader.lost == ["log_file_rotated"]
+
+
+def test_an_old_file_that_may_not_be_read_any_more_is_counted_and_the_new_one_read(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(log)
+    reader.texts()
+    append(log, "unread\n")
+    log.rename(log.with_name("tool.log.1"))
+    log.write_text("new\n")
+
+    def refuse(path: str) -> Any:
+        if path.endswith(".1"):
+            raise PermissionError(13, "Permission denied", path)
+        return cursor_open(path)
+
+    cursor_open = cursor.open_shared
+    monkeypatch.setattr(cursor, "open_shared", refuse)  # root, who runs the tests, is refused nothing
+    assert reader.texts() == ["new"]
+    assert reader.lost == ["log_file_rotated"]

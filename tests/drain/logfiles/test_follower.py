@@ -16,6 +16,7 @@ from clientobs.config.log_files import LogFilesConfig
 from clientobs.drain.logfiles import follower as module
 from clientobs.drain.logfiles.follower import Follower
 from clientobs.drain.logfiles.positions import Positions
+from clientobs.drain.logfiles.source import Found
 from drain.logfiles.tailing import grammar_of, settings_of
 
 if TYPE_CHECKING:
@@ -260,3 +261,18 @@ def test_packed_files_are_no_lines(site: Site) -> None:
     follower = site.follower(patterns="*.log*")
     site.rounds(follower)
     assert site.heard.texts() == ["line"]
+
+
+def test_a_file_that_is_renamed_amid_a_look_is_not_read_under_both_names(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = site.follower()
+    log, renamed = site.logs / "tool.log", site.logs / "renamed.log"
+    log.write_text("line 1\nline 2\n")
+    follower.round(1000.0)  # line 2 waits for more
+    log.rename(renamed)
+    monkeypatch.setattr(module, "find", lambda _: Found([str(renamed), str(log)], 0))
+    follower.round(1010.0)
+    monkeypatch.undo()
+    site.rounds(follower, 2)
+    assert site.heard.texts() == ["line 1", "line 2"]

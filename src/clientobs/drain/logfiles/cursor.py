@@ -239,7 +239,10 @@ class Cursor:
 
     def _to_the_end(self, path: str) -> Iterator[Line | None]:
         self._allowed = FARTHEST_BACK
-        yield from self._read_on(path, _look_at(path))
+        try:
+            yield from self._read_on(path, _look_at(path))
+        except PermissionError:  # rotation may have closed it: to try for ever would keep us from the new one
+            self._lost("log_file_rotated")
         yield from self._last_line()
         mark = self.mark()
         if mark is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def find_again(path: str, identity: Identity) -> str | None:
     """Return the name that the file has now which was at `path`; None where it left the folder."""
     for entry in _entries(path):
         try:
-            # The number of the listing first: on Linux it costs no look at the file.
-            if entry.inode() == identity[1] and _identity_of(os.stat(entry.path)) == identity:
+            # The number of the listing first: on Linux it costs no look at the file. A fifo may have got it since.
+            if entry.inode() == identity[1] and _is_file(os.stat(entry.path), identity):
                 return entry.path
         except OSError:
             continue  # gone since
@@ -98,5 +99,5 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
         return []
 
 
-def _identity_of(look: os.stat_result) -> Identity:
-    return look.st_dev, look.st_ino
+def _is_file(look: os.stat_result, identity: Identity) -> bool:
+    return stat.S_ISREG(look.st_mode) and (look.st_dev, look.st_ino) == identity
