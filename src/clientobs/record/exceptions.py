@@ -52,6 +52,7 @@ Mechanism: TypeAlias = Literal[
     "thread",
     "unraisable",
     "asyncio",
+    "future",
     "callback",
     "qt",
     "publish",
