@@ -46,8 +46,13 @@ pool.shutdown()
 
 
 def test_one_that_the_program_holds_to_its_end_is_told_at_the_end(home: Path) -> None:
-    run("kept = [pool.submit(export, 'sh010')]; pool.shutdown()")
-    assert len(seen(home).events("exception")) == 1
+    run("""
+with clientobs.span("publish"):
+    kept = [pool.submit(export, "sh010")]
+pool.shutdown()
+""")
+    (headline,) = seen(home).events("exception")
+    assert headline.span_id == seen(home).span("publish").span_id
 
 
 ASKED = {
