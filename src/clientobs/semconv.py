@@ -477,7 +477,7 @@ EXCEPTION_FINGERPRINT: Final = _attribute(
 EXCEPTION_MECHANISM: Final = _attribute(
     "exception.mechanism",
     OWN,
-    "Where it was seen: span, main, thread, unraisable, asyncio, qt, callback, publish, log, handling, printed.",
+    "Where seen: span, main, thread, unraisable, asyncio, future, qt, callback, publish, log, handling, printed.",
 )
 EXCEPTION_FILES: Final = _attribute(
     "exception.files",
