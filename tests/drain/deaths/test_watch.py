@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from clientobs.drain.deaths.counts import Kills, cgroup_file, read_kills
+from clientobs.drain.deaths.exit_handle import ExitHandle
 from clientobs.drain.deaths.findings import Sample
 from clientobs.drain.deaths.watch import LifeWatch, LivesWatch, memory_of
 from clientobs.drain.runs.growth import growth_of
@@ -21,7 +22,9 @@ MIB = 1 << 20
 
 
 def life() -> LifeWatch:
-    return LifeWatch(group_file="", kills=Kills(0, 0), kills_before=Kills(0, 0))
+    return LifeWatch(
+        group_file="", handle=ExitHandle(os.getpid()), kills=Kills(0, 0), kills_before=Kills(0, 0)
+    )
 
 
 def run_of(pid: int, *, boot: str = "b", start: str | None = None, alive: bool = True) -> Any:
