@@ -243,7 +243,7 @@ def _emit(
         context=context,
         severity_number=SeverityNumber[severity],
         severity_text=severity,
-        body=f"{attributes[semconv.EXCEPTION_TYPE]}: {message}"[:_BODY],
+        body=": ".join(part for part in (attributes[semconv.EXCEPTION_TYPE], message) if part)[:_BODY],
         attributes=attributes,
         event_name=name,
     )
