@@ -61,7 +61,7 @@ class JournalLogProcessor(LogRecordProcessor):
         self._scopes = scopes
         self._body_length = body_length
         self._recent = recent
-        self._allows = budget.allows
+        self._allows, self._has = budget.allows, budget.has
         self._loss = loss
         self._storms = storms
         self._silent = False
@@ -94,8 +94,13 @@ class JournalLogProcessor(LogRecordProcessor):
         if event in semconv.VITAL_EVENTS:
             return False
         name = event or (scope.name if scope is not None else "")
-        if self._allows(name):
-            return False
+        return not self._allows(name) and self._leave_out(name)
+
+    def has_no_room(self, event: str) -> bool:
+        """Say whether an event of that name would be left out, before anything is made of it; count it then."""
+        return not (event in semconv.VITAL_EVENTS or self._has(event)) and self._leave_out(event)
+
+    def _leave_out(self, name: str) -> bool:
         self._loss.add("storm")
         self._storms.add(self._redactor.name(name))
         return True

@@ -41,6 +41,7 @@ _ERROR: Final = 2  # StatusCode.ERROR
 _OWN_STAMP_NS: Final = 1_000_000
 _ROOM: Final = 300_000
 """Bytes that a span's events may take, and as many its links."""
+_WRITTEN: Final = ()
 
 
 class SpanSink(Protocol):
@@ -125,7 +126,7 @@ class JournalSpanProcessor(SpanProcessor):
         try:
             if type(span) is LeanSpan:
                 self._end_lean(span)
-                span.head = None  # written: whoever was interrupted in here and tries again writes it once
+                span.head = _WRITTEN  # whoever was interrupted in here and tries again writes it once
                 return
             mono = self._clock.mono()
             head = self._open.pop(span.context.span_id, None) or self._head_of_stranger(span, mono)
@@ -143,13 +144,16 @@ class JournalSpanProcessor(SpanProcessor):
 
     def _start_lean(self, span: LeanSpan, context: Context | None) -> None:
         fields = span.__dict__
-        trace_id, span_id, _, flags, state, _ = fields["_context"]
-        parent = fields["_parent"]
-        number = self._number_in(get_current() if context is None else context)
-        scope = self._scope_of(fields["_instrumentation_scope"])
+        head = fields["head"] = self._head_of_lean(fields, context)
         links = self._links(fields["links_made"]) if "links_made" in fields else ()
         clean = fields["clean"] = self._redact(fields["_attributes"]._dict)
-        head = fields["head"] = (
+        payload = dumps((*head, clean, _newest(links)), MARSHAL_VERSION)
+        self._started(head[1], payload, (head[7], head[8]))
+
+    def _head_of_lean(self, fields: dict[str, Any], context: Context | None) -> tuple[Any, ...]:
+        trace_id, span_id, _, flags, state, _ = fields["_context"]
+        parent = fields["_parent"]
+        return (
             trace_id,
             span_id,
             0 if parent is None else parent[1],
@@ -157,19 +161,20 @@ class JournalSpanProcessor(SpanProcessor):
             fields["_kind"]._value_,
             int(flags),
             state.to_header() if state else "",
-            number,
-            scope,
+            self._number_in(get_current() if context is None else context),
+            self._scope_of(fields["_instrumentation_scope"]),
             fields["_start_time"],
             fields["start_mono"],
         )
-        self._started(span_id, dumps((*head, clean, _newest(links)), MARSHAL_VERSION), (number, scope))
 
     def _end_lean(self, span: LeanSpan) -> None:
         fields = span.__dict__
         head = fields["head"]
-        if head is None:  # its start was not written: not by this processor, or it failed
-            return
-        clean = fields["clean"]
+        if not head:
+            if head is _WRITTEN:
+                return
+            head = self._head_of_lean(fields, None)  # what has failed at its start need not fail again
+        clean = fields.get("clean")
         if clean is None:
             clean = self._redact(fields["_attributes"]._dict)
         elif "late" in fields:
