@@ -79,7 +79,9 @@ def test_a_vital_event_is_never_left_out(thinned: Runtime, home: Path) -> None:
         clientobs.event(semconv.STORAGE_HUNG, "the share does not answer")
     assert thinned.loss.totals()["storm"] == others
     clientobs.shutdown()
-    assert len(seen(home).events(semconv.STORAGE_HUNG)) == _ALLOWED * 3
+    records = seen(home)
+    assert len(records.events(semconv.STORAGE_HUNG)) == _ALLOWED * 3
+    assert sum(one.attributes[semconv.STORM_DROPPED] for one in records.events(semconv.STORM)) == others
 
 
 def test_what_is_emitted_through_opentelemetry_is_thinned_by_its_logger(thinned: Runtime, home: Path) -> None:
