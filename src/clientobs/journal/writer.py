@@ -27,6 +27,7 @@ from clientobs.journal.directory import RunDirectory, RunIdentity
 from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, NO_CONTEXT, Kind, Lane, encode_payload
 from clientobs.journal.in_child import InChild, end_with_multiprocessing
 from clientobs.journal.lanes import LANES, Lanes
+from clientobs.journal.loss_notes import LossNotes
 from clientobs.journal.segment import Segment
 from clientobs.journal.shares import first_share
 
@@ -41,6 +42,7 @@ __all__ = ["Journal", "RunIdentity"]
 # Plain integers: a member of an enum is looked up, and packed, the long way round.
 _SPAN_STARTED: Final = int(Kind.SPAN_STARTED)
 _SPAN_ENDED: Final = int(Kind.SPAN_ENDED)
+_NOTE: Final = int(Kind.NOTE)
 _MAX_OPEN_SPANS: Final = 4096
 _QUOTA_NS: Final = 30_000_000_000
 _QUOTA_OVERDUE_NS: Final = 1_000_000_000
@@ -75,6 +77,7 @@ class Journal:
         self._contexts = ContextTable(pinned=self._contexts_in_use)
         self.in_child = InChild()
         self._begin()
+        loss.doubled = self._tell_losses_at_once
 
     def _begin(self) -> None:
         """Start at zero, for this process: in __init__, and again in a forked child."""
@@ -85,7 +88,7 @@ class Journal:
         self._closed = False
         self._told_begin = False
         self._too_deep = 0
-        self._told_losses: dict[str, int] = {}
+        self._loss_notes = LossNotes(self._loss)
         self._synced_mono = self._mono()
         self._quota_mono = 0
         self._in_round = False
@@ -246,7 +249,9 @@ class Journal:
         """Begin another run after a close that was not the end: an exec that failed, a mended os._exit."""
         if self._closed and self._pid == os.getpid():
             self.identity = replace(self.identity, run=os.urandom(16).hex())
+            notes = self._loss_notes.next_run()
             self._begin()
+            self._loss_notes = notes
 
     @guarded("journal.fork", default=None)
     def after_fork_in_child(self) -> None:
@@ -353,11 +358,18 @@ class Journal:
         if self._too_deep:
             deep, self._too_deep = self._too_deep, 0
             self._loss.add("fault", deep)
-        totals = self._loss.totals()
-        if totals != self._told_losses:
-            payload = encode_payload(("loss", totals))
-            if not self._append_slowly(Kind.NOTE, payload, "vital", _NO_CONTEXTS):
-                self._told_losses = totals
+        self._loss_notes.tell(lambda note: not self._append_slowly(_NOTE, note, "vital", _NO_CONTEXTS))
+
+    def _tell_losses_at_once(self) -> None:
+        segment = self._lanes.current["vital"]
+        if segment is None or self._closed or self._pid != os.getpid():
+            return
+        try:
+            self._loss_notes.tell_at_once(
+                lambda note: segment.append(_NOTE, note, self._next(), self._mono())
+            )
+        except RecursionError:  # the host's own, which leaves no room for a call of ours
+            return
 
     def _landed(self, kind: int, reason: str) -> bool:
         if reason and kind in DELIVERABLE:
