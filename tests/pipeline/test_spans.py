@@ -158,7 +158,10 @@ def test_the_children_of_a_span_that_is_not_recorded_are_counted(runtime: Runtim
 
 def test_a_span_that_is_left_out_has_the_identity_that_the_sdk_would_give_it(home: Path) -> None:
     clientobs.init("tool", limits={"storm_per_minute": 1})
-    ours, sdk = trace.get_tracer("x"), TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("x")
+    ours, sdk = (
+        trace.get_tracer("x"),
+        TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("x"),
+    )
     state = trace.TraceState([("vendor", "1")])
     parent = trace.SpanContext(5, 6, is_remote=True, trace_flags=trace.TraceFlags(3), trace_state=state)
     within = trace.set_span_in_context(trace.NonRecordingSpan(parent))
@@ -168,7 +171,9 @@ def test_a_span_that_is_left_out_has_the_identity_that_the_sdk_would_give_it(hom
         assert type(found) is type(expected) is trace.NonRecordingSpan
         mine, theirs = found.get_span_context(), expected.get_span_context()
         assert mine.is_valid
-        assert (mine.is_remote, mine.trace_flags & 1) == (theirs.is_remote, theirs.trace_flags & 1) == (False, 0)
+        assert (
+            (mine.is_remote, mine.trace_flags & 1) == (theirs.is_remote, theirs.trace_flags & 1) == (False, 0)
+        )
         assert (mine.trace_id == 5) is (theirs.trace_id == 5) is (context is within)
         if context is within:
             assert mine.trace_flags == theirs.trace_flags
