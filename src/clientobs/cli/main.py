@@ -84,16 +84,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _dispatch(given)
+        code = _dispatch(given)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where it can still be said that the disk is full
+        return code
     except ClientobsError as error:
         print(f"clientobs: {error}", file=sys.stderr)
         return WRONG if isinstance(error, NoJournalError) else USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit: give it a place that takes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return PIPE_CLOSED
+    except OSError as error:
+        if error.filename is not None:  # of a file, not of a stream
+            raise
+        _give_up_stdout()
+        print(f"clientobs: what was printed can't be written ({error.strerror})", file=sys.stderr)
+        return WRONG
+
+
+def _give_up_stdout() -> None:
+    # The interpreter flushes it once more at exit: give it a place that takes it.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(given: list[str]) -> int:
