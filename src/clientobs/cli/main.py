@@ -84,10 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _dispatch(given)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, where it can still be said that the disk is full
-        return code
+        return _dispatch(given)
     except ClientobsError as error:
         print(f"clientobs: {error}", file=sys.stderr)
         return WRONG if isinstance(error, NoJournalError) else USAGE
