@@ -17,7 +17,7 @@ _PATIENCE: Final = 0.25
 _LONGEST: Final = 86_400
 """Seconds that a caller may wish to wait; what exceeds threading.TIMEOUT_MAX is an error of its own."""
 _lock = threading.RLock()
-_active: Runtime | None = None
+_active: Runtime | None = globals().get("_active")  # kept where somebody reloads this module
 
 
 def active() -> Runtime | None:
