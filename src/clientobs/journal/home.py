@@ -10,6 +10,7 @@ a planted symlink would turn our appends on somebody else's file.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import Final
@@ -55,7 +56,10 @@ def prepare(path: str, *, uid: int | None) -> Home:
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         make_private(path, uid=uid, refused=_GROUP_OTHER_WRITE)
-        make_private(os.path.join(path, f"v{FORMAT_MAJOR}"), uid=uid)
+        runs = os.path.join(path, f"v{FORMAT_MAJOR}")
+        make_private(runs, uid=uid)
+        if not os.access(runs, os.W_OK):  # all may be there, on a disk that a fault has made read-only
+            raise PermissionError(errno.EACCES, "it can't be written to")
         return Home(path=path, uid=uid, secret=_secret(os.path.join(path, "secret"), uid))
     except OSError as error:
         raise JournalError(
