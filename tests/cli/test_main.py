@@ -101,6 +101,18 @@ def test_a_full_disk_under_stdout_is_said_in_one_line(arguments: list[str]) -> N
     assert "can't be written (No space left on device)" in done.stderr
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_the_settings_show_no_credential_among_the_resource_attributes(
+    form: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "api_key=planted,note=pwd%3Dplanted,team=fx")
+    assert main(["config", "show", *form]) == DONE
+    told = capsys.readouterr().out
+    assert "planted" not in told
+    assert "resource.api_key" in told
+    assert "fx" in told
+
+
 def test_a_command_loads_neither_the_others_nor_rich_when_piped() -> None:
     code = (
         "import sys; from clientobs.cli.main import main\n"
