@@ -144,16 +144,13 @@ class JournalSpanProcessor(SpanProcessor):
 
     def _start_lean(self, span: LeanSpan, context: Context | None) -> None:
         fields = span.__dict__
-        head = fields["head"] = self._head_of_lean(fields, context)
-        links = self._links(fields["links_made"]) if "links_made" in fields else ()
-        clean = fields["clean"] = self._redact(fields["_attributes"]._dict)
-        payload = dumps((*head, clean, _newest(links)), MARSHAL_VERSION)
-        self._started(head[1], payload, (head[7], head[8]))
-
-    def _head_of_lean(self, fields: dict[str, Any], context: Context | None) -> tuple[Any, ...]:
         trace_id, span_id, _, flags, state, _ = fields["_context"]
         parent = fields["_parent"]
-        return (
+        number = self._number_in(get_current() if context is None else context)
+        scope = self._scope_of(fields["_instrumentation_scope"])
+        links = self._links(fields["links_made"]) if "links_made" in fields else ()
+        clean = fields["clean"] = self._redact(fields["_attributes"]._dict)
+        head = fields["head"] = (
             trace_id,
             span_id,
             0 if parent is None else parent[1],
@@ -161,11 +158,12 @@ class JournalSpanProcessor(SpanProcessor):
             fields["_kind"]._value_,
             int(flags),
             state.to_header() if state else "",
-            self._number_in(get_current() if context is None else context),
-            self._scope_of(fields["_instrumentation_scope"]),
+            number,
+            scope,
             fields["_start_time"],
             fields["start_mono"],
         )
+        self._started(span_id, dumps((*head, clean, _newest(links)), MARSHAL_VERSION), (number, scope))
 
     def _end_lean(self, span: LeanSpan) -> None:
         fields = span.__dict__
@@ -173,7 +171,8 @@ class JournalSpanProcessor(SpanProcessor):
         if not head:
             if head is _WRITTEN:
                 return
-            head = self._head_of_lean(fields, None)  # what has failed at its start need not fail again
+            # What has failed at its start need not fail again.
+            head = self._head(span, None, fields["_start_time"], fields["start_mono"])
         clean = fields.get("clean")
         if clean is None:
             clean = self._redact(fields["_attributes"]._dict)
