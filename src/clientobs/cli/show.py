@@ -54,13 +54,8 @@ def run(invocation: Invocation) -> int:
     resolved = resolve({}, environ=invocation.environ, strict=True)
     screen = open_screen(invocation.stdout, invocation.environ)
     bundle, options.id = _split(parser, options.what)
-    recordings: Recordings
-    is_new = False
-    if bundle:
-        home, recordings = bundle, open_bundle(bundle)
-    else:
-        home, is_new = _home(options, resolved.config, invocation)
-        recordings = Recordings(runs_folder(home))
+    home, is_new = (bundle, False) if bundle else _home(options, resolved.config, invocation)
+    recordings = open_bundle(bundle) if bundle else Recordings(runs_folder(home))
     code = normalized_code(options.id) if options.id else None
     if code:
         return _show_report(recordings, code, options, screen, invocation)
@@ -76,6 +71,12 @@ def run(invocation: Invocation) -> int:
             failed=options.failed,
             from_start=is_new,
         )
+    return _show_traces(home, recordings, options, screen, invocation)
+
+
+def _show_traces(
+    home: str, recordings: Recordings, options: argparse.Namespace, screen: Screen, invocation: Invocation
+) -> int:
     count = options.number or (_LISTED if options.list or options.id else 1)
     traces = _wanted(recordings, options, count)
     traces.sort(key=lambda trace: trace.start_ns)
