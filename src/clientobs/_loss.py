@@ -7,7 +7,10 @@ Nothing is dropped without a line here: the journal writes the totals as notes, 
 from __future__ import annotations
 
 import threading
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["LossLedger"]
 
@@ -26,18 +29,24 @@ class LossLedger:
     {'quota': 4}
     """
 
-    __slots__ = ("_lock", "_totals")
+    __slots__ = ("_lock", "_totals", "doubled")
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._totals: dict[str, int] = {}
+        self.doubled: Callable[[], object] | None = None
+        """Called where a reason is new or its total about doubled: what a process should have said that is killed the
+        next moment."""
 
     def add(self, reason: str, count: int = 1) -> None:
         """Count `count` lost records under `reason`; unknown reasons beyond 64 go under "other"."""
         with self._lock:
             if reason not in self._totals and len(self._totals) >= _MAX_REASONS:
                 reason = "other"
-            self._totals[reason] = self._totals.get(reason, 0) + count
+            before = self._totals.get(reason, 0)
+            total = self._totals[reason] = before + count
+        if self.doubled is not None and total.bit_length() > before.bit_length():
+            self.doubled()
 
     def totals(self) -> dict[str, int]:
         """Return a copy of all totals since the process (or the fork) began."""

@@ -88,6 +88,31 @@ def test_a_reader_that_goes_away_ends_it_quietly() -> None:
     assert (done.returncode, done.stderr) == (PIPE_CLOSED, "")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full: Linux")
+@pytest.mark.parametrize("arguments", [["config", "show"], ["config", "show", "--json"]])
+def test_a_full_disk_under_stdout_is_said_in_one_line(arguments: list[str]) -> None:
+    code = (
+        "import os, sys; from clientobs.cli.main import main\n"
+        "os.dup2(os.open('/dev/full', os.O_WRONLY), 1)\n"
+        f"sys.exit(main({arguments}))"
+    )
+    done = _python(code)
+    assert (done.returncode, done.stderr.count("\n")) == (WRONG, 1)
+    assert "can't be written (No space left on device)" in done.stderr
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_the_settings_show_no_credential_among_the_resource_attributes(
+    form: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "api_key=planted,note=pwd%3Dplanted,team=fx")
+    assert main(["config", "show", *form]) == DONE
+    told = capsys.readouterr().out
+    assert "planted" not in told
+    assert "resource.api_key" in told
+    assert "fx" in told
+
+
 def test_a_command_loads_neither_the_others_nor_rich_when_piped() -> None:
     code = (
         "import sys; from clientobs.cli.main import main\n"

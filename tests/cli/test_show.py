@@ -208,6 +208,27 @@ def test_following_on_a_pipe_prints_a_line_a_trace(home: Path) -> None:
     assert json.loads(lines[0])["spans"][0]["name"] == "during"
 
 
+def test_following_before_anything_is_recorded_waits_for_the_first_trace(home: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "clientobs.cli.main", "show", "--follow", "--json"],
+        env=_surroundings(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        assert child.stderr is not None
+        watchdog = threading.Timer(30, child.kill)
+        watchdog.start()
+        told = child.stderr.readline()
+        run = Recorder(home)
+        run.span(span_record(1, "the very first", trace=GOOD))
+        run.close()
+        line = child.stdout.readline()
+        watchdog.cancel()
+        child.kill()
+        child.communicate()
+    assert b"nothing has been recorded yet; waiting" in told
+    assert json.loads(line)["spans"][0]["name"] == "the very first"
+
+
 @terminal_only
 def test_following_on_a_terminal_draws_what_is_open(home: Path) -> None:
     # The terminal has no size, as one has that nobody looks at: 0 rows must not crop everything away.

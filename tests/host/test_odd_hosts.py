@@ -104,6 +104,24 @@ def test_every_way_out_is_a_clean_end(leave: str, code: int, evidence: str, home
     assert records.notes("closed")
 
 
+def test_a_host_that_reloads_every_module_goes_on_recording_in_its_session(home: Path) -> None:
+    """As scripts do that are run again and again in the script editor of a DCC."""
+    done = run_program(f"""
+import importlib, sys
+{START}
+for name in sorted(each for each in sys.modules if each.startswith('clientobs')):
+    importlib.reload(sys.modules[name])
+assert clientobs.init('tool') is runtime
+with clientobs.span('after'):
+    clientobs.event('told')
+assert runtime.loss.totals() == {{}}
+""")
+    assert (done.returncode, done.stderr) == (0, "")
+    records = seen(home)
+    assert records.span("after").end_ns > 0
+    assert len(records.events("told")) == len(records.events("session.end")) == 1
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no exec that replaces")
 def test_an_exec_that_fails_leaves_the_host_recording(home: Path) -> None:
     done = run_program(f"""

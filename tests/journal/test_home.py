@@ -14,6 +14,7 @@ from clientobs.journal.format import Kind
 from clientobs.journal.home import SECRET_BYTES, prepare
 from clientobs.journal.lock import RunLock
 from clientobs.journal.runs import list_runs
+from support.disks import make_read_only, tmpfs
 from support.journals import make_home, make_journal, python
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ import ctypes, fcntl, os, resource, sys  # all of it: the next user may not read
 from pathlib import Path
 from clientobs.errors import JournalError
 from clientobs.journal.format import Kind
+from support.disks import make_read_only, tmpfs
 from support.journals import LossLedger, make_home, make_journal
 if os.getuid() == 0:
     os.setgid(12345), os.setuid(12345)  # root may write anywhere
@@ -181,6 +183,18 @@ else:
     raise AssertionError("a home in a read-only folder")
 os.chmod(place.path, 0o700), os.chmod(journal.path, 0o700)
 """
+
+
+def test_a_home_on_a_disk_that_has_become_read_only_is_refused(tmp_path: Path) -> None:
+    """All its folders are there: nothing but a look at what may be written tells."""
+    disk = tmp_path / "disk"
+    with tmpfs(disk, "1m") as mounted:
+        if not mounted:
+            pytest.skip("a read-only disk can't be mounted here")
+        make_home(disk / "home")
+        make_read_only(disk)
+        with pytest.raises(JournalError, match=r"can't be written to.*CLIENTOBS_HOME"):
+            make_home(disk / "home")
 
 
 def test_a_read_only_home_raises_nothing_and_is_counted() -> None:

@@ -367,17 +367,6 @@ def test_a_record_from_del_while_a_segment_is_opened_is_counted_not_awaited(
     assert contents(place).logs() == [b"first"]
 
 
-def test_losses_are_written_down_when_they_change(place: Home, loss: LossLedger) -> None:
-    journal = make_journal(place, loss=loss)
-    journal.append(Kind.LOG, b"x")
-    loss.add("storm", 3)
-    journal.tend()
-    journal.tend()
-    loss.add("storm", 2)
-    journal.close("exited", "")
-    assert contents(place).notes("loss") == [{"storm": 3}, {"storm": 5}]
-
-
 def test_segments_hold_who_wrote_them(place: Home) -> None:
     journal = make_journal(place)
     journal.append(Kind.LOG, b"x")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import clientobs
 from clientobs._clock import Clock
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from clientobs._guarded import Faults
     from clientobs.runtime.runtime import Runtime
 
 
@@ -114,6 +116,69 @@ def test_a_span_with_huge_events_keeps_the_newest_and_counts_the_rest(runtime: R
     assert busy.events[-1].name == "event 99"
     assert busy.dropped[1] == 100 - len(busy.events)
     assert "oversize" not in runtime.loss.totals()
+
+
+def test_a_span_whose_start_could_not_be_written_is_written_at_its_end(
+    runtime: Runtime, home: Path, monkeypatch: pytest.MonkeyPatch, lenient_faults: Faults
+) -> None:
+    processor = trace.get_tracer_provider()._active_span_processor._span_processors[0]  # type: ignore[attr-defined]
+
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    for step in ("_number_in", "_redact", "_started"):
+        with monkeypatch.context() as patch:
+            patch.setattr(processor, step, broken)
+            span = clientobs.span(step, shot="sh010")
+            span.__enter__()
+        span.__exit__(None, None, None)
+    records = seen(home)
+    assert lenient_faults.counts() == {"spans.start": 3}
+    assert [(one.name, one.attributes) for one in records.spans] == [
+        (step, {"shot": "sh010"}) for step in ("_number_in", "_redact", "_started")
+    ]
+    assert runtime.loss.totals() == {}
+
+
+def test_a_span_that_is_ended_again_is_written_once(runtime: Runtime, home: Path) -> None:
+    processor = trace.get_tracer_provider()._active_span_processor._span_processors[0]  # type: ignore[attr-defined]
+    span = trace.get_tracer("x").start_span("once")
+    span.end()
+    processor.on_end(span)  # as `LeanSpan.end` does where Ctrl-C came in the middle of it
+    assert [one.name for one in seen(home).spans] == ["once"]
+
+
+def test_the_children_of_a_span_that_is_not_recorded_are_counted(runtime: Runtime, home: Path) -> None:
+    parent = trace.SpanContext(5, 6, is_remote=True, trace_flags=trace.TraceFlags(0))
+    within = trace.set_span_in_context(trace.NonRecordingSpan(parent))
+    assert not trace.get_tracer("x").start_span("child", within).is_recording()
+    assert runtime.loss.totals() == {"sampling": 1}
+    assert seen(home).spans == []
+
+
+def test_a_span_that_is_left_out_has_the_identity_that_the_sdk_would_give_it(home: Path) -> None:
+    clientobs.init("tool", limits={"storm_per_minute": 1})
+    ours, sdk = (
+        trace.get_tracer("x"),
+        TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("x"),
+    )
+    state = trace.TraceState([("vendor", "1")])
+    parent = trace.SpanContext(5, 6, is_remote=True, trace_flags=trace.TraceFlags(3), trace_state=state)
+    within = trace.set_span_in_context(trace.NonRecordingSpan(parent))
+    for context in (None, within):
+        ours.start_span("storm", context)
+        found, expected = (one.start_span("storm", context) for one in (ours, sdk))
+        assert type(found) is type(expected) is trace.NonRecordingSpan
+        mine, theirs = found.get_span_context(), expected.get_span_context()
+        assert mine.is_valid
+        assert (
+            (mine.is_remote, mine.trace_flags & 1) == (theirs.is_remote, theirs.trace_flags & 1) == (False, 0)
+        )
+        assert (mine.trace_id == 5) is (theirs.trace_id == 5) is (context is within)
+        if context is within:
+            assert mine.trace_flags == theirs.trace_flags
+            assert mine.trace_state == state
+    clientobs.shutdown()
 
 
 def test_a_storm_is_thinned_by_name_and_counted(home: Path) -> None:

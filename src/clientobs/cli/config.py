@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from clientobs._loss import LossLedger
 from clientobs.cli.main import DONE, USAGE
 from clientobs.cli.parser import command_parser
 from clientobs.cli.screen import Line, open_screen, pad
 from clientobs.cli.text import visible
 from clientobs.config.listing import Row, rows
 from clientobs.config.resolve import resolve
+from clientobs.privacy.redaction import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from clientobs.cli.main import Invocation
     from clientobs.config.problems import Problem
@@ -33,7 +36,9 @@ def run(invocation: Invocation) -> int:
     options = parser.parse_args(invocation.arguments)
     # Lenient, though the command line is strict elsewhere: who looks for a mistake wants to see all of it.
     resolved = resolve({}, environ=invocation.environ, strict=False)
-    listed = [row for row in rows(resolved) if not options.set or row.source.kind != "default"]
+    redactor = Redactor(resolved.config.privacy, resolved.config.limits, LossLedger())
+    known = _without_secrets(rows(resolved), redactor)
+    listed = [row for row in known if not options.set or row.source.kind != "default"]
     screen = open_screen(invocation.stdout, invocation.environ)
     if options.json:
         screen.json(_document(listed, resolved.problems))
@@ -41,6 +46,17 @@ def run(invocation: Invocation) -> int:
         screen.lines(_lines(listed))
         screen.lines(_problem_lines(resolved.problems))
     return USAGE if resolved.problems else DONE
+
+
+def _without_secrets(known: Iterable[Row], redactor: Redactor) -> Iterator[Row]:
+    """Give the rows as they are recorded: a resource attribute may be a credential, and listings are sent around."""
+    for row in known:
+        table, _, name = row.key.partition(".")
+        if table == "resource":
+            clean = str(redactor.value(name, row.value))
+            yield replace(row, value=clean, shown=clean)
+        else:
+            yield row
 
 
 def _document(listed: Sequence[Row], problems: Sequence[Problem]) -> dict[str, object]:

@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 from clientobs.cli.documents import trace_document
 from clientobs.cli.heading import footer, heading
 from clientobs.cli.tree import View, tree_lines
+from clientobs.errors import NoJournalError
+from clientobs.viewer.homes import existing_home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import TextIO
 
     from clientobs.cli.screen import Line, Screen
+    from clientobs.config.model import Config
     from clientobs.viewer.model import Trace
     from clientobs.viewer.recordings import Recordings
 
-__all__ = ["Follower", "follow"]
+__all__ = ["Follower", "await_home", "follow"]
 
 _POLL_SECONDS = 0.25
 _LIVE_LINES = 40
@@ -29,9 +33,11 @@ _LIVE_LINES = 40
 class Follower:
     """Tells, poll by poll, which traces have become complete and which are open."""
 
-    def __init__(self, recordings: Recordings, *, failed: bool = False) -> None:
+    def __init__(self, recordings: Recordings, *, failed: bool = False, from_start: bool = False) -> None:
         self._recordings = recordings
         self._failed = failed
+        if from_start:
+            return
         recordings.poll()
         for trace_id in recordings.book.ids():
             if not recordings.book.has_open(trace_id):
@@ -54,6 +60,19 @@ class Follower:
         return [book.trace(trace_id) for trace_id in book.ids()]
 
 
+def await_home(config: Config, environ: Mapping[str, str], stderr: TextIO) -> tuple[str, bool]:
+    """Return the home to follow, and whether it had to be waited for: whoever follows may begin before a tool does."""
+    has_waited = False
+    while True:
+        try:
+            return existing_home(config, environ), has_waited
+        except NoJournalError:
+            if not has_waited:
+                has_waited = True
+                print("clientobs show: nothing has been recorded yet; waiting, Ctrl-C ends", file=stderr)
+            time.sleep(_POLL_SECONDS)
+
+
 def follow(
     recordings: Recordings,
     screen: Screen,
@@ -61,10 +80,11 @@ def follow(
     everything: bool,
     as_json: bool,
     failed: bool = False,
+    from_start: bool = False,
     wait: Callable[[float], Any] = time.sleep,
 ) -> int:
-    """Print traces as they become complete, until Ctrl-C."""
-    follower = Follower(recordings, failed=failed)
+    """Print traces as they become complete, until Ctrl-C; `from_start`: those, too, that are complete already."""
+    follower = Follower(recordings, failed=failed, from_start=from_start)
     if screen.console is None or as_json:
         while True:
             for trace in follower.completed():

@@ -91,9 +91,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit: give it a place that takes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return PIPE_CLOSED
+    except OSError as error:
+        if error.filename is not None:  # of a file, not of a stream
+            raise
+        _give_up_stdout()
+        print(f"clientobs: what was printed can't be written ({error.strerror})", file=sys.stderr)
+        return WRONG
+
+
+def _give_up_stdout() -> None:
+    # The interpreter flushes it once more at exit: give it a place that takes it.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(given: list[str]) -> int:

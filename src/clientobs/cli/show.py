@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from clientobs.cli.documents import trace_document
-from clientobs.cli.follow import follow
+from clientobs.cli.follow import await_home, follow
 from clientobs.cli.heading import footer, heading, summary_line
 from clientobs.cli.main import DONE, WRONG
 from clientobs.cli.parser import command_parser
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clientobs.cli.main import Invocation
+    from clientobs.config.model import Config
     from clientobs.viewer.model import Trace
 
 __all__ = ["run", "show_trace", "view_of"]
@@ -53,7 +54,7 @@ def run(invocation: Invocation) -> int:
     resolved = resolve({}, environ=invocation.environ, strict=True)
     screen = open_screen(invocation.stdout, invocation.environ)
     bundle, options.id = _split(parser, options.what)
-    home = bundle or options.home or existing_home(resolved.config, invocation.environ)
+    home, is_new = (bundle, False) if bundle else _home(options, resolved.config, invocation)
     recordings = open_bundle(bundle) if bundle else Recordings(runs_folder(home))
     code = normalized_code(options.id) if options.id else None
     if code:
@@ -62,7 +63,14 @@ def run(invocation: Invocation) -> int:
         screen.lines(bundle_lines(recordings, screen.width))
         options.list = options.list or not options.id
     if options.follow:
-        return follow(recordings, screen, everything=options.all, as_json=options.json, failed=options.failed)
+        return follow(
+            recordings,
+            screen,
+            everything=options.all,
+            as_json=options.json,
+            failed=options.failed,
+            from_start=is_new,
+        )
     return _show_traces(home, recordings, options, screen, invocation)
 
 
@@ -85,6 +93,15 @@ def _show_traces(
     if not options.json:
         _remarks(recordings, screen, len(traces) - len(shown))
     return _nothing(invocation, options.id, failed=options.failed) if not shown else DONE
+
+
+def _home(options: argparse.Namespace, config: Config, invocation: Invocation) -> tuple[str, bool]:
+    """Return the home to look at, and whether it had to be waited for."""
+    if options.home:
+        return str(options.home), False
+    if options.follow:
+        return await_home(config, invocation.environ, invocation.stderr)
+    return existing_home(config, invocation.environ), False
 
 
 def _wanted(recordings: Recordings, options: argparse.Namespace, count: int) -> list[Trace]:

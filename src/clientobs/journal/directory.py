@@ -18,6 +18,7 @@ from clientobs.errors import JournalError, UnsafeHomeError
 from clientobs.journal.home import Home, make_private, prepare
 from clientobs.journal.lock import RunLock
 from clientobs.journal.process import boot_id, process_start
+from clientobs.journal.records import LATE_ROLE
 from clientobs.journal.segment import Segment, open_segment
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ class RunDirectory:
                 if not tries:
                     raise
                 time.sleep(_LOCK_PAUSE)
+        if self.identity.role == LATE_ROLE:
+            self._lock.mark_closed()  # nobody is left to do it at the end
         if self._ended:
             # The keeper was looking after the lock while the run was closed: kept by it, the run would seem to
             # live until its host ends.

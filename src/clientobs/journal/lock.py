@@ -93,9 +93,14 @@ class RunLock:
             del _held[self._identity]
         if not self._descriptor_is_ours():
             return
-        if closed and self._pid == os.getpid():
-            os.write(self._fd, _CLOSED)
+        if closed:
+            self.mark_closed()
         os.close(self._fd)
+
+    def mark_closed(self) -> None:
+        """Leave the mark of a clean close, which counts once the lock is free."""
+        if self._pid == os.getpid():
+            os.write(self._fd, _CLOSED)
 
     def _descriptor_is_ours(self) -> bool:
         try:

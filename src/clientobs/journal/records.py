@@ -23,6 +23,7 @@ from clientobs.journal.format import Kind
 __all__ = [
     "DRAIN_ROLES",
     "HANG_NOTE",
+    "LATE_ROLE",
     "LOG_FILES_ROLE",
     "WITNESS_ROLE",
     "Attributes",
@@ -46,6 +47,10 @@ LOG_FILES_ROLE: Final = "log files"
 WITNESS_ROLE: Final = "witness"
 """Role of a run that the drain writes: what it saw of a host that could not speak, under the host's session."""
 
+LATE_ROLE: Final = "late"
+"""Role of a run that holds what was recorded after the process had ended its session: nobody ends it but its first
+record, which is a clean close."""
+
 DRAIN_ROLES: Final = frozenset({LOG_FILES_ROLE, WITNESS_ROLE})
 
 HANG_NOTE: Final = "hang"
@@ -58,8 +63,8 @@ class Header:
 
     `resource` are the redacted resource attributes. `destination` is the keyed hash of endpoint and
     credential ("" where none is configured). `role` is "main", "child" for a forked process, which has no
-    session events of its own, or LOG_FILES_ROLE. `pid_start` and `boot_id` tell this process from a later one
-    with its pid.
+    session events of its own, LATE_ROLE, or one of DRAIN_ROLES. `pid_start` and `boot_id` tell this process from
+    a later one with its pid.
     """
 
     run: str

@@ -27,6 +27,8 @@ from clientobs.journal.directory import RunDirectory, RunIdentity
 from clientobs.journal.format import DELIVERABLE, MAX_PAYLOAD, NO_CONTEXT, Kind, Lane, encode_payload
 from clientobs.journal.in_child import InChild, end_with_multiprocessing
 from clientobs.journal.lanes import LANES, Lanes
+from clientobs.journal.loss_notes import LossNotes
+from clientobs.journal.records import LATE_ROLE
 from clientobs.journal.segment import Segment
 from clientobs.journal.shares import first_share
 
@@ -41,6 +43,8 @@ __all__ = ["Journal", "RunIdentity"]
 # Plain integers: a member of an enum is looked up, and packed, the long way round.
 _SPAN_STARTED: Final = int(Kind.SPAN_STARTED)
 _SPAN_ENDED: Final = int(Kind.SPAN_ENDED)
+_NOTE: Final = int(Kind.NOTE)
+_LATE_CLOSE: Final = encode_payload(("closed", {"status": "exited", "detail": "late"}))
 _MAX_OPEN_SPANS: Final = 4096
 _QUOTA_NS: Final = 30_000_000_000
 _QUOTA_OVERDUE_NS: Final = 1_000_000_000
@@ -75,6 +79,7 @@ class Journal:
         self._contexts = ContextTable(pinned=self._contexts_in_use)
         self.in_child = InChild()
         self._begin()
+        loss.doubled = self._tell_losses_at_once
 
     def _begin(self) -> None:
         """Start at zero, for this process: in __init__, and again in a forked child."""
@@ -85,7 +90,7 @@ class Journal:
         self._closed = False
         self._told_begin = False
         self._too_deep = 0
-        self._told_losses: dict[str, int] = {}
+        self._loss_notes = LossNotes(self._loss)
         self._synced_mono = self._mono()
         self._quota_mono = 0
         self._in_round = False
@@ -149,7 +154,10 @@ class Journal:
         """
         # Before the append: a start carried over after it would stand in a later segment than the end.
         carried = self._open_spans.pop(key, None)
-        if carried is not None and lane != "bulk":
+        if carried is None:
+            if self.identity.role == LATE_ROLE:  # its run is closed, and has told it as interrupted
+                return self._landed(_SPAN_ENDED, "closed")
+        elif lane != "bulk":
             self.note("ended", {"key": key}, "bulk")
         return self.append(_SPAN_ENDED, payload, lane, contexts)
 
@@ -242,11 +250,17 @@ class Journal:
         self._lanes.close()
 
     @guarded("journal.reopen", default=None)
-    def reopen(self) -> None:
-        """Begin another run after a close that was not the end: an exec that failed, a mended os._exit."""
+    def reopen(self, *, late: bool = False) -> None:
+        """Begin another run after a close that was not the end: an exec that failed, a mended os._exit.
+
+        `late`: the end it was, but records may still come; nobody closes that run.
+        """
         if self._closed and self._pid == os.getpid():
-            self.identity = replace(self.identity, run=os.urandom(16).hex())
+            role = LATE_ROLE if late else self.identity.role
+            self.identity = replace(self.identity, run=os.urandom(16).hex(), role=role)
+            notes = self._loss_notes.next_run()
             self._begin()
+            self._loss_notes = notes
 
     @guarded("journal.fork", default=None)
     def after_fork_in_child(self) -> None:
@@ -336,9 +350,12 @@ class Journal:
                 segment.append(Kind.SPAN_STARTED, payload, self._next(), self._mono())
             segment.size = before
         segment.records = 0
-        if self.identity.role == "child" and not self._told_begin:
+        if not self._told_begin:
             self._told_begin = True
-            self.in_child.begin()
+            if self.identity.role == "child":
+                self.in_child.begin()
+            elif self.identity.role == LATE_ROLE:
+                segment.append(_NOTE, _LATE_CLOSE, self._next(), self._mono())
 
     def _contexts_in_use(self) -> set[int]:
         used = {number for _, contexts, _ in list(self._open_spans.values()) for number in contexts}
@@ -348,16 +365,26 @@ class Journal:
                 used.update(list(segment.contexts))
         return used
 
+    @guarded("journal.losses", default=None)
     def _tell_losses(self) -> None:
         """Write the totals down where they have changed."""
         if self._too_deep:
             deep, self._too_deep = self._too_deep, 0
             self._loss.add("fault", deep)
-        totals = self._loss.totals()
-        if totals != self._told_losses:
-            payload = encode_payload(("loss", totals))
-            if not self._append_slowly(Kind.NOTE, payload, "vital", _NO_CONTEXTS):
-                self._told_losses = totals
+        self._loss_notes.tell(lambda note: not self._append_slowly(_NOTE, note, "vital", _NO_CONTEXTS))
+
+    def _tell_losses_at_once(self) -> None:
+        if self._closed or self._pid != os.getpid():
+            return
+        try:
+            if self.identity.role == LATE_ROLE:
+                self._tell_losses()  # there is no keeper any more
+            elif (segment := self._lanes.current["vital"]) is not None:
+                self._loss_notes.tell_at_once(
+                    lambda note: segment.append(_NOTE, note, self._next(), self._mono())
+                )
+        except RecursionError:  # the host's own, which leaves no room for a call of ours
+            return
 
     def _landed(self, kind: int, reason: str) -> bool:
         if reason and kind in DELIVERABLE:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, Span
 from opentelemetry.sdk.util import BoundedList
-from opentelemetry.trace import DEFAULT_TRACE_STATE, SpanContext, TraceFlags, TraceState
+from opentelemetry.trace import DEFAULT_TRACE_STATE, NonRecordingSpan, SpanContext, TraceFlags, TraceState
 
 from clientobs import semconv
 from clientobs._guarded import quiet
@@ -58,6 +58,7 @@ _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 # Our ids are random in all bits; releases before W3C trace context level 2 have no flag for that.
 _RANDOM: Final = getattr(TraceFlags, "RANDOM_TRACE_ID", 0)
 _ROOT: Final = TraceFlags(_SAMPLED | _RANDOM)
+_ROOT_LEFT_OUT: Final = TraceFlags(_RANDOM)
 _EXAMPLE: Final = SpanContext(1, 2, False, _SAMPLED, DEFAULT_TRACE_STATE)
 _CONTEXT_IS_A_TUPLE: Final = isinstance(_EXAMPLE, tuple) and tuple(_EXAMPLE) == (
     1,
@@ -80,8 +81,8 @@ class LeanSpan(Span):
 
     `plain` makes a host's value one that the SDK can take: the SDK itself follows cycles until the stack ends,
     iterates a `range(10**12)`, and lets what `__str__` raises through to the host. `start_mono` is the start on
-    the run's clock; `head` and `clean` belong to the processor that writes the span down: its first fields, and its
-    attributes at the start as long as nobody touched them.
+    the run's clock; `head` and `clean` belong to the processor that writes the span down: its first fields (None where
+    its start failed, () once it is written), and its attributes at the start as long as nobody touched them.
     """
 
     clock: Clock
@@ -310,6 +311,16 @@ def _context_below(parent: SpanContext | None) -> SpanContext:
         flags = TraceFlags(_SAMPLED | (flags & _RANDOM))
     state: TraceState = parent.trace_state
     return _new_tuple(SpanContext, (parent.trace_id, ids.span_id(), False, flags, state, True))
+
+
+def left_out(parent: SpanContext | None) -> NonRecordingSpan:
+    """Return what the SDK gives for a span under `parent` that is not recorded."""
+    if parent is None:
+        fields = (ids.trace_id(), ids.span_id(), False, _ROOT_LEFT_OUT, DEFAULT_TRACE_STATE, True)
+    else:
+        flags = TraceFlags(parent.trace_flags & _RANDOM)
+        fields = (parent.trace_id, ids.span_id(), False, flags, parent.trace_state, True)
+    return NonRecordingSpan(_new_tuple(SpanContext, fields))
 
 
 def _all_simple(attributes: Mapping[str, Any]) -> bool:

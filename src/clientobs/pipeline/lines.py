@@ -93,6 +93,10 @@ class Lines:
             event_name=event_name,
         )
 
+    def has_no_room(self, event: str) -> bool:
+        """Say whether an event of that name comes too fast, and nobody but us would hear of it; count it then."""
+        return self._is_ours_alone() and self._processor.has_no_room(event)
+
     def _is_ours_alone(self) -> bool:
         if self._provider is not self._own:
             return False

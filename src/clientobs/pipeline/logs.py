@@ -9,7 +9,7 @@ thinned by line of code before they come here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import get_current
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
@@ -36,6 +36,9 @@ __all__ = ["JournalLogProcessor"]
 
 Append = Callable[[int, bytes, Lane, tuple[int, ...]], bool]
 
+_NEVER_THINNED: Final = semconv.VITAL_EVENTS | {semconv.STORM}
+"""Those that must arrive, and the word on what was left out: of each name once a minute, by itself."""
+
 
 class JournalLogProcessor(LogRecordProcessor):
     """Write each log record or event; the tuple is that of `journal.records.LogRecord`."""
@@ -61,7 +64,7 @@ class JournalLogProcessor(LogRecordProcessor):
         self._scopes = scopes
         self._body_length = body_length
         self._recent = recent
-        self._allows = budget.allows
+        self._allows, self._has = budget.allows, budget.has
         self._loss = loss
         self._storms = storms
         self._silent = False
@@ -91,11 +94,16 @@ class JournalLogProcessor(LogRecordProcessor):
 
     def _is_too_fast(self, event: str | None, scope: InstrumentationScope | None) -> bool:
         """Say whether a record is left out because its event, or else its logger, is too fast; count it if so."""
-        if event in semconv.VITAL_EVENTS:
+        if event in _NEVER_THINNED:
             return False
         name = event or (scope.name if scope is not None else "")
-        if self._allows(name):
-            return False
+        return not self._allows(name) and self._leave_out(name)
+
+    def has_no_room(self, event: str) -> bool:
+        """Say whether an event of that name would be left out, before anything is made of it; count it then."""
+        return not (event in _NEVER_THINNED or self._has(event)) and self._leave_out(event)
+
+    def _leave_out(self, name: str) -> bool:
         self._loss.add("storm")
         self._storms.add(self._redactor.name(name))
         return True

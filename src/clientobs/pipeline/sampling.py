@@ -47,16 +47,23 @@ class NameBudget:
         bucket = self.buckets.get(name)
         if bucket is None:
             bucket = self._new_bucket(name)
-        if bucket[0] >= 1.0:
-            bucket[0] -= 1.0
-            return True
-        now = self._mono()
-        bucket[0] = min(self._size, bucket[0] + (now - bucket[1]) * self._per_ns)
-        bucket[1] = now
-        if bucket[0] >= 1.0:
+        if bucket[0] >= 1.0 or self._refill(bucket):
             bucket[0] -= 1.0
             return True
         return False
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a token of `name`, and leave it there."""
+        bucket = self.buckets.get(name)
+        if bucket is None:
+            bucket = self._new_bucket(name)
+        return bucket[0] >= 1.0 or self._refill(bucket)
+
+    def _refill(self, bucket: list[float]) -> bool:
+        now = self._mono()
+        bucket[0] = min(self._size, bucket[0] + (now - bucket[1]) * self._per_ns)
+        bucket[1] = now
+        return bucket[0] >= 1.0
 
     def _new_bucket(self, name: str) -> list[float]:
         if len(self.buckets) >= _MAX_NAMES:
@@ -90,23 +97,31 @@ class StormSampler(sampling.Sampler):
         """Return DROP in a storm, else what the configured sampler says."""
         del trace_state
         if not self._allows(name):
-            self._loss.add("storm")
-            self._storms.add(name)
+            self._leave_out(name)
             return _DROP
         result = self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links)
         if result.decision is sampling.Decision.DROP:
             self._loss.add("sampling")
         return result
 
-    def keeps(self, parent: SpanContext | None, name: str) -> bool:
-        """Say, without making a SamplingResult, that a span is surely kept; False: `should_sample` decides."""
-        if not self._always or (parent is not None and not parent.trace_flags & 1):
-            return False
+    def keeps(self, parent: SpanContext | None, name: str) -> bool | None:
+        """Decide as `should_sample` does, without making a SamplingResult; None: only that one can."""
+        if not self._always:
+            return None
         bucket = self._buckets.get(name)
         if bucket is not None and bucket[0] >= 1.0:  # as in `allows`, which costs a call
             bucket[0] -= 1.0
-            return True
-        return self._allows(name)
+        elif not self._allows(name):
+            self._leave_out(name)
+            return False
+        if parent is not None and not parent.trace_flags & 1:
+            self._loss.add("sampling")
+            return False
+        return True
+
+    def _leave_out(self, name: str) -> None:
+        self._loss.add("storm")
+        self._storms.add(name)
 
     def get_description(self) -> str:
         """Return the configured sampler's description within ours."""

@@ -41,6 +41,7 @@ _ERROR: Final = 2  # StatusCode.ERROR
 _OWN_STAMP_NS: Final = 1_000_000
 _ROOM: Final = 300_000
 """Bytes that a span's events may take, and as many its links."""
+_WRITTEN: Final = ()
 
 
 class SpanSink(Protocol):
@@ -125,7 +126,7 @@ class JournalSpanProcessor(SpanProcessor):
         try:
             if type(span) is LeanSpan:
                 self._end_lean(span)
-                span.head = None  # written: whoever was interrupted in here and tries again writes it once
+                span.head = _WRITTEN  # whoever was interrupted in here and tries again writes it once
                 return
             mono = self._clock.mono()
             head = self._open.pop(span.context.span_id, None) or self._head_of_stranger(span, mono)
@@ -167,9 +168,12 @@ class JournalSpanProcessor(SpanProcessor):
     def _end_lean(self, span: LeanSpan) -> None:
         fields = span.__dict__
         head = fields["head"]
-        if head is None:  # its start was not written: not by this processor, or it failed
-            return
-        clean = fields["clean"]
+        if not head:
+            if head is _WRITTEN:
+                return
+            # What has failed at its start need not fail again.
+            head = self._head(span, None, fields["_start_time"], fields["start_mono"])
+        clean = fields.get("clean")
         if clean is None:
             clean = self._redact(fields["_attributes"]._dict)
         elif "late" in fields:

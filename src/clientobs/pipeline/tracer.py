@@ -21,7 +21,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 from clientobs import semconv
 from clientobs._dataclass import dataclass
 from clientobs.pipeline.forks import QuietTracerProvider
-from clientobs.pipeline.lean import LeanFactory
+from clientobs.pipeline.lean import LeanFactory, left_out
 from clientobs.pipeline.sampling import StormSampler
 
 if TYPE_CHECKING:
@@ -97,8 +97,12 @@ class JournalTracer(Tracer):
             if parent is not None and not parent.is_valid:
                 parent = None
             sampler = self.sampler
-            if type(sampler) is StormSampler and sampler.keeps(parent, name):
-                after = None if self.counts is None else self.counts.start_span(parent, _RECORD_AND_SAMPLE)
+            kept = sampler.keeps(parent, name) if type(sampler) is StormSampler else None
+            if kept is not None:
+                decision = _RECORD_AND_SAMPLE if kept else Decision.DROP
+                after = None if self.counts is None else self.counts.start_span(parent, decision)
+                if not kept:
+                    return left_out(parent)
                 return lean.start(name, parent, kind, attributes, links, start_time, context, after)
         return super().start_span(
             name,

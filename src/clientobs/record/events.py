@@ -41,6 +41,9 @@ def _emit(name: str, body: object, level: str, attributes: dict[str, Any]) -> No
     recorder = _recorder.active()
     if recorder is None:
         return
+    clean = recorder.redactor.name(name)
+    if recorder.voice.lines.has_no_room(clean):
+        return
     from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the SDK
 
     recorder.voice.logger.emit(
@@ -49,5 +52,5 @@ def _emit(name: str, body: object, level: str, attributes: dict[str, Any]) -> No
         body=body,
         # Plain before the SDK sees them: it would iterate a range(10**12), and follow a list that holds itself.
         attributes=recorder.redactor.attributes(attributes),
-        event_name=recorder.redactor.name(name),
+        event_name=clean,
     )

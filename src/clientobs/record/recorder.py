@@ -70,7 +70,8 @@ class Recorder:
     """Counts a record that was left out, by reason."""
 
 
-_active: Recorder | None = None
+_active: Recorder | None = globals().get("_active")
+"""Kept where somebody reloads this module: scripts of DCCs reload all that there is."""
 
 
 def active() -> Recorder | None:

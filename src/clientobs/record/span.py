@@ -203,12 +203,14 @@ class span:  # noqa: N801  # reads as a statement: `with clientobs.span("publish
             return self
 
 
-# Filled in by `bind` when the SDK is loaded: importing this module must not load OpenTelemetry.
-_get_current: Any = None
-_attach: Any = None
-_reset: Any = None
-_Context: Any = None
-_SPAN_KEY: str = ""
+# Filled in by `bind` when the SDK is loaded: importing this module must not load OpenTelemetry. Kept where somebody
+# reloads it: nobody binds them again.
+_kept = globals().get
+_get_current: Any = _kept("_get_current")
+_attach: Any = _kept("_attach")
+_reset: Any = _kept("_reset")
+_Context: Any = _kept("_Context")
+_SPAN_KEY: str = _kept("_SPAN_KEY", "")
 
 
 def _name_of(given: object) -> str:

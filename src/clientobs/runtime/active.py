@@ -17,7 +17,7 @@ _PATIENCE: Final = 0.25
 _LONGEST: Final = 86_400
 """Seconds that a caller may wish to wait; what exceeds threading.TIMEOUT_MAX is an error of its own."""
 _lock = threading.RLock()
-_active: Runtime | None = None
+_active: Runtime | None = globals().get("_active")  # kept where somebody reloads this module
 
 
 def active() -> Runtime | None:
@@ -64,6 +64,8 @@ def init(
             _check(arguments)
             _active.join(package, service, version, environment)
             return _active
+        if _active is not None:
+            _active.silence()
         _active = _start(arguments, package)
         return _active
 
@@ -100,6 +102,7 @@ def shutdown(timeout: float | None = None) -> None:
         runtime, _active = _active, None
         if runtime is not None:
             runtime.stop("shutdown()", timeout, patience=_PATIENCE)
+            runtime.silence()
 
 
 def flush(timeout: float = 5.0) -> bool:

@@ -45,6 +45,7 @@ class Parts:
         "mono",
         "recorder",
         "release",
+        "undo",
     )
 
     journal: Journal
@@ -57,6 +58,7 @@ class Parts:
     finish: Callable[[], None]
     delivery: Delivery
     collect_metrics: Callable[[], None]
+    undo: Callable[[], None]
     release: Callable[[], None]
     mono: Callable[[], int]
 
@@ -92,6 +94,7 @@ class Runtime:
         self.run = run
         self.session = session
         self._parts = parts
+        self._late: Callable[[], None] | None = None
         self._ending = threading.RLock()
         self._joined: set[str] = set()
         self.endings: list[Callable[[str], None]] = []
@@ -219,10 +222,13 @@ class Runtime:
             with quiet("stayed.failures"):
                 parts.failures.stayed(parts.journal)
 
-    def stop(self, evidence: str, timeout: float | None = None, patience: float = 0.0) -> None:
+    def stop(
+        self, evidence: str, timeout: float | None = None, patience: float = 0.0, *, late: bool = False
+    ) -> None:
         """End the session, undo what was installed, and wait for delivery as configured.
 
-        `patience` is for a host that goes on: seconds that our own thread gets to let go of its files.
+        `patience` is for a host that goes on: seconds that our own thread gets to let go of its files. `late`: code
+        of the host still runs after this, and what it records is taken, until the process is gone or `silence`.
         """
         with self._ending:
             parts, self._parts = self._parts, None
@@ -232,12 +238,25 @@ class Runtime:
                 parts.keeper.stop()
             self._write_end(parts, evidence)
             with quiet("stop.release"):
-                parts.release()
+                parts.undo()
+            if not late:
+                with quiet("stop.silence"):
+                    parts.release()
         self._see_off(parts)
         with quiet("stop.delivery"):
             parts.delivery.at_exit(parts.journal, timeout)
         with quiet("stop.join"):
             parts.keeper.join(patience)
+        if late:
+            self._late = parts.release
+            parts.journal.reopen(late=True)
+
+    def silence(self) -> None:
+        """Take nothing any more after an end that was `late`."""
+        release, self._late = self._late, None
+        if release is not None:
+            with quiet("stop.silence"):
+                release()
 
     def _see_off(self, parts: Parts) -> None:
         # Not in a forked child: it has no keeper, and its parent's has seen to a drain for both.

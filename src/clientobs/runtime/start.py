@@ -320,17 +320,19 @@ class _Builder:
                 parts.hangs.follow_qt()
             self._instrument()
 
-        def release() -> None:
+        def undo() -> None:
             registry.uninstrument()
-            _recorder.install(None)
             if parts.exits is not None:
                 parts.exits.uninstall()
+
+        def release() -> None:
+            _recorder.install(None)
             atexit.unregister(at_exit)
             for callback in (in_child, parts.keeper.pause, parts.keeper.resume):
                 _fork.forget(callback)
             pipeline.release()
 
-        parts.release = release
+        parts.undo, parts.release = undo, release
 
     def _instrument(self) -> None:
         """Switch on what the configuration names, or the profile's own set."""
@@ -359,7 +361,9 @@ class _AtExit:
 
     def __call__(self) -> None:
         with quiet("atexit"):
-            self._runtime.stop("atexit", patience=_ENDING)
+            self._runtime.stop(
+                "atexit", patience=_ENDING, late=True
+            )  # hooks that were registered before run after
 
 
 class _InChild:
