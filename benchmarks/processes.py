@@ -2,11 +2,11 @@
 
     python benchmarks/processes.py [--rounds 200]
 
-`bare` is the interpreter's own, `one span` the same inside a `clientobs.span`, `ignored` the wrappers alone, `no context`
-and `clientobs` the instrument without and with the environment for the child. `no writes` and `no end` are what is left
-of the price where records are made and not written, and where nothing is told of the end: they say where it goes.
-Contenders take turns in short bursts, and the best burst of each counts: what disturbs a machine makes bursts longer,
-never shorter. docs/explanation/processes.md has the table.
+`bare` is the interpreter's own, `one span` the same inside a `clientobs.span`, `ignored` the wrappers alone, `no
+context` and `clientobs` the instrument without and with the environment for the child. `no writes` and `no end` are
+what is left of the price where records are made and not written, and where nothing is told of the end: they say where
+it goes. Contenders take turns in short bursts, and the best burst of each counts: what disturbs a machine makes bursts
+longer, never shorter. docs/explanation/processes.md has the table.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from support.always import assert_always
 if TYPE_CHECKING:
     from support.otlp_inbox import Inbox, Telemetry
     from support.workstation import Workstation
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="deaths are told by signals here")
 
 WORK = """
     import ctypes, os, sys

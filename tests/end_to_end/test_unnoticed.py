@@ -116,7 +116,9 @@ def assert_no_exit_waits(desk: Workstation, hosts: list[Host]) -> None:
         drain.resume()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no os.execv that replaces, and no spawned os.kill")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows has no os.execv that replaces, and no spawned os.kill"
+)
 def test_functions_of_os_go_to_another_process_by_their_names(desk: Workstation) -> None:
     program = """
         import os, pickle

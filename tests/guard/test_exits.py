@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_each_goes_to_another_process_as_the_function_of_that_name_there(name: s
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows can't fork")
 def test_one_that_a_class_keeps_does_not_become_its_method() -> None:
     class Tool:
-        leave = os._exit
+        leave: Any = os._exit
 
     pid = os.fork()
     if not pid:

@@ -29,7 +29,9 @@ def for_a_job(carrier: Mapping[str, str], *, limit: int | None = None) -> dict[s
     {'TRACEPARENT': '00-1-2-01', 'BAGGAGE': 'production.shot=sh020'}
     """
     if not isinstance(carrier, Mapping):
-        raise ConfigError(f"{type(carrier).__name__} is no carrier; hand on what clientobs.carrier() has returned")
+        raise ConfigError(
+            f"{type(carrier).__name__} is no carrier; hand on what clientobs.carrier() has returned"
+        )
     chosen = {name: carrier[name] for name in NAMES if _is_sound(carrier.get(name))}
     if "BAGGAGE" in chosen:
         members = [m for m in chosen["BAGGAGE"].split(",") if not m.strip().startswith("farm.")]

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
 
 from clientobs import semconv
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

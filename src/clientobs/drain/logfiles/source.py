@@ -43,7 +43,7 @@ def expand(pattern: str, environ: Mapping[str, str]) -> str | None:
 
 
 class Found(NamedTuple):
-    """What the globs match: the files to follow, in the order of their names, and how many there are beside them."""
+    """What the globs match: the files to follow, in the order of their names, and how many more there are."""
 
     paths: list[str]
     beyond: int

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clientobs.instruments.exceptions.callbacks import callback
-    from clientobs.instruments.exceptions.shim import ExceptionsInstrumentor
+    from clientobs.instruments.instrumentors import ExceptionsInstrumentor
 
 __all__ = ["ExceptionsInstrumentor", "callback"]
 
 _PLACES = {
-    "ExceptionsInstrumentor": "clientobs.instruments.exceptions.shim",  # its base class takes 90 ms to import
+    "ExceptionsInstrumentor": "clientobs.instruments.instrumentors",  # its base class takes 90 ms to import
     "callback": "clientobs.instruments.exceptions.callbacks",
 }
 
