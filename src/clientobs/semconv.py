@@ -477,7 +477,7 @@ EXCEPTION_FINGERPRINT: Final = _attribute(
 EXCEPTION_MECHANISM: Final = _attribute(
     "exception.mechanism",
     OWN,
-    "Where it was seen: span, main, thread, unraisable, asyncio, qt, callback, publish, log, handling, printed.",
+    "Where seen: span, main, thread, unraisable, asyncio, future, qt, callback, publish, log, handling, printed.",
 )
 EXCEPTION_FILES: Final = _attribute(
     "exception.files",
@@ -603,7 +603,12 @@ HANG_STACKS: Final = _attribute(
 HANG_THREADS: Final = _attribute(
     "app.hang.threads", OWN, "Where the other threads stood, `name: outer;inner`.", INDIRECT
 )
-HANG_WAITS: Final = _attribute("app.hang.waits", OWN, "Who waits for whose lock, a sentence each.", INDIRECT)
+HANG_WAITS: Final = _attribute(
+    "app.hang.waits",
+    OWN,
+    "Who waits for whose lock, end or result, or for which event, a sentence each.",
+    INDIRECT,
+)
 HANG_STACK_SOURCE: Final = _attribute(
     "app.hang.stack_source", OWN, "Who looked: the host itself, py-spy from outside, or nobody could."
 )

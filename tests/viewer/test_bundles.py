@@ -179,6 +179,23 @@ def test_no_half_a_bundle_is_left(home: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "taken.zip"]
 
 
+def test_what_is_there_and_no_bundle_stays_as_it_is(home: Path, tmp_path: Path) -> None:
+    (home / "v1").mkdir(parents=True)
+    scene, pipe = tmp_path / "hero.ma", tmp_path / "pipe"
+    scene.write_text("//Maya ASCII")
+    if hasattr(os, "mkfifo"):  # stands for a device: /dev/full, of a root who is absent-minded
+        os.mkfifo(pipe)
+    before = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
+    for path in (scene, pipe):
+        if path.exists():
+            with pytest.raises(BundleError, match="another"):
+                made(home, path)
+    assert {path.name: path.stat().st_mode for path in tmp_path.iterdir()} == before
+    assert scene.read_text() == "//Maya ASCII"
+    made(home, tmp_path / "out.zip")
+    made(home, tmp_path / "out.zip")  # one of our own is made anew
+
+
 def test_a_bundle_is_private(home: Path, tmp_path: Path) -> None:
     (home / "v1").mkdir(parents=True)
     made(home, tmp_path / "out.zip")
