@@ -114,3 +114,18 @@ def assert_no_exit_waits(desk: Workstation, hosts: list[Host]) -> None:
         assert list(desk.home.glob("v1/*/flush")) == []
     finally:
         drain.resume()
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows has no os.execv that replaces, and no spawned os.kill"
+)
+def test_functions_of_os_go_to_another_process_by_their_names(desk: Workstation) -> None:
+    program = """
+        import os, pickle
+        clientobs.init("tool", drain="off")
+        for name in ("_exit", "execv", "execve", "posix_spawn", "kill", "waitpid", "wait4", "stat", "open"):
+            function = getattr(os, name)
+            assert hasattr(function, "__wrapped__"), name
+            assert pickle.loads(pickle.dumps(function)) is function, name
+    """
+    subprocess.run(desk.command(program), env=desk.environ, timeout=PATIENCE, check=True, cwd=desk.folder)

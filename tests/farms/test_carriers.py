@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import clientobs
+from clientobs.errors import ConfigError
 from clientobs.farms import deadline, opencue, openjd, tractor
 from clientobs.farms.carriers import for_a_job, shortened
 from clientobs.record.carrier import read_incoming
@@ -124,3 +125,16 @@ def test_no_parameter_of_openjd_is_longer_than_its_schema_allows() -> None:
     baggage = openjd.job_parameters({**CARRIER, "BAGGAGE": long})["TraceBaggage"]
     assert 900 < len(baggage) <= openjd.MOST_CHARACTERS
     assert long.startswith(baggage)
+
+
+@pytest.mark.parametrize("value", ["k=v\nPlugin=CommandLine", "k=\udcff", "k=\0", "k=샷", 5, b"k=v"])
+def test_a_value_that_no_carrier_has_stays_out_of_a_job(value: object) -> None:
+    carrier: Any = {"TRACEPARENT": CARRIER["TRACEPARENT"], "BAGGAGE": value}
+    assert for_a_job(carrier) == {"TRACEPARENT": CARRIER["TRACEPARENT"]}
+    assert "Plugin" not in "".join(deadline.job_info(carrier, first=0).values())
+
+
+@pytest.mark.parametrize("carrier", [None, 5, "TRACEPARENT=00", [("TRACEPARENT", "00")]])
+def test_what_is_no_mapping_is_refused_in_words(carrier: Any) -> None:
+    with pytest.raises(ConfigError, match=r"clientobs\.carrier\(\)"):
+        openjd.job_parameters(carrier)

@@ -193,7 +193,7 @@ def test_a_home_on_a_disk_that_has_become_read_only_is_refused(tmp_path: Path) -
             pytest.skip("a read-only disk can't be mounted here")
         make_home(disk / "home")
         make_read_only(disk)
-        with pytest.raises(JournalError, match=r"can't be written to.*CLIENTOBS_HOME"):
+        with pytest.raises(JournalError, match=r"Read-only file system.*CLIENTOBS_HOME"):
             make_home(disk / "home")
 
 

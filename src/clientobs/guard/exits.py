@@ -11,11 +11,11 @@ Costs nothing until called. Can't see an _exit() that C code makes.
 
 from __future__ import annotations
 
-import functools
 import os
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs._guarded import quiet
+from clientobs._stand_in import in_place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +64,7 @@ class ExitWatch:
         return tuple(f"os.{name}" for name in self._wrappers)
 
     def _around(self, original: Callable[..., Any], kind: ExitKind) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def leave(*args: Any, **kwargs: Any) -> Any:
+        def leave(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
             leaving = self._leaving
             if leaving is not None:
                 with quiet("exits.leaving"):
@@ -80,7 +79,9 @@ class ExitWatch:
                     with quiet("exits.stayed"):
                         stayed()
 
-        return leave
+        # multiprocessing pickles os._exit as the target of a process; built-in, it is no method where a class keeps it
+        stand_in: Callable[..., Any] = in_place_of(leave, original, "os")
+        return stand_in
 
 
 def _will_run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
@@ -49,7 +50,9 @@ def _replace(patches: Patches, name: str, make: Any) -> None:
     if original is None:
         return
     made = make(original)
-    is_python = hasattr(original, "__code__")
+    is_python = isinstance(
+        original, FunctionType
+    )  # and no method that stands for a built-in one (guard/exits.py)
     wrapper = dressed(made, original) if is_python else in_place_of(_with_module(made), original, "os")
     patches.replace(os, name, original, wrapper)
     for members in _SUPPORTS:
