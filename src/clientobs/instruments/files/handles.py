@@ -17,6 +17,7 @@ A file without a buffer is handed out as its `FileIO`, which nobody closes when 
 from __future__ import annotations
 
 import os
+from functools import partial
 from io import FileIO
 from stat import S_ISREG
 from time import perf_counter_ns
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from clientobs.instruments.files.accounts import Account
     from clientobs.instruments.files.desk import Desk
 
-__all__ = ["Reading", "Writing", "innermost", "raw_of", "watch_reading", "watch_writing"]
+__all__ = ["Writing", "innermost", "raw_of", "watch_reading", "watch_writing"]
 
 _NOTABLE: Final = 1_000_000
 """Nanoseconds: a read or write of a local file that took longer is an operation of its own."""
@@ -56,36 +57,25 @@ def innermost(handle: Any) -> Any:
     return getattr(buffer, "raw", buffer)
 
 
-class Reading:
-    """Hears of the close of a file on local storage that was opened to be read."""
-
-    __slots__ = ("account", "desk", "raw", "weight")
-
-    raw: FileIO
-    account: Account | None
-    desk: Desk
-    weight: int
-
-    def close(self) -> None:
-        """Close the file as FileIO does; before that, see how far it was read."""
-        raw = self.raw
-        raw.__dict__.pop("close", None)
-        account, self.account = self.account, None
-        if account is not None and not raw.closed:
-            try:
-                self.desk.read_and_closed(account, _tell(raw), self.weight)
-            except (OSError, ValueError):
-                account.sampled = True  # a pipe has no position
-            except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
-                faults.record("files.close", error)
-        _close(raw)
+def _close_read(raw: FileIO, account: Account, weight: int, desk: Desk) -> None:
+    """Close a local file that was opened to be read, as FileIO does; before that, see how far it was read."""
+    raw.__dict__.pop("close", None)
+    if not raw.closed:
+        try:
+            size = _tell(raw)
+            if account.book.ended:
+                account = desk.live(account)
+            account.add_read(size, weight)
+        except (OSError, ValueError):
+            account.sampled = True  # a pipe has no position
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.close", error)
+    _close(raw)
 
 
 def watch_reading(desk: Desk, raw: FileIO, account: Account, weight: int) -> None:
     """Have the bytes read from a local file counted when it is closed."""
-    reading = Reading()
-    reading.raw, reading.account, reading.desk, reading.weight = raw, account, desk, weight
-    raw.__dict__["close"] = reading.close
+    raw.__dict__["close"] = partial(_close_read, raw, account, weight, desk)
 
 
 class Writing:
