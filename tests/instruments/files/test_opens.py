@@ -6,13 +6,13 @@ import _io
 import builtins
 import bz2
 import codecs
+import copy
 import gzip
 import io
 import lzma
 import os
 import pathlib
 import pickle
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -383,24 +383,6 @@ def test_a_forked_child_opens_files_as_ever(home: Path, tmp_path: Path) -> None:
     assert found.span("parent").attributes["file.io.opened"] == 1
 
 
-def test_files_closed_at_interpreter_shutdown_are_written(tmp_path: Path) -> None:
-    program = """
-        import sys, clientobs
-        clientobs.init("t")
-        kept = open(sys.argv[1], "w")
-        kept.write("to the end")
-        class Late:
-            def __del__(self, open=open, path=sys.argv[1] + ".late"): open(path, "w").close()
-        late = Late()
-        print("null")
-    """
-    assert answer_of(program, str(tmp_path / "x"), flags=("-W", "ignore")) is None
-    assert (tmp_path / "x").read_text() == "to the end"
-    assert (tmp_path / "x.late").exists()
-
-
-def test_a_child_process_gets_the_descriptor_that_it_was_given(studio: Studio) -> None:
-    path = studio.nas / "out.txt"
-    with open(path, "wb") as file:
-        subprocess.run([sys.executable, "-c", "print('words')"], stdout=file, check=True)
-    assert path.read_text().strip() == "words"
+def test_open_can_be_copied_like_the_function_that_it_stands_for(studio: Studio) -> None:
+    for function in (open, os.stat, os.replace):
+        assert copy.copy(function) == copy.deepcopy(function) == function

@@ -81,9 +81,11 @@ class Descriptors:
                 desk.failed("open", asked_for(path, error.filename), error, clock() - began)
                 raise
             spent = clock() - began
+            if not desk.switch.on:
+                return descriptor
             path = path if isinstance(path, (str, bytes)) else text_of(path)
             desk.done("os.open", path, spent)
-            if desk.switch.on and not desk.here.busy:
+            if not desk.here.busy:
                 flags = args[1] if len(args) > 1 else kwargs.get("flags", 0)
                 self._remember(descriptor, path, flags)
             return descriptor

@@ -23,7 +23,7 @@ __all__ = ["wrap_scandir"]
 
 def wrap_scandir(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
     """Return os.scandir with counting around it."""
-    here, get_current, clock = desk.here, desk.get_current, perf_counter_ns
+    here, get_current, clock, quick, switch = desk.here, desk.get_current, perf_counter_ns, QUICK, desk.switch
 
     def scandir(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
         began = clock()
@@ -34,8 +34,10 @@ def wrap_scandir(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]
             desk.failed("scandir", "" if type(path) is int else path, error, clock() - began)
             raise
         spent = clock() - began
+        if not switch.on:
+            return entries
         part = here.part
-        if not desk.has_network and spent < QUICK and part.context is get_current():
+        if not desk.has_network and spent < quick and part.context is get_current():
             part.quick += 1
             part.quick_spent += spent
             return entries

@@ -31,6 +31,7 @@ CALLS: Final = (
 def wrap_call(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
     """Return a call of `os` whose first argument is a path, with counting around it."""
     here, get_current, clock, quick = desk.here, desk.get_current, perf_counter_ns, QUICK
+    switch = desk.switch
 
     # As the original takes them: what is wrong with arguments, the original says in its own words.
     def call(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -38,7 +39,8 @@ def wrap_call(original: Callable[..., Any], operation: str, desk: Desk) -> Calla
         try:
             result = original(*args, **kwargs)
         except (OSError, UnicodeError) as error:
-            _failed(desk, operation, args, kwargs, error, clock() - began)
+            if switch.on:  # else our names may be gone already: the interpreter ends
+                _failed(desk, operation, args, kwargs, error, clock() - began)
             raise
         spent = clock() - began
         part = here.part
@@ -46,7 +48,8 @@ def wrap_call(original: Callable[..., Any], operation: str, desk: Desk) -> Calla
             part.quick += 1
             part.quick_spent += spent
             return result
-        _done(desk, operation, args, kwargs, spent)
+        if switch.on:
+            _done(desk, operation, args, kwargs, spent)
         return result
 
     return call
@@ -54,17 +57,19 @@ def wrap_call(original: Callable[..., Any], operation: str, desk: Desk) -> Calla
 
 def wrap_change(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
     """Return a call that changes what is known of a written file: its name, its end, its length."""
-    clock, follow = perf_counter_ns, _FOLLOWS[operation]
+    clock, follow, switch = perf_counter_ns, _FOLLOWS[operation], desk.switch
 
     def change(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
         began = clock()
         try:
             result = original(*args, **kwargs)
         except (OSError, UnicodeError) as error:
-            _failed(desk, operation, args, kwargs, error, clock() - began)
+            if switch.on:
+                _failed(desk, operation, args, kwargs, error, clock() - began)
             raise
-        _done(desk, operation, args, kwargs, clock() - began)
-        follow(desk, args, kwargs)
+        if switch.on:
+            _done(desk, operation, args, kwargs, clock() - began)
+            follow(desk, args, kwargs)
         return result
 
     return change
@@ -80,7 +85,7 @@ def _follow_rename(desk: Desk, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 def _follow_removal(desk: Desk, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Take back what was noted of the file: it no longer matters."""
     path = _argument(args, kwargs, 0, "path")
-    if desk.switch.on and _is_whole(path, kwargs, "dir_fd"):
+    if _is_whole(path, kwargs, "dir_fd"):
         desk.removed(path)
 
 

@@ -40,6 +40,8 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
     """Return `open` with counting around `original`."""
     here, get_current, clock, separator = desk.here, desk.get_current, perf_counter_ns, os.sep
     opened = _Opened(desk)
+    # Kept here, as all that the wrapper needs: a module's own names are None when the interpreter ends.
+    as_is, warn_in_place, warns_of_encoding = _AS_IS, _warn_in_place, _warns_of_encoding
 
     def open(  # noqa: A001  # the signature of the original, see patching.in_place_of
         _module: Any,
@@ -59,8 +61,8 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
             # The original says what is wrong with that, in its own words.
             given = (file, mode, buffering, encoding, errors, newline, closefd, opener, *more)
             return original(*given[: len(given) if more else file is not _NOT_GIVEN], **unknown)
-        if buffering is not _AS_IS or _warns_of_encoding:
-            buffering, encoding = _warn_in_place(mode, buffering, encoding)
+        if buffering is not as_is or warns_of_encoding:
+            buffering, encoding = warn_in_place(mode, buffering, encoding)
         if _warns_of_bool and (file is True or file is False):
             return _open_bool(original, file, mode, buffering, encoding, errors, newline, closefd, opener)
         began = clock()
@@ -104,7 +106,7 @@ class _Opened:
 
     def failed(self, file: Any, error: Failing, spent: int) -> None:
         """Take an open that failed; by a descriptor it is no file of ours."""
-        if type(file) is not int:
+        if self._desk.switch.on and type(file) is not int:
             self._desk.failed("open", asked_for(file, getattr(error, "filename", None)), error, spent)
 
     def otherwise(self, handle: Any, file: Any, mode: Any, spent: int, opener: Any) -> None:

@@ -1,0 +1,57 @@
+"""Files that the interpreter closes as it ends, when hardly a name is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.programs import answer_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_files_closed_at_interpreter_shutdown_are_written(tmp_path: Path) -> None:
+    program = """
+        import sys, clientobs
+        clientobs.init("t")
+        kept = open(sys.argv[1], "w")
+        kept.write("to the end")
+        class Late:
+            def __del__(self, open=open, path=sys.argv[1] + ".late"): open(path, "w").close()
+        late = Late()
+        print("null")
+    """
+    assert answer_of(program, str(tmp_path / "x"), flags=("-W", "ignore")) is None
+    assert (tmp_path / "x").read_text() == "to the end"
+    assert (tmp_path / "x.late").exists()
+
+
+def test_a_child_process_gets_the_descriptor_that_it_was_given(studio: Studio) -> None:
+    path = studio.nas / "out.txt"
+    with open(path, "wb") as file:
+        subprocess.run([sys.executable, "-c", "print('words')"], stdout=file, check=True)
+    assert path.read_text().strip() == "words"
+
+
+@pytest.mark.parametrize("mode", ["w", "wb", "r+"])
+@pytest.mark.parametrize("folder", ["disk", "nas"])
+def test_files_of_a_circle_that_outlives_every_module_are_written_once(
+    tmp_path: Path, mode: str, folder: str
+) -> None:
+    program = """
+        import sys, clientobs
+        clientobs.init("t", files={"network": [sys.argv[3]]})
+        class Holder: pass
+        sys.kept = holder = Holder()
+        holder.me, holder.file = holder, open(sys.argv[1], sys.argv[2])
+        holder.file.write(b"once" if "b" in sys.argv[2] else "once")
+        print("null")
+    """
+    path = tmp_path / folder / "x"
+    path.parent.mkdir()
+    path.touch()
+    arguments = (str(path), mode, str(tmp_path / "nas"))
+    assert answer_of(program, *arguments, flags=("-W", "ignore")) is None
+    assert path.read_text() == "once"
