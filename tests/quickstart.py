@@ -102,7 +102,7 @@ class Walk:
         lent = ("run", "clientobs", "run", "--", *program)
         show = ("run", "clientobs", "show")
         must_show(self.dev("a program of the user's, unchanged", *lent, str(self.desk)), "converted 3 files")
-        must_show(self.dev("its trace", *show), "── convert ", "✓ ok", "convert.py", "process.exit.code=0")
+        must_show(self.dev("its trace", *show), "── convert ", "✓ ok", "convert.py", "1 span")
         self.dev("the same where it fails", *lent, str(self.desk / "missing"), code=1)
         must_show(self.dev("its trace", *show, "--failed"), "✗ convert.py", "FileNotFoundError", "in convert")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +16,11 @@ from support.programs import answer_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/fd")
 
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,6 +67,7 @@ def _steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.setattr(module, "system", lambda: None)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.usefixtures("_steps")
 def test_a_file_of_the_kernel_is_read_and_nothing_is_left_open() -> None:
     before = sorted(os.listdir("/proc/self/fd"))
@@ -79,6 +81,7 @@ def test_a_file_of_the_kernel_is_read_and_nothing_is_left_open() -> None:
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.usefixtures("_steps")
 def test_a_long_file_is_read_up_to_the_bound(tmp_path: Path) -> None:
     data = os.urandom(3 << 20)
@@ -89,6 +92,7 @@ def test_a_long_file_is_read_up_to_the_bound(tmp_path: Path) -> None:
         assert read_file("/proc/self/mountinfo", 1 << 20) == file.read()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, writes to /dev/full")
 @pytest.mark.usefixtures("_steps")
 def test_a_small_write_makes_adds_and_says_what_failed(tmp_path: Path) -> None:
     before = sorted(os.listdir("/proc/self/fd"))
@@ -108,6 +112,7 @@ def test_a_small_write_makes_adds_and_says_what_failed(tmp_path: Path) -> None:
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_full_disk_leaves_no_descriptor_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = libc()
     assert found is not None

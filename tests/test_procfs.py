@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -18,6 +17,9 @@ from support.workstation import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="reads what Linux tells of threads"

@@ -9,8 +9,8 @@
             ...
 
 Importing this package does nothing: no thread, no patch, no look at the environment, no OpenTelemetry. The
-names below load their part when they are first used; all of them with `init`, so that nothing is left to load
-when a signal handler, a `__del__` at the interpreter's end, or a tool whose NAS is gone records for the first time.
+names below load their part when they are first used. `init` loads all of them: nothing must be left to load when a
+signal handler, a `__del__` at the interpreter's end, or a tool whose NAS is gone records for the first time.
 """
 
 from __future__ import annotations

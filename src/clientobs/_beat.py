@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 from typing import Final
 
+from clientobs._dataclass import dataclass
 from clientobs._own_file import read_file
 
 __all__ = ["BEAT_FILE", "Beat", "pack", "read_beat"]

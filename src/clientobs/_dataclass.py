@@ -38,6 +38,8 @@ def _dataclass(
 
     def decorate(cls: type[Any]) -> type[Any]:
         own = set(vars(cls))
+        if cls.__doc__ is None:
+            cls.__doc__ = cls.__name__  # else the standard one parses a signature for it: 0.5 ms
         made = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
         methods = _methods(made)
         if eq:

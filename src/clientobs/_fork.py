@@ -1,7 +1,7 @@
 """Forks: what must come to rest before one and begin anew in the child, and a count by which the journal notices.
 
-os.register_at_fork can't be undone, so the handlers are registered once for the life of the process, and the
-callbacks hang on a list where they can be taken off again (a shut-down Runtime must not be kept alive).
+os.register_at_fork can't be undone, so the handlers are registered once for the life of the process. The callbacks
+hang on a list from which they can be taken off again: a Runtime that was shut down must not be kept alive.
 """
 
 from __future__ import annotations

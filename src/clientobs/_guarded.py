@@ -1,9 +1,9 @@
 """The wall between telemetry and the host: no exception of ours passes it.
 
-A guard catches Exception, never BaseException (KeyboardInterrupt and SystemExit are the host's), counts the
-fault under the name of the place, keeps its last text for `clientobs doctor`, and re-raises under tests
-(`faults.strict = True`). Telemetry and the call that it wraps are guarded apart: never put the host's own
-call into a guard.
+A guard catches Exception, never BaseException: KeyboardInterrupt and SystemExit are the host's. It counts the
+fault under the name of the place, and keeps its last text for `clientobs doctor`. Under tests it re-raises
+(`faults.strict = True`). Never put the host's own call into a guard: telemetry and the call that it wraps are
+guarded apart.
 """
 
 from __future__ import annotations

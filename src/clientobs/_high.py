@@ -1,9 +1,9 @@
 """Open files at numbers that the host leaves alone, and close them so that none of its own is ever closed.
 
-The kernel gives each file the lowest free number. A host that closes all numbers that it takes for its own
-(os.closerange) and opens its scene then has the scene under the number that was ours a moment before, and the next
-thing that we did with that number would be done to the scene: at worst our close. So a file of ours gets a second
-number at 900 or above at once, and the low one is given back before any other Python runs:
+The kernel gives each file the lowest free number. Some hosts close all numbers that they take for their own
+(os.closerange), then open their scene: it gets the number that was ours a moment before. Whatever we did next with
+that number would be done to the scene; at worst it is our close. So a file of ours gets a second number at 900 or
+above at once, and the low one is given back before any other Python runs:
 
     open, F_DUPFD_CLOEXEC, close, one after the other inside of a single instruction of the interpreter
 
@@ -13,9 +13,9 @@ in between. What remains: two threads at once that do without that lock, one tha
 then gets it, within the microsecond in between; and on CPython before 3.12 a garbage collection in that very moment
 whose finalizers let others run.
 
-Opening under the lock must not wait for a disk: before that the name is looked up without it, or the file is made
-without a descriptor (mknod). Where a file may lie on a server (`slow`), and on other systems than Linux, the steps are
-separate ones, and the low number is compared with the file's name before it is given back.
+Opening under the lock must not wait for a disk. So the name is looked up before, without the lock, or the file is
+made without a descriptor (mknod). The steps are separate ones where a file may lie on a server (`slow`), and on other
+systems than Linux: there the low number is compared with the file's name before it is given back.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Work that is known to take long: a render, a save, the load of a scene.
 
-It is known by the attribute `tool.work` of an open span, which code and host adapters set, or by a word in the
-span's name, which people give before they read any documentation. Known work may take HangsConfig.work_seconds;
-but work that moves nothing (no processor time in the whole process, no bytes) for HangsConfig.stall_seconds is a
-hang all the same: a save to a NAS that is gone.
+It is known by the attribute `tool.work` of an open span, which code and host adapters set. It is also known by a
+word in the span's name: people name spans before they read any documentation. Known work may take
+HangsConfig.work_seconds. But work that moves nothing (no processor time in the whole process, no bytes) for
+HangsConfig.stall_seconds is a hang all the same: a save to a NAS that is gone.
 """
 
 from __future__ import annotations

@@ -26,7 +26,10 @@ SEVERITIES: Final = {
 """OpenTelemetry's SeverityNumber by the words that tools write."""
 
 _WORD: Final = pattern(
-    r"(?:^|[\s\[{|<#/(])(fatal|critical|severe|error|warning|warn)\b {0,4}[:\]}|>!)]", re.IGNORECASE
+    r"(?:^|[\s\[{|<#/(])(fatal|critical|severe|error|warning|warn)\b {0,4}[:\]}|>!)]"
+    # "%(levelname)s %(message)s": in capitals, as the first word, and not of a sentence in capitals.
+    r"|^(?-i:(FATAL|CRITICAL|SEVERE|ERROR|WARNING|WARN)) {1,8}(?-i:(?![A-Z]{2}))",
+    re.IGNORECASE,
 )
 _WITHIN: Final = 100
 """Characters from the start of a line: farther on the word is part of what is said."""
@@ -48,4 +51,4 @@ def level_of(line: str) -> str:
     ('ERROR', '')
     """
     match = _WORD.search(line[:_WITHIN])
-    return match[1] if match else ""
+    return match[1] or match[2] if match else ""

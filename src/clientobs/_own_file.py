@@ -29,6 +29,7 @@ _READ: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _FLAGS: Final = (os.O_WRONLY | os.O_CREAT | os.O_TRUNC) | (
     getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 )
+_MODE: Final = 0o600
 _PREAD: Final = hasattr(os, "pread")
 _MOST_AT_ONCE: Final = 1 << 20
 _PIECE: Final = 64 << 10
@@ -79,15 +80,15 @@ def _read_at(descriptor: int, count: int, offset: int) -> bytes:
     return os.read(descriptor, count)
 
 
-def put(path: str, data: bytes, flags: int, mode: int = 0o600) -> None:
+def put(path: str, data: bytes, flags: int) -> None:
     """Open a file on local disk and write `data`, a few kilobytes, by one call; raises OSError."""
     calls = system()
     if calls is not None:
-        said = at_once(calls, path, flags, mode, (calls.write, data, len(data)), (calls.close,))
+        said = at_once(calls, path, flags, _MODE, (calls.write, data, len(data)), (calls.close,))
         if said[0] >= 0:
             _check(said[1], data)
             return
-    with HighFile(path, flags, mode) as descriptor:
+    with HighFile(path, flags, _MODE) as descriptor:
         _check(os.write(descriptor, data), data)
 
 

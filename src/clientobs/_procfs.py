@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from clientobs._dataclass import dataclass
 from clientobs._high import HighFile
 from clientobs._own_file import read_kernel
 from clientobs._system_calls import FCNTL, FILE_CALLS, WAITING_COMMANDS

@@ -1,12 +1,12 @@
 """Imports that look at each folder of the search path once, rather than once for each module.
 
-A studio's search path has two hundred folders on the NAS before the standard library, and Python asks the date of
-each of them for every top-level module that it looks for further on: 80 file operations a folder until a host
-records. Their listings are in memory after the first. So `each_folder_once()` looks at each folder once, and believes
-its listing for as long as the block lasts, on this thread: what can't be in a folder isn't looked for there. All
-else (the order, a studio's own module in front of the standard library's, hooks of others, zip files) is as ever.
+A studio's search path has two hundred folders on the NAS before the standard library. For every top-level module
+Python asks each of them for its date, though their listings are in memory after the first: 80 file operations a
+folder until a host records. So `each_folder_once()` looks at each folder once, and believes its listing for as long
+as the block lasts, on this thread: what can't be in a folder isn't looked for there. All else (the order, a studio's
+own module in front of the standard library's, hooks of others, zip files) is as ever.
 
-From `_frozen_importlib_external` what importlib.machinery hands on: that package is a file on the search path.
+The finders are taken from `_frozen_importlib_external`, since importlib.machinery is itself a file on the search path.
 """
 
 from __future__ import annotations

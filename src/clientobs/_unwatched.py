@@ -40,9 +40,9 @@ statvfs: Final[Any] = getattr(_system, "statvfs", None)
 unlink: Final[Any] = _system.unlink
 
 
-def make_folder(path: str, mode: int = 0o700) -> None:
-    """Make one folder, unless it is there."""
+def make_folder(path: str) -> None:
+    """Make one folder, 0700, unless it is there."""
     try:
-        mkdir(path, mode)
+        mkdir(path, 0o700)
     except FileExistsError:
         return

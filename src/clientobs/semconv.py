@@ -1,10 +1,13 @@
 """Every name that clientobs emits: attributes, events, metrics, each said once with what it is for.
 
-One file past the usual length on purpose: it is the one list that the inventory (`privacy/inventory.py`), the
-reference page (docs/reference/attributes.md) and `clientobs privacy show` are made from, and CI fails on a
+One file past the usual length on purpose: it is the one list. The inventory (`privacy/inventory.py`), the
+reference page (docs/reference/attributes.md) and `clientobs privacy show` are made from it, and a test fails on a
 name that is emitted and not listed here. To add a name, add one line under its section:
 
     FILE_SIZE: Final = _attribute("file.size", DEV, "How much was read or written, in bytes.")
+
+Names that only tools and hosts set (`production.user`, `dcc.scene.path`, `farm.*` ...) are listed as well: they too
+are redacted and explained.
 
 The constants are plain strings; the entries beside them are plain tuples, because this module is imported in
 the host (all of it costs a few tens of microseconds). `privacy/inventory.py` gives the tuples their class.
@@ -83,13 +86,10 @@ OS_TYPE: Final = _attribute("os.type", DEV, "One of linux, windows, darwin.")
 OS_NAME: Final = _attribute("os.name", DEV, "Distribution or edition of the operating system.")
 OS_VERSION: Final = _attribute("os.version", DEV, "Version of the operating system.")
 OS_DESCRIPTION: Final = _attribute("os.description", DEV, "The operating system's own words for itself.")
-OS_BUILD_ID: Final = _attribute("os.build_id", DEV, "Build of the operating system.")
 CONTAINER_ID: Final = _attribute("container.id", DEV, "Which container, where one is detected.")
 
 _begin("Process")
 PROCESS_PID: Final = _attribute("process.pid", RC, "Process number.")
-PROCESS_PARENT_PID: Final = _attribute("process.parent_pid", RC, "Number of the parent process.")
-PROCESS_CREATION_TIME: Final = _attribute("process.creation.time", RC, "When the process started, ISO 8601.")
 PROCESS_EXECUTABLE_NAME: Final = _attribute("process.executable.name", RC, "Name of the program.")
 PROCESS_EXECUTABLE_PATH: Final = _attribute("process.executable.path", RC, "Where it lies.", INDIRECT)
 PROCESS_COMMAND_ARGS: Final = _attribute(
@@ -101,7 +101,6 @@ PROCESS_EXIT_CODE: Final = _attribute(
 PROCESS_OWNER: Final = _attribute(
     "process.owner", RC, "Login name of the process; only where privacy.user is `name`.", PERSON
 )
-PROCESS_INTERACTIVE: Final = _attribute("process.interactive", RC, "Whether a person sits in front of it.")
 PROCESS_WORKING_DIRECTORY: Final = _attribute("process.working_directory", RC, "Where it runs.", INDIRECT)
 PROCESS_RUNTIME_NAME: Final = _attribute("process.runtime.name", RC, "Which Python implementation.")
 PROCESS_RUNTIME_VERSION: Final = _attribute("process.runtime.version", RC, "Which Python version.")
@@ -187,7 +186,6 @@ PROCESS_DURATION: Final = _metric(
 
 _begin("Session")
 SESSION_ID: Final = _attribute("session.id", DEV, "One run of a host, random: ties its spans and logs.")
-SESSION_PREVIOUS_ID: Final = _attribute("session.previous_id", DEV, "The session that this one follows.")
 SESSION_KIND: Final = _attribute("session.kind", OWN, "One of interactive, batch, farm.")
 SESSION_STATUS: Final = _attribute(
     "session.status", OWN, "How it ended: exited, crashed, abnormal, hung or unknown."
@@ -333,7 +331,6 @@ FILE_PATH_BYTES: Final = _attribute("file.path.bytes", OWN, "The same where it c
 FILE_PATH_PORTABLE: Final = _attribute(
     "file.path.portable", OWN, "Path below a storage root, alike on all systems: {root}/sq010/...", INDIRECT
 )
-FILE_NAME: Final = _attribute("file.name", DEV, "Name without the folder.", INDIRECT)
 FILE_EXTENSION: Final = _attribute("file.extension", DEV, "Extension without the dot.")
 FILE_SIZE: Final = _attribute("file.size", DEV, "Size in bytes.")
 STORAGE_MOUNT: Final = _attribute("storage.mount", OWN, "Mount point that the path lies on.")
@@ -482,7 +479,7 @@ EXCEPTION_FINGERPRINT: Final = _attribute(
 EXCEPTION_MECHANISM: Final = _attribute(
     "exception.mechanism",
     OWN,
-    "Where it was seen: span, main, thread, unraisable, asyncio, qt, callback, publish, log, handling, printed.",
+    "Where seen: span, main, thread, unraisable, asyncio, future, qt, callback, publish, log, handling, printed.",
 )
 EXCEPTION_FILES: Final = _attribute(
     "exception.files",
@@ -608,7 +605,12 @@ HANG_STACKS: Final = _attribute(
 HANG_THREADS: Final = _attribute(
     "app.hang.threads", OWN, "Where the other threads stood, `name: outer;inner`.", INDIRECT
 )
-HANG_WAITS: Final = _attribute("app.hang.waits", OWN, "Who waits for whose lock, a sentence each.", INDIRECT)
+HANG_WAITS: Final = _attribute(
+    "app.hang.waits",
+    OWN,
+    "Who waits for whose lock, end or result, or for which event, a sentence each.",
+    INDIRECT,
+)
 HANG_STACK_SOURCE: Final = _attribute(
     "app.hang.stack_source", OWN, "Who looked: the host itself, py-spy from outside, or nobody could."
 )
@@ -654,9 +656,6 @@ LINK_KIND: Final = _attribute(
 LOSS_REASON: Final = _attribute("clientobs.loss.reason", OWN, "Why records were lost: quota, storm, torn ...")
 STORM_SPAN_NAME: Final = _attribute("clientobs.storm.name", OWN, "Name of spans or events that was thinned.")
 STORM_DROPPED: Final = _attribute("clientobs.storm.dropped", OWN, "How many of that name were left out.")
-RECORD_TRUNCATED: Final = _attribute(
-    "clientobs.truncated", OWN, "True where a record's bounds cut some of it off."
-)
 CONFIG_FILE: Final = _attribute("clientobs.config.file", OWN, "Configuration file with a problem.", INDIRECT)
 CONFIG_LINE: Final = _attribute("clientobs.config.line", OWN, "Line of the problem.")
 CONFIG_KEY: Final = _attribute("clientobs.config.key", OWN, "Key, variable or argument of the problem.")
@@ -664,7 +663,6 @@ PATCH_NAME: Final = _attribute("clientobs.patch.name", OWN, "Instrument that a b
 PATCH_SHARE: Final = _attribute("clientobs.patch.share", OWN, "Share of the time that it took until then.")
 PATCH_PAUSE: Final = _attribute("clientobs.patch.pause", OWN, "For how long it is off: seconds.")
 OTEL_SIGNAL: Final = _attribute("clientobs.signal", OWN, "One of traces, logs, metrics.")
-JOURNAL_LANE: Final = _attribute("clientobs.journal.lane", OWN, "One of vital, bulk.")
 METRIC_OVERFLOW: Final = _attribute(
     "otel.metric.overflow", STABLE, "True on the one series that takes what exceeds the machine's bound."
 )
@@ -691,28 +689,14 @@ RECORDS_LOST: Final = _metric(
 RECORDS_DELIVERED: Final = _metric(
     "clientobs.records.delivered", OWN, "{record}", "counter", "Records that the endpoint took, by signal."
 )
-QUEUE_AGE: Final = _metric("clientobs.queue.age", OWN, "s", "gauge", "Age of the oldest undelivered record.")
-QUEUE_SIZE: Final = _metric("clientobs.queue.size", OWN, "By", "gauge", "Bytes of undelivered segments.")
-FAULTS: Final = _metric(
-    "clientobs.faults", OWN, "{fault}", "counter", "Faults of our own, kept from the host."
-)
-SESSIONS: Final = _metric(
-    "clientobs.sessions", OWN, "{session}", "counter", "Sessions ended, by session.status."
-)
 
 _begin("Machine and process vitals")
 CPU_MODE: Final = _attribute("cpu.mode", DEV, "One of user, system, idle, iowait ...")
-CPU_LOGICAL_NUMBER: Final = _attribute("cpu.logical_number", DEV, "Which core.")
 SYSTEM_MEMORY_STATE: Final = _attribute("system.memory.state", DEV, "One of used, free, cached ...")
-SYSTEM_DEVICE: Final = _attribute("system.device", DEV, "Which disk.")
 SYSTEM_FILESYSTEM_STATE: Final = _attribute("system.filesystem.state", DEV, "One of used, free, reserved.")
-SYSTEM_FILESYSTEM_TYPE: Final = _attribute("system.filesystem.type", DEV, "One of ext4, ntfs, nfs ...")
-SYSTEM_FILESYSTEM_MOUNTPOINT: Final = _attribute("system.filesystem.mountpoint", DEV, "Where it is mounted.")
 SYSTEM_PAGING_STATE: Final = _attribute("system.paging.state", DEV, "One of used, free.")
 DISK_IO_DIRECTION: Final = _attribute("disk.io.direction", DEV, "One of read, write.")
 NETWORK_IO_DIRECTION: Final = _attribute("network.io.direction", DEV, "One of receive, transmit.")
-NETWORK_INTERFACE_NAME: Final = _attribute("network.interface.name", DEV, "Which network interface.")
-SYSTEM_CPU_TIME: Final = _metric("system.cpu.time", DEV, "s", "counter", "Processor time by cpu.mode.")
 SYSTEM_CPU_UTILIZATION: Final = _metric("system.cpu.utilization", DEV, "1", "gauge", "Share of it in use.")
 SYSTEM_CPU_LOGICAL_COUNT: Final = _metric("system.cpu.logical.count", DEV, "{cpu}", "updowncounter", "Cores.")
 SYSTEM_MEMORY_USAGE: Final = _metric("system.memory.usage", DEV, "By", "updowncounter", "Memory by state.")
@@ -726,32 +710,14 @@ SYSTEM_DISK_OPERATIONS: Final = _metric(
 SYSTEM_FILESYSTEM_USAGE: Final = _metric(
     "system.filesystem.usage", DEV, "By", "updowncounter", "Space by state, local file systems."
 )
-SYSTEM_FILESYSTEM_UTILIZATION: Final = _metric(
-    "system.filesystem.utilization", DEV, "1", "gauge", "Share of the space in use."
-)
 SYSTEM_NETWORK_IO: Final = _metric("system.network.io", DEV, "By", "counter", "Bytes received and sent.")
 SYSTEM_NETWORK_ERRORS: Final = _metric("system.network.errors", DEV, "{error}", "counter", "Network errors.")
-SYSTEM_UPTIME: Final = _metric("system.uptime", DEV, "s", "gauge", "Time since the machine started.")
-PROCESS_CPU_TIME: Final = _metric("process.cpu.time", RC, "s", "counter", "Processor time of a host.")
-PROCESS_CPU_UTILIZATION: Final = _metric("process.cpu.utilization", RC, "1", "gauge", "Share of a core.")
-PROCESS_MEMORY_USAGE: Final = _metric("process.memory.usage", RC, "By", "updowncounter", "Resident memory.")
-PROCESS_MEMORY_VIRTUAL: Final = _metric(
-    "process.memory.virtual", RC, "By", "updowncounter", "Virtual memory."
-)
 PROCESS_IO: Final = _metric(
     "process.io", OWN, "By", "counter", "Bytes that a host's read and write calls moved, C and C++ included."
 )
 PROCESS_DISK_IO: Final = _metric(
     "process.disk.io", RC, "By", "counter", "Bytes that a host fetched from storage and handed to it."
 )
-PROCESS_THREAD_COUNT: Final = _metric("process.thread.count", RC, "{thread}", "updowncounter", "Threads.")
-PROCESS_FD_COUNT: Final = _metric(
-    "process.unix.file_descriptor.count", RC, "{file_descriptor}", "updowncounter", "Open descriptors."
-)
-PROCESS_HANDLE_COUNT: Final = _metric(
-    "process.windows.handle.count", RC, "{handle}", "updowncounter", "Open handles."
-)
-PROCESS_UPTIME: Final = _metric("process.uptime", RC, "s", "gauge", "Time since a host started.")
 
 VITAL_EVENTS: Final = frozenset(
     {

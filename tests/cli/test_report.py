@@ -106,6 +106,18 @@ def test_a_bundle_takes_the_report_with_it(desk: Workstation, tmp_path: Path) ->
     assert [span["name"] for trace in found["traces"] for span in trace["spans"]] == ["publish"]
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_the_code_of_a_report_is_told_though_its_bundle_can_t_be_written(
+    desk: Workstation, form: tuple[str, ...]
+) -> None:
+    desk.run(FAILING)
+    done = desk.clientobs("report", "it hangs", "--bundle", "not/there/x.zip", *form)
+    assert done.returncode == 2
+    assert "can't be written" in done.stderr
+    (code,) = CODE.findall(done.stdout)
+    assert json.loads(desk.clientobs("show", code, "--json").stdout)["code"] == code
+
+
 def test_an_older_session_stays_out_of_the_bundle(desk: Workstation) -> None:
     desk.run(FAILING)
     for path in desk.home.glob("v1/*/*.seg"):

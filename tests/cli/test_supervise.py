@@ -206,8 +206,9 @@ def test_a_reader_that_leaves_ends_the_command_as_without_us(desk: Workstation) 
 READY = "import signal, sys, time; {}; print('ready', flush=True); time.sleep(60)"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
-def test_a_signal_to_us_is_one_to_the_command_and_no_failure(desk: Workstation, number: int) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"])
+def test_a_signal_to_us_is_one_to_the_command_and_no_failure(desk: Workstation, name: str) -> None:
+    number = signal.Signals[name]
     code = READY.format(f"signal.signal({int(number)}, signal.SIG_DFL)")
     with start(desk, "--farm", "--", sys.executable, "-S", "-c", code, start_new_session=True) as child:
         assert child.stdout is not None

@@ -243,20 +243,20 @@ def test_a_path_that_does_not_fit_is_cut_at_its_front(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "first"), [("/opt/ffmpeg/bin/ffmpeg", "…"), ("D:\\tools\\ffmpeg", "…"), ("sh", "sh")]
+    ("program", "first"), [("/opt/ffmpeg/bin/ffmpeg", ""), ("D:\\tools\\ffmpeg", ""), ("sh", "sh ")]
 )
 def test_a_command_is_told_by_its_arguments_and_not_by_its_name_again(program: str, first: str) -> None:
     story = Story()
     facts = {
         "process.executable.name": "ffmpeg",
         "process.executable.path": program,
-        "process.command_args": [program, "-i", "plate.exr"],
+        "process.command_args": [program, "-i", "plate v2.exr"],
         "process.launcher": "subprocess.Popen",
         "process.pid": 4378,
     }
     story.span("ffmpeg", took=40, attributes=facts)
     (line,) = _tree(story.book)
-    assert line.startswith(f"ffmpeg  process.command_args=[{first}, -i, plate.exr]  process.pid=4378  ")
+    assert line.startswith(f"ffmpeg  {first}-i 'plate v2.exr'  process.pid=4378  ")
 
 
 @pytest.mark.parametrize(
@@ -281,10 +281,16 @@ def test_a_file_that_was_missing_stands_beside_the_name() -> None:
 
 
 def test_a_command_that_does_not_fit_is_cut_at_its_front() -> None:
-    words = ["…", *["-loglevel"] * 20, "/nas/sh0040.1001.png"]
-    ((_, _), _, (text, _)) = attribute_pieces({"process.command_args": words}, 60)
+    words = [*["-loglevel"] * 20, "/nas/sh0040.1001.png"]
+    (_, _, (text, _)) = attribute_pieces({"process.command_args": words, "process.pid": 4378}, 60)
     assert text.startswith("…")
-    assert text.endswith(", /nas/sh0040.1001.png]")
+    assert text.endswith(" -loglevel /nas/sh0040.1001.png")
+    assert cell_width(text) == 58
+
+
+def test_a_command_without_arguments_takes_no_place() -> None:
+    pieces = attribute_pieces({"process.command_args": [], "process.pid": 4378}, 60)
+    assert "".join(text for text, _ in pieces) == "  process.pid=4378"
 
 
 def test_everything_has_the_production_context_of_each_span_and_seconds_with_their_unit() -> None:

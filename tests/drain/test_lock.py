@@ -56,6 +56,7 @@ def test_another_process_sees_the_lock_held_and_by_whom(tmp_path: Path) -> None:
     mine.release()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="symlinks need a privilege on Windows")
 def test_looking_at_the_own_lock_does_not_free_it(tmp_path: Path) -> None:
     # to close any descriptor of the file would: the trap of lockf
     path = tmp_path / "a.lock"
@@ -142,6 +143,7 @@ def test_a_forked_child_neither_holds_nor_frees_its_parents_lock(tmp_path: Path)
     lock.release()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="symlinks need a privilege on Windows")
 def test_a_lock_that_is_a_symlink_is_refused_and_its_target_untouched(tmp_path: Path) -> None:
     if not hasattr(os, "O_NOFOLLOW"):
         pytest.skip("this system can't refuse links on opening")
@@ -153,6 +155,7 @@ def test_a_lock_that_is_a_symlink_is_refused_and_its_target_untouched(tmp_path: 
     assert target.read_text() == "precious"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="symlinks need a privilege on Windows")
 def test_the_drains_folder_is_closed_to_others_and_never_a_link(tmp_path: Path) -> None:
     folder = Path(drain_folder(str(tmp_path)))
     if os.name == "posix":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from support.workstation import until
 if TYPE_CHECKING:
     from support.otlp_inbox import Inbox
     from support.workstation import Host, Workstation
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals, and a handler of libc that waits")
 
 REPORTER = """
     import ctypes, time

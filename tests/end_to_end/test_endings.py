@@ -5,6 +5,7 @@ All hosts of the first two tests run side by side over one home and one drain, a
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from support.otlp_inbox import Telemetry
     from support.workstation import Host
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="deaths are told by signals here")
 
 STACK_OVERFLOW = """
 import ctypes

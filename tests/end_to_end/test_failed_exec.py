@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from support.otlp_inbox import Inbox
     from support.workstation import Workstation
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="exec and signals as POSIX has them")
 
 PROGRAM = """
     import ctypes

@@ -177,6 +177,29 @@ def test_an_exception_in_a_thread_that_nobody_saw(receiver: OtlpReceiver, desk: 
     assert_always(headline, desk, service=("studio-host", "2.1"), production=PRODUCTION)
 
 
+POOL = """
+from concurrent.futures import ThreadPoolExecutor
+def encode(frame):
+    if frame == 37: raise RuntimeError(f"encoder gave up at {frame}")
+with clientobs.span("publish"), ThreadPoolExecutor(2, thread_name_prefix="encoder") as pool:
+    for frame in range(30, 40): pool.submit(encode, frame)
+"""
+
+
+@pytest.mark.diagnosis("unseen-exception")
+def test_an_exception_of_a_pool_s_task_that_nobody_saw(receiver: OtlpReceiver, desk: Workstation) -> None:
+    assert desk.start(STARTED + POOL).end() == 0
+    (headline,) = events_of(receiver, 1)
+    said = headline.attributes
+    assert (said["exception.type"], said["exception.mechanism"]) == ("RuntimeError", "future")
+    assert said["exception.message"] == "encoder gave up at 37"
+    assert "in encode" in said["exception.stacktrace"]
+    assert said["thread.name"].startswith("encoder")
+    (publish,) = spans_of(receiver, "publish")
+    assert headline.record.span_id == publish.record.span_id
+    assert_always(headline, desk, service=("studio-host", "2.1"), production=PRODUCTION)
+
+
 HEALTHY = """
 import logging, types
 hou = types.ModuleType("hou")

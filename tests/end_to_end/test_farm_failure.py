@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from support.always import assert_always
 if TYPE_CHECKING:
     from support.otlp_inbox import Inbox
     from support.workstation import Workstation
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the farm runs sh")
 
 SUBMIT = """
     clientobs.init("submitter")

@@ -89,6 +89,21 @@ threading.Thread(target=prefetch, name="prefetch", daemon=True).start()
 with clientobs.span("publish"):
     publish()
 """
+LOCKS = """
+import collections, threading
+locks = collections.defaultdict(threading.Lock)
+def lock_for(asset):
+    with guard:
+        return locks[asset]
+guard, both = threading.Lock(), threading.Barrier(2)
+def swap(here, there):
+    with lock_for(here):
+        both.wait()
+        with lock_for(there): pass
+threading.Thread(target=swap, args=("rig", "hero"), name="prefetch", daemon=True).start()
+with clientobs.span("publish"):
+    swap("hero", "rig")
+"""
 WORKERS = """
 import concurrent.futures, threading
 cache, scene = threading.Lock(), threading.Lock()
@@ -126,6 +141,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         made.start("loop", LOOP)
         made.start("callback", CALLBACK)
         made.start("deadlock", DEADLOCK)
+        made.start("locks", LOCKS)
         made.start("joins", WORKERS, "shutdown")
         made.start("asks", WORKERS, "result")
         if mounted:
@@ -243,6 +259,17 @@ def test_a_deadlock_says_who_waits_for_whom(stage: Stage) -> None:
     assert any(stack.startswith("prefetch: ") for stack in hang.attributes["app.hang.threads"])
     assert_always(hang, stage.desk, service=("deadlock", "2.1"), production={"shot": "sq010_sh020"})
     stage.kill("deadlock")
+
+
+@pytest.mark.diagnosis("deadlock")
+def test_locks_that_are_handed_out_by_a_function_are_told_by_the_call(stage: Stage) -> None:
+    hang = stage.event("locks", "app.hang")
+    assert hang.attributes["app.hang.reason"] == "deadlock"
+    assert hang.attributes["app.hang.waits"] == [
+        "MainThread waits for lock_for(there), held by prefetch",
+        "prefetch waits for lock_for(there), held by MainThread",
+    ]
+    stage.kill("locks")
 
 
 @pytest.mark.diagnosis("deadlock")

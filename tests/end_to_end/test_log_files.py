@@ -107,6 +107,7 @@ def test_the_error_of_a_tool_that_nobody_can_change_arrives_in_one_record(
     assert abs(error.record.time_unix_nano - error.record.observed_time_unix_nano) < 600e9
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
 def test_each_line_arrives_once_though_files_rotate_and_drains_are_killed(
     receiver: Inbox, followed: Workstation, logs: Path, service: list[subprocess.Popen[bytes]]
 ) -> None:
@@ -238,6 +239,7 @@ def test_what_a_real_blender_prints_into_a_file_is_told_by_its_errors_alone(
     assert len(bodies) == 3
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts, and /proc")
 def test_a_mount_that_hangs_holds_up_its_own_entry_and_nothing_else(
     receiver: Inbox, followed: Workstation, logs: Path, tmp_path: Path, service: list[subprocess.Popen[bytes]]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from support.otlp_inbox import Inbox
     from support.workstation import Workstation
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="who killed for memory is told by Linux")
 
 BOUND = 320 << 20
 HOST = """

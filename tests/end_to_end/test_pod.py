@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from support.otlp_receiver import OtlpReceiver
 
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="a process group is killed")
+
 SPANS = 300
 TASK = f"""
     clientobs.init("farm-task")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,11 @@ if TYPE_CHECKING:
 
     from support.otlp_inbox import Inbox, Telemetry
     from support.workstation import Workstation
+
+if sys.platform != "win32":
+    import resource
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory and signals as Linux tells them")
 
 TOOL = """
     import subprocess

@@ -187,7 +187,7 @@ def test_an_artist_who_does_not_wait_for_the_hang_is_told_with_since_when_it_was
     assert (said["session.status"], said["session.ending"]) == ("abnormal", "killed")
     assert [span.partition(" (")[0] for span in said["session.open_spans"]] == ["rebuild rig"]
     body = end.record.body.string_value
-    assert body.startswith("The application was killed during 'rebuild rig', or ended by a fault ")
+    assert body.startswith("The application was killed during 'rebuild rig'")
     assert "; it had not answered for " in body
     opened = stage.span("impatient", "rebuild rig").record.start_time_unix_nano
     since = datetime.fromisoformat(said["app.hang.since"].replace("Z", "+00:00"))
@@ -200,9 +200,10 @@ def test_an_application_that_only_waits_for_its_artist_is_killed_all_the_same(st
     stage.kill("idle")
     assert end_of(stage, "idle") == ("abnormal", "killed")
     end = stage.event("idle", "session.end")
-    assert end.record.body.string_value == (
-        "The application was killed, or ended by a fault that left no trace."
-    )
+    assert end.record.body.string_value in {
+        "The application was killed.",  # by the word of a kernel that tells (Linux 6.15)
+        "The application was killed, or ended by a fault that left no trace.",
+    }
 
 
 @pytest.mark.diagnosis("force-quit")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,7 @@ def test_a_report_from_a_terminal_arrives_under_the_artist_s_session(
     assert host.end() == 0
 
 
+@pytest.mark.skipif(os.name != "posix", reason="symlinks need a privilege on Windows")
 @pytest.mark.diagnosis("other-machine")
 def test_two_machines_differ_in_exactly_what_differs(tmp_path: Path, receiver: OtlpReceiver) -> None:
     for name, numpy in (("works", "1.26.4"), ("fails", "2.1.0")):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +13,13 @@ from support.readback import seen
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="reads /proc, and closes numbers as Linux has them"
+)
 
 START = "import clientobs; runtime = clientobs.init('tool'); assert runtime.running, runtime.reason\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 FORKING = ("-W", "ignore::DeprecationWarning")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_a_child_forked_while_we_import_can_import_the_same(home: Path, tmp_path: Path) -> None:
     """A module lock that a thread of the parent holds is held in the child for ever."""
     (tmp_path / "slow_part.py").write_text(
@@ -51,6 +53,7 @@ def test_a_child_forked_while_we_import_can_import_the_same(home: Path, tmp_path
     assert answer == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_a_child_measures_though_a_thread_was_loading_the_sdks_metrics(home: Path) -> None:
     answer = answer_of(
         """
@@ -71,6 +74,7 @@ def test_a_child_measures_though_a_thread_was_loading_the_sdks_metrics(home: Pat
     assert answer == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_a_fork_starts_no_thread_of_the_sdk_and_prints_nothing(home: Path) -> None:
     answer = answer_of(
         """
@@ -152,6 +156,7 @@ def test_a_first_record_loads_nothing_of_ours(home: Path) -> None:
     assert answer == []
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 @pytest.mark.parametrize("moment", ["join", "start"])
 def test_a_signal_handler_that_forks_amid_a_fork_does_not_wait_for_ever(moment: str, home: Path) -> None:
     done = run_program(

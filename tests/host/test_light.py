@@ -77,6 +77,24 @@ def test_recording_scans_no_search_path_for_entry_points() -> None:
     assert len({folder for folder, _ in answer}) == len(answer)
 
 
+def test_no_dataclass_of_ours_is_compiled_in_a_host() -> None:
+    # The standard decorator writes source for each class, and has `inspect` parse a signature for its docstring.
+    answer = answer_of(f"""
+        import json, sys
+        {RECORD.replace(chr(10), chr(10) + " " * 8)}
+        kinds = {{
+            kind
+            for name, module in list(sys.modules.items()) if name.split(".")[0] == "clientobs"
+            for kind in list(vars(module).values())
+            if isinstance(kind, type) and kind.__module__ == name and "__dataclass_fields__" in vars(kind)
+        }}
+        compiled = [str(kind) for kind in kinds if kind.__init__.__code__.co_filename == "<string>"]
+        parsed = [str(kind) for kind in kinds if (kind.__doc__ or "").startswith(kind.__name__ + "(")]
+        print(json.dumps([len(kinds) > 40, compiled, parsed]))
+    """)
+    assert answer == [True, [], []]
+
+
 @pytest.mark.parametrize("seed", [7, "shot"])
 def test_a_seeded_random_gives_the_same_sequence_and_ids_never_repeat(seed: object) -> None:
     program = f"""

@@ -82,6 +82,7 @@ def test_unusable_opentelemetry_makes_a_no_op_that_says_why(poison: str, tmp_pat
     assert "OpenTelemetry cannot be imported" in answer[1]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Windows has no exec that replaces, macOS no /bin/true")
 @pytest.mark.parametrize(
     ("leave", "code", "evidence"),
     [
@@ -103,6 +104,7 @@ def test_every_way_out_is_a_clean_end(leave: str, code: int, evidence: str, home
     assert records.notes("closed")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no exec that replaces")
 def test_an_exec_that_fails_leaves_the_host_recording(home: Path) -> None:
     done = run_program(f"""
 import os
@@ -118,6 +120,7 @@ with clientobs.span('after'):
     assert seen(home).span("after").end_ns > 0
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
 def test_kill_9_loses_no_ended_span_and_reports_the_open_ones(home: Path) -> None:
     done = run_program(f"""
 import os, signal
@@ -136,6 +139,7 @@ with clientobs.span('open'):
     assert [started[key].name for key in started.keys() - ended] == ["open"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_a_forked_child_has_a_run_of_its_own_and_a_clean_end(home: Path) -> None:
     done = run_program(f"""
 import multiprocessing, os
@@ -162,6 +166,7 @@ if __name__ == '__main__':
     assert len(records.notes("closed")) == 2
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_a_forked_child_that_records_nothing_leaves_nothing(home: Path) -> None:
     done = run_program(f"""
 import os

@@ -9,8 +9,11 @@ import inspect
 import logging
 import os
 import pickle
+import re
 import sys
 import threading
+from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +26,6 @@ from support.readback import seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MARK = "/nonexistent/asked-for-by-the-contract"
 
@@ -318,3 +320,14 @@ def test_instruments_that_are_named_hold_in_each_profile() -> None:
         clientobs.init("quiet", profile=profile, instruments=[])
         assert list(registry.active()) == [], profile
         clientobs.shutdown()
+
+
+def test_its_entry_point_switches_it_on_and_off(name: str) -> None:
+    declared = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    (place,) = re.findall(rf'^clientobs_{name} = "([\w.]+:\w+)"$', declared, re.MULTILINE)
+    instrumentor = EntryPoint(name, place, "opentelemetry_instrumentor").load()()
+    assert name not in registry.active()
+    instrumentor.instrument()
+    assert name in registry.active()
+    instrumentor.uninstrument()
+    assert name not in registry.active()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clientobs.config.model import RootConfig
-from clientobs.paths.portable import Roots, portable
+from clientobs.paths.portable import Roots
 
 ROOTS = (
     RootConfig(name="proj", linux="/mnt/p", windows="P:", macos="/Volumes/p"),
@@ -40,7 +40,7 @@ ROOTS = (
     ],
 )
 def test_known_paths(path: str, platform: str, expected: str | None) -> None:
-    assert portable(path, ROOTS, platform) == expected
+    assert Roots(ROOTS, platform).portable(path) == expected
 
 
 def test_without_roots_nothing_is_portable() -> None:
@@ -56,14 +56,14 @@ folders = st.lists(names, min_size=1, max_size=4)
 @given(folders, folders)
 def test_what_lies_below_a_root_is_named_by_it_and_leads_back(root: list[str], below: list[str]) -> None:
     place = "/" + "/".join(root)
-    found = portable(f"{place}/{'/'.join(below)}", [RootConfig(name="r", linux=place)], "linux")
+    found = Roots([RootConfig(name="r", linux=place)], "linux").portable(f"{place}/{'/'.join(below)}")
     assert found == "{r}/" + "/".join(below)
 
 
 @given(folders, names)
 def test_a_longer_name_beside_a_root_is_never_taken_for_it(root: list[str], more: str) -> None:
     place = "/" + "/".join(root)
-    assert portable(f"{place}{more}/x", [RootConfig(name="r", linux=place)], "linux") is None
+    assert Roots([RootConfig(name="r", linux=place)], "linux").portable(f"{place}{more}/x") is None
 
 
 @given(folders, folders, names)
@@ -71,7 +71,7 @@ def test_the_longest_root_wins_whatever_the_order(outer: list[str], inner: list[
     long = RootConfig(name="inner", linux="/" + "/".join(outer + inner))
     short = RootConfig(name="outer", linux="/" + "/".join(outer))
     for roots in ((long, short), (short, long)):
-        assert portable(f"{long.linux}/{leaf}", roots, "linux") == f"{{inner}}/{leaf}"
+        assert Roots(roots, "linux").portable(f"{long.linux}/{leaf}") == f"{{inner}}/{leaf}"
 
 
 ascii_names = st.text("abcXYZ_- .", min_size=1, max_size=8).filter(lambda name: name not in {".", ".."})
@@ -81,6 +81,6 @@ ascii_names = st.text("abcXYZ_- .", min_size=1, max_size=8).filter(lambda name: 
 def test_windows_knows_neither_case_nor_one_separator(parts: list[str], upper: bool, separator: str) -> None:
     root = RootConfig(name="r", windows="\\\\Nas\\Proj\\" + "\\".join(parts))
     path = separator.join(["", "", "nas", "proj", *parts, "leaf"])
-    found = portable(path.upper() if upper else path.lower(), [root], "win32")
+    found = Roots([root], "win32").portable(path.upper() if upper else path.lower())
     assert found is not None
     assert found.lower() == "{r}/leaf"

@@ -154,6 +154,17 @@ def test_every_page_is_reached_from_the_index() -> None:
     assert sorted(page.name for page in PAGES if page.path not in seen) == []
 
 
+def test_the_layers_on_the_page_are_those_that_are_enforced() -> None:
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    contract = settings.partition('type = "layers"\nlayers = [\n')[2].partition("]")[0]
+    enforced = [sorted(re.findall(r"clientobs\.(\w+)", line)) for line in contract.splitlines()]
+    (page,) = (page for page in PAGES if page.name == "docs/explanation/architecture.md")
+    (block,) = (block for block in page.blocks if block.text.startswith("cli\n"))
+    assert [
+        sorted(re.findall(r"\w+", line.partition("(")[0])) for line in block.text.splitlines()
+    ] == enforced
+
+
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="argparse and inspect word their output anew in 3.13")
 def test_the_reference_is_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]

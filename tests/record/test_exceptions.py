@@ -201,7 +201,8 @@ def test_an_exception_is_asked_for_its_text_twice_at_the_most(runtime: Runtime, 
 
 
 def test_a_memory_error_is_recorded(runtime: Runtime, home: Path) -> None:
-    assert recorded(home, MemoryError()).attributes["exception.type"] == "MemoryError"
+    log = recorded(home, MemoryError())
+    assert (log.attributes["exception.type"], log.body) == ("MemoryError", "MemoryError")
 
 
 def test_the_program_s_own_innermost_line_is_named(runtime: Runtime, home: Path) -> None:

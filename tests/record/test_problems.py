@@ -234,6 +234,7 @@ def test_a_picture_of_the_last_moment_is_written_at_exit(home: Path) -> None:
     assert len(list(home.glob("v1/*/*.png"))) == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_a_forked_child_reports_in_its_own_run(home: Path) -> None:
     answer_of(
         """

@@ -10,8 +10,9 @@ from clientobs.journal.records import ContextRecord, Header, LogRecord, MetricsR
 
 if TYPE_CHECKING:
     from clientobs.config.model import Signal
+    from clientobs.drain.batch import Outcome
 
-__all__ = ["CONTEXTS", "HEADER", "NOW", "SESSION", "batch", "log", "metrics", "span", "spans"]
+__all__ = ["CONTEXTS", "HEADER", "NOW", "SESSION", "batch", "left_of", "log", "metrics", "span", "spans"]
 
 NOW: Final = 1_700_000_000_000_000_000
 SESSION: Final = "5e" * 16
@@ -106,3 +107,9 @@ def spans(count: int, **names: str) -> Batch:
 def batch(signal: Signal, *items: Item) -> Batch:
     """Return a batch of these items."""
     return Batch(signal=signal, items=items)
+
+
+def left_of(batch: Batch, outcome: Outcome) -> Batch | None:
+    """Return what is still to be sent, None when all of it is settled."""
+    left = batch.items[outcome.settled :]
+    return replace(batch, items=left) if left else None

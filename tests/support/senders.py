@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from clientobs.drain.batch import Outcome
     from clientobs.drain.otlp.deliver import Transport
 
-__all__ = ["Address", "Delivery", "deliver_through", "deliver_to", "send_one"]
+__all__ = ["Address", "Delivery", "deliver_through", "deliver_to", "send_one", "shelved"]
 
 
 class Address:
@@ -98,3 +99,12 @@ def send_one(receiver: Any, folder: Path, **options: Any) -> Outcome:
     """Send a batch of one span, and return what became of it."""
     with deliver_to(receiver, folder, **options) as delivery:
         return delivery.traces.send(spans(1))
+
+
+def shelved(shelf: PoisonShelf) -> list[str]:
+    """Return `uid.signal` of the records that were set aside, oldest first."""
+    try:
+        found = sorted(os.scandir(shelf.folder), key=lambda entry: (entry.stat().st_mtime_ns, entry.name))
+    except FileNotFoundError:
+        return []
+    return [entry.name.removesuffix(".txt") for entry in found if entry.name.endswith(".txt")]

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import textwrap
@@ -73,8 +72,8 @@ class Host:
             self.process.stdin.close()
         return self.process.wait(patience)
 
-    def kill(self, number: int = signal.SIGKILL) -> int:
-        """Send a signal, wait for the end, and return the exit code."""
+    def kill(self, number: int = 9) -> int:
+        """Send a signal (SIGKILL, which Windows has no name for), wait for the end, and return the exit code."""
         os.kill(self.pid, number)
         return self.process.wait(PATIENCE)
 

@@ -156,6 +156,7 @@ def test_the_stacks_of_a_crash_are_redacted(code: str, home: Path, tmp_path: Pat
         assert b"token=[redacted]" in archive.read(f"faults/{run.name}.txt")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="symlinks need a privilege on Windows")
 def test_a_symlink_in_a_run_is_not_followed(code: str, home: Path, tmp_path: Path) -> None:
     clientobs.shutdown()
     (run,) = [path for path in (home / "v1").iterdir() if path.is_dir()]
@@ -176,6 +177,23 @@ def test_no_half_a_bundle_is_left(home: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError):
         made(home, tmp_path / "taken.zip")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "taken.zip"]
+
+
+def test_what_is_there_and_no_bundle_stays_as_it_is(home: Path, tmp_path: Path) -> None:
+    (home / "v1").mkdir(parents=True)
+    scene, pipe = tmp_path / "hero.ma", tmp_path / "pipe"
+    scene.write_text("//Maya ASCII")
+    if hasattr(os, "mkfifo"):  # stands for a device: /dev/full, of a root who is absent-minded
+        os.mkfifo(pipe)
+    before = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
+    for path in (scene, pipe):
+        if path.exists():
+            with pytest.raises(BundleError, match="another"):
+                made(home, path)
+    assert {path.name: path.stat().st_mode for path in tmp_path.iterdir()} == before
+    assert scene.read_text() == "//Maya ASCII"
+    made(home, tmp_path / "out.zip")
+    made(home, tmp_path / "out.zip")  # one of our own is made anew
 
 
 def test_a_bundle_is_private(home: Path, tmp_path: Path) -> None:

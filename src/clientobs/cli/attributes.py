@@ -12,7 +12,7 @@ from clientobs import semconv
 from clientobs.cli.text import cell_width, duration, value, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from clientobs.cli.screen import Line, Piece
     from clientobs.viewer.model import Span
@@ -65,6 +65,8 @@ _TOLD_BY_THEIR_END: Final = frozenset(
 )
 """As paths are: their end says which file it is about. Better cut than left out."""
 _LEAST_OF_TEXT: Final = 16
+_MOST: Final = 4096
+_MOST_WORDS: Final = 100
 _NS: Final = 1_000_000_000
 _LONGEST: Final = 1e9
 """Seconds; what is more is no duration of ours."""
@@ -87,7 +89,7 @@ def brief_attributes(span: Span) -> dict[str, Any]:
     }
     words = kept.get(semconv.PROCESS_COMMAND_ARGS)
     if isinstance(words, (list, tuple)) and words and _program(words[0]) == span.record.name:
-        kept[semconv.PROCESS_COMMAND_ARGS] = ["…", *words[1:]]  # the span is named for it
+        kept[semconv.PROCESS_COMMAND_ARGS] = words[1:]  # the span is named for it
     return kept | _of_files(span)
 
 
@@ -118,19 +120,34 @@ def attribute_text(key: str, item: Any, limit: int) -> str:
 
 
 def attribute_pieces(attributes: Mapping[str, Any], room: int) -> Line:
-    """Return `key=value` pieces, as many as fit into `room` cells."""
+    """Return `key=value` pieces, as many as fit into `room` cells; a command is told as one types it."""
     pieces: list[Piece] = []
     for key, item in attributes.items():
-        name, text = visible(key), attribute_text(key, item, 60)
-        need = 2 + cell_width(name) + 1 + cell_width(text)
-        left = room - 3 - cell_width(name)
-        if need > room and left >= _LEAST_OF_TEXT and (key.endswith(".path") or key in _TOLD_BY_THEIR_END):
-            text, need = _end_of(value(item, 4096), left), room
-        if need > room:
+        is_command = key == semconv.PROCESS_COMMAND_ARGS and isinstance(item, (list, tuple))
+        label = "" if is_command else f"{visible(key)}="
+        text = _typed(item) if is_command else attribute_text(key, item, 60)
+        left = room - 2 - cell_width(label)
+        if left >= _LEAST_OF_TEXT and cell_width(text) > left and _is_told_by_its_end(key):
+            text = _end_of(text if is_command else value(item, _MOST), left)
+        if cell_width(text) > left or not (label or text):
             continue
-        pieces += [("  ", ""), (f"{name}=", "key"), (text, "value")]
-        room -= need
+        pieces += [("  ", ""), (label, "key"), (text, "value")]
+        room = left - cell_width(text)
     return pieces
+
+
+def _is_told_by_its_end(key: str) -> bool:
+    return key.endswith(".path") or key in _TOLD_BY_THEIR_END
+
+
+def _typed(words: Sequence[Any]) -> str:
+    """Return a command line; words with blanks in quotes.
+
+    >>> _typed(["-i", "plate v2.exr", ""])
+    "-i 'plate v2.exr' ''"
+    """
+    shown = (value(word, _MOST) for word in words[:_MOST_WORDS])
+    return " ".join(f"'{word}'" if not word or " " in word else word for word in shown)
 
 
 def _end_of(text: str, cells: int) -> str:

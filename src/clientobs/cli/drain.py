@@ -18,13 +18,14 @@ from clientobs.config.destination import destination_key
 from clientobs.config.resolve import resolve
 from clientobs.drain.__main__ import end_by_signal
 from clientobs.drain.assembly import life_of
-from clientobs.drain.life import Reason
 from clientobs.drain.lock import file_of, look
 from clientobs.drain.service.state import DrainState, read_state, state_path
 from clientobs.paths.mounts import MountTable
 from clientobs.runtime.home import place_of
 
 if TYPE_CHECKING:
+    import argparse
+
     from clientobs.cli.main import Invocation
     from clientobs.drain.life import Reason
 
@@ -47,17 +48,7 @@ _REASONS: Final[dict[Reason, str]] = {
 
 def run(invocation: Invocation) -> int:
     """Deliver; 1 where another drain holds the lock, or something is left that could not be delivered."""
-    parser = command_parser("drain", __doc__)
-    parser.add_argument("--once", action="store_true", help="deliver what is there, then end")
-    parser.add_argument(
-        "--timeout",
-        type=float,
-        default=_ONCE_SECONDS,
-        metavar="SECONDS",
-        help=f"with --once: give up after so long, {_ONCE_SECONDS:.0f} unless said; what is left stays",
-    )
-    parser.add_argument("--json", action="store_true", help="say at the end how it went, as JSON")
-    options = parser.parse_args(invocation.arguments)
+    options = _parser().parse_args(invocation.arguments)
     config = resolve({}, environ=invocation.environ, strict=True).config
     screen = open_screen(invocation.stdout, invocation.environ)
     if not config.delivery.configured:
@@ -83,6 +74,20 @@ def run(invocation: Invocation) -> int:
     else:
         _tell(screen, reason, state, home.path, key)
     return DONE if reason in _ENDED_WELL else WRONG
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("drain", __doc__)
+    parser.add_argument("--once", action="store_true", help="deliver what is there, then end")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=_ONCE_SECONDS,
+        metavar="SECONDS",
+        help=f"with --once: give up after so long, {_ONCE_SECONDS:.0f} unless said; what is left stays",
+    )
+    parser.add_argument("--json", action="store_true", help="say at the end how it went, as JSON")
+    return parser
 
 
 def _tell(screen: Screen, reason: Reason, state: DrainState | None, home: str, key: str) -> None:

@@ -77,12 +77,14 @@ def run(invocation: Invocation) -> int:
     if words:
         answer["code"], answer["delivered"] = _report(words, resolved, invocation, options.session)
         outcome = DONE if answer["code"] else WRONG
-    if options.bundle:
-        answer["bundle"] = _bundle(options, resolved, invocation)
-    if options.json:
-        screen.json(answer)
-    else:
-        _tell(answer, screen)
+    try:
+        if options.bundle:
+            answer["bundle"] = _bundle(options, resolved, invocation)
+    finally:  # the report is made, whatever became of the bundle
+        if options.json and answer:
+            screen.json(answer)
+        else:
+            _tell(answer, screen)
     return outcome
 
 

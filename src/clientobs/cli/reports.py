@@ -44,6 +44,22 @@ _SIZES: Final = frozenset(
 
 def report_lines(report: FoundReport, width: int, *, everything: bool) -> Iterator[Line]:
     """Yield the report, what it carries, and the errors of its session before it; its traces come after."""
+    yield from _heading(report, width)
+    yield []
+    for paragraph in str(report.value(semconv.PROBLEM_MESSAGE) or "").splitlines() or [""]:
+        for part in wrapped(visible(paragraph), max(width - 5, 30)):
+            yield [("   ", ""), (part, "strong")]
+    yield []
+    yield from _listed("what was done before, the newest first", report.value(semconv.PROBLEM_TRACE_NAMES))
+    lines = report.value(semconv.LAST_LOG_LINES)
+    if isinstance(lines, list):
+        yield from _listed("last log lines", lines if everything else lines[-_LINES:])
+    yield from _errors(report, width, everything=everything)
+    yield from _rest(report.log.record.attributes)
+    yield []
+
+
+def _heading(report: FoundReport, width: int) -> Iterator[Line]:
     log = report.log
     run = log.run
     yield [
@@ -63,24 +79,16 @@ def report_lines(report: FoundReport, width: int, *, everything: bool) -> Iterat
         ),
     ]
     yield [("   ", ""), (f"session {visible(report.session)}", "dim")]
-    yield []
-    for paragraph in str(report.value(semconv.PROBLEM_MESSAGE) or "").splitlines() or [""]:
-        for part in wrapped(visible(paragraph), max(width - 5, 30)):
-            yield [("   ", ""), (part, "strong")]
-    yield []
-    yield from _listed("what was done before, the newest first", report.value(semconv.PROBLEM_TRACE_NAMES))
-    lines = report.value(semconv.LAST_LOG_LINES)
-    if isinstance(lines, list):
-        yield from _listed("last log lines", lines if everything else lines[-_LINES:])
-    if report.errors:
-        yield [("   errors of the session before it", "dim")]
-        for error in report.errors:
-            for line in log_lines(error, log.time_ns, max(width - 5, 30), everything=everything):
-                yield [("     ", ""), *line]
-    else:
+
+
+def _errors(report: FoundReport, width: int, *, everything: bool) -> Iterator[Line]:
+    if not report.errors:
         yield from _listed("errors before it", report.value(semconv.PROBLEM_ERRORS))
-    yield from _rest(log.record.attributes)
-    yield []
+        return
+    yield [("   errors of the session before it", "dim")]
+    for error in report.errors:
+        for line in log_lines(error, report.log.time_ns, max(width - 5, 30), everything=everything):
+            yield [("     ", ""), *line]
 
 
 def bundle_lines(recordings: Recordings, width: int) -> Iterator[Line]:

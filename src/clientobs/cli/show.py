@@ -53,12 +53,8 @@ def run(invocation: Invocation) -> int:
     resolved = resolve({}, environ=invocation.environ, strict=True)
     screen = open_screen(invocation.stdout, invocation.environ)
     bundle, options.id = _split(parser, options.what)
-    recordings: Recordings
-    if bundle:
-        home, recordings = bundle, open_bundle(bundle)
-    else:
-        home = options.home or existing_home(resolved.config, invocation.environ)
-        recordings = Recordings(runs_folder(home))
+    home = bundle or options.home or existing_home(resolved.config, invocation.environ)
+    recordings = open_bundle(bundle) if bundle else Recordings(runs_folder(home))
     code = normalized_code(options.id) if options.id else None
     if code:
         return _show_report(recordings, code, options, screen, invocation)
@@ -67,6 +63,12 @@ def run(invocation: Invocation) -> int:
         options.list = options.list or not options.id
     if options.follow:
         return follow(recordings, screen, everything=options.all, as_json=options.json, failed=options.failed)
+    return _show_traces(home, recordings, options, screen, invocation)
+
+
+def _show_traces(
+    home: str, recordings: Recordings, options: argparse.Namespace, screen: Screen, invocation: Invocation
+) -> int:
     count = options.number or (_LISTED if options.list or options.id else 1)
     traces = _wanted(recordings, options, count)
     traces.sort(key=lambda trace: trace.start_ns)

@@ -1,8 +1,8 @@
 """Text as a terminal may see it: names made harmless, figures made short.
 
-Span names, paths and log bodies come from tools, scenes and file servers. Printed as they are, an escape
-sequence in a file name could clear the screen, set the window title or hide a line, and a right-to-left
-override could show `exe.gpj` as `jpg.exe`. `visible` shows such characters instead of obeying them.
+Span names, paths and log bodies come from tools, scenes and file servers. Printed as they are, they could do harm:
+an escape sequence in a file name can clear the screen, set the window title or hide a line, and a right-to-left
+override shows `exe.gpj` as `jpg.exe`. `visible` shows such characters instead of obeying them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any, Final
 __all__ = [
     "age",
     "cell_width",
-    "clock_time",
     "date_time",
     "duration",
     "number",
@@ -158,18 +157,9 @@ def number(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def clock_time(ns: int) -> str:
-    """Return the local time of day; a date that no calendar holds is shown as a number."""
-    return _local(ns, "%H:%M:%S")
-
-
 def date_time(ns: int) -> str:
-    """Return local date and time."""
-    return _local(ns, "%Y-%m-%d %H:%M:%S")
-
-
-def _local(ns: int, form: str) -> str:
+    """Return local date and time; one that no calendar holds is shown as a number."""
     try:
-        return datetime.datetime.fromtimestamp(ns / _NS).astimezone().strftime(form)
+        return datetime.datetime.fromtimestamp(ns / _NS).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     except (OverflowError, OSError, ValueError):
         return f"@{ns / _NS:.0f}"

@@ -1,4 +1,4 @@
-"""Headers of OTLP requests: one grammar for the variable, the mapping, the file and the command's output.
+"""Headers of OTLP requests, from a variable or a table; `drain/otlp/headers.py` reads those of a file or a program.
 
 Header values are credentials more often than not: no message here repeats one, nor a name that may have been
 a value by mistake.
@@ -16,7 +16,7 @@ from clientobs.config.problems import Unacceptable
 if TYPE_CHECKING:
     from clientobs.config.values import Base
 
-__all__ = ["Headers", "header_lines", "headers"]
+__all__ = ["Headers", "headers"]
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -47,7 +47,7 @@ def _each(items: list[str]) -> Headers:
     refused: Unacceptable | None = None
     for number, item in enumerate(items, 1):
         try:
-            found.update(_checked([_pair(item, number, decode=True)], number))
+            found.update(_checked([_pair(item, number)], number))
         except Unacceptable as error:
             refused = refused or error
     if refused is not None:
@@ -55,23 +55,11 @@ def _each(items: list[str]) -> Headers:
     return tuple(found.items())
 
 
-def header_lines(text: str) -> Headers:
-    """Read `name=value` or `name: value` lines, values as they stand: a headers file, a command's output.
-
-    Empty lines and those that start with # are passed over. Raises Unacceptable, naming the line's number.
-    """
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
-    return _checked(_pair(line, number) for number, line in lines if line and not line.startswith("#"))
-
-
-def _pair(item: str, number: int, *, decode: bool = False) -> tuple[str, str]:
-    cut = item.find("=")
-    if not decode and (colon := item.find(":")) >= 0 and (cut < 0 or colon < cut):
-        cut = colon
-    if cut < 0:
+def _pair(item: str, number: int) -> tuple[str, str]:
+    name, equals, value = (part.strip() for part in item.partition("="))
+    if not equals:
         raise Unacceptable(f"name=value pairs; number {number} has no '='")
-    name, value = item[:cut].strip(), item[cut + 1 :].strip()
-    if decode and ("%" in value or "%" in name):
+    if "%" in value or "%" in name:
         from urllib.parse import unquote  # noqa: PLC0415  # 3 ms, and few headers are encoded
 
         name, value = unquote(name), unquote(value)

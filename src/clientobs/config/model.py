@@ -342,7 +342,8 @@ class HangsConfig:
     seconds: float = 5.0
     """Seconds of silence from which it is a hang."""
     work_seconds: float = 1800.0
-    """Seconds that known work (a load, a save, a render: `tool.work`, or a word in the span's name) may take."""
+    """Seconds that known work (a load, a save, a render: `tool.work`, or a word in the span's name) may take, and that a
+    batch may wait for a lock on a file."""
     stall_seconds: float = 15.0
     """Seconds that known work may move nothing: no processor time, no bytes."""
     py_spy: str | None = None

@@ -68,7 +68,6 @@ _DAY: Final = 24 * HOUR
 
 
 def _plain() -> tuple[Option, ...]:
-    number = values.count(0)
     return (
         Option("service.name", values.text, ("OTEL_SERVICE_NAME",), "service"),
         Option("service.version", values.text, (), "version"),
@@ -100,6 +99,12 @@ def _plain() -> tuple[Option, ...]:
         Option("privacy.redact_values", values.patterns),
         Option("privacy.allow_keys", values.texts),
         Option("privacy.propagate_to", values.texts),
+    )
+
+
+def _limits_and_traces() -> tuple[Option, ...]:
+    number = values.count(0)
+    return (
         Option("limits.attribute_count", number, ("OTEL_ATTRIBUTE_COUNT_LIMIT",)),
         Option("limits.attribute_value_length", number, ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",)),
         Option("limits.span_attribute_count", number, ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",)),
@@ -192,7 +197,8 @@ def _delivery(prefix: str, infix: str) -> tuple[Option, ...]:
 
 
 def _table() -> dict[str, Option]:
-    rows = [*_plain(), *_files(), *_processes(), *_failures(), *_hangs(), *_delivery("delivery", "")]
+    rows = [*_plain(), *_limits_and_traces(), *_files(), *_processes(), *_failures(), *_hangs()]
+    rows += _delivery("delivery", "")
     for signal in SIGNALS:
         rows += _delivery(f"delivery.{signal}", f"{signal.upper()}_")
         exporter = Option(

@@ -1,8 +1,8 @@
 """The destination: one endpoint a signal, put together from all layers as the OTLP specification says.
 
 Within a layer a signal's own setting goes before the general one. Between layers an endpoint brings its own
-settings along: what a lower layer says beside an endpoint of its own was meant for that one, so the studio's
-token in the file is not sent to the collector that somebody names in a variable.
+settings along. What a lower layer says beside an endpoint of its own was meant for that endpoint alone: the
+studio's token in the file is not sent to the collector that somebody names in a variable.
 https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 """
 

@@ -51,11 +51,9 @@ class Problem:
     """What is wrong and what is accepted."""
 
     @classmethod
-    def at(cls, source: Source, message: str, key: str | None = None) -> Problem:
+    def at(cls, source: Source, message: str) -> Problem:
         """Return the problem of the value at `source`."""
-        return cls(
-            file=source.file, line=source.line, key=source.name if key is None else key, message=message
-        )
+        return cls(file=source.file, line=source.line, key=source.name, message=message)
 
     def __str__(self) -> str:
         place = self.file or ""

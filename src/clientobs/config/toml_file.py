@@ -132,7 +132,7 @@ def _blank(lines: list[str], number: int) -> bool:
 
 
 def _opens(line: str) -> bool:
-    """Whether a value begun on this line may go on below it; blanking one line would then free the rest."""
+    """Say whether a value that begins on this line may go on below it: without this line, the rest means nothing."""
     return '"""' in line or "'''" in line or line.count("[") > line.count("]")
 
 

@@ -1,8 +1,8 @@
 """What travels from the journal's reader to the sender: records with all that is needed to encode them.
 
 An `Item` is one record; a `Batch` is a row of them for one signal, in the order in which they are to be
-settled. The sender settles from the left: what it hands back is a number of leading items that are done, so
-that the caller can acknowledge them in the journal and hand in the rest again, byte for byte the same.
+settled. The sender settles from the left and hands back how many leading items are done. The caller acknowledges
+these in the journal, and hands in the rest again, byte for byte the same.
 """
 
 from __future__ import annotations
@@ -51,11 +51,6 @@ class Batch:
 
     signal: Signal
     items: tuple[Item, ...]
-
-    def rest(self, outcome: Outcome) -> Batch | None:
-        """Return what is still to be sent after `outcome`, or None when all of it is settled."""
-        left = self.items[outcome.settled :]
-        return Batch(signal=self.signal, items=left) if left else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ later."""
 
 
 class DrainThread:
-    """A thread that leads a drain's life again and again: where the lock is another's, it asks in a while."""
+    """A thread that leads one drain's life after the other; where somebody else holds the lock, it asks again later."""
 
     def __init__(self, life: Life, *, retry_seconds: float = 2.0) -> None:
         self._life = life

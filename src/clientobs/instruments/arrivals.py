@@ -2,8 +2,8 @@
 
 Importing them ourselves would cost every host what few of them use, and looking for them now and then would miss
 the first calls. So one finder stands first in sys.meta_path. It is asked once for each module that is loaded for
-the first time (0.1 us beside the file operations of an import), finds nothing itself, and hands back the very spec
-and the very loader that the next finder returns: `__spec__`, `__loader__`, resources, source and pickles stay as
+the first time (0.1 us beside the file operations of an import). It finds nothing itself: it hands back the very spec
+and the very loader that the next finder returns, so `__spec__`, `__loader__`, resources, source and pickles stay as
 they are. Only `exec_module` of that one loader object is replaced for the one call. A loader that is no plain file
 loader (zip archives, lazy loaders, a host's own) stays untouched: such a module is noticed by `look()`, late.
 

@@ -60,7 +60,6 @@ class Round:
 
     used: Mapping[Lane, int]
     shares: Mapping[Lane, Share]
-    free_bytes: int
     lost: Mapping[str, int]
 
 
@@ -85,7 +84,6 @@ def enforce(home: Home, config: JournalConfig, *, now_ns: int | None = None) -> 
     return Round(
         used={lane: stock.used(lane) for lane in _LANES},
         shares={lane: _share(stock, config, lane, writers) for lane in _LANES},
-        free_bytes=stock.free,
         lost=stock.lost,
     )
 

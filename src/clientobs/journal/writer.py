@@ -261,7 +261,7 @@ class Journal:
         end_with_multiprocessing(self)
 
     def stats(self) -> dict[str, Any]:
-        """Return how this journal stands, for `doctor`."""
+        """Return how this journal stands."""
         segment = self._lanes.current["bulk"] or self._lanes.current["vital"]
         return {
             "run": self.run,

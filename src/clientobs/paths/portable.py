@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from clientobs.config.model import RootConfig
 
-__all__ = ["Roots", "portable"]
+__all__ = ["Roots"]
 
 _FIELDS: Final = {"win32": "windows", "darwin": "macos"}
 
@@ -50,7 +50,7 @@ class Roots:
         return bool(self._by_anchor)
 
     def portable(self, path: str) -> str | None:
-        """Return `{root}/...` with forward slashes, or None where no root holds `path`."""
+        """Return `{root}/...` by the longest root that holds `path`, with forward slashes; None where none does."""
         if not self._by_anchor:
             return None
         parts = components(path, self._platform)
@@ -61,8 +61,3 @@ class Roots:
             if key[: len(root)] == root:
                 return "/".join((f"{{{name}}}", *parts[len(root) :]))
         return None
-
-
-def portable(path: str, roots: Iterable[RootConfig], platform: str = sys.platform) -> str | None:
-    """Return `path` by the longest root that holds it, or None; `Roots` is the form for many paths."""
-    return Roots(roots, platform).portable(path)

@@ -30,7 +30,7 @@ _DETECTORS_ALONE: Final = frozenset({"psutil", "socket", "subprocess"})
 
 @contextmanager
 def without_their_modules() -> Iterator[None]:
-    """Let that module be imported lightly in this block, on this thread; one that is loaded stays as it is."""
+    """Import that module lightly in this block, on this thread; if it is loaded already, it stays as it is."""
     if _RESOURCES in sys.modules:
         yield
         return

@@ -2,9 +2,9 @@
 
 `Tracer.start_span` and `Span.end` take most of a bare SDK span's time: limits looked up, values checked
 three times, two empty bounded lists, a copy of the whole span for processors that keep it. Ours keeps none.
-A `LeanSpan` is an SDK `Span` in every respect (type, methods, limits); only its making and its end are short:
-a prototype span is made by the SDK once per tracer, its fields are copied for each span, and what is costly and
-mostly unused (events, links) is made when asked for.
+A `LeanSpan` is an SDK `Span` in every respect (type, methods, limits); only its making and its end are short.
+The SDK makes one prototype span per tracer, whose fields are copied for each span. What is costly and mostly
+unused (events, links) is made when it is asked for.
 
 This leans on field names that the SDK does not promise. So each tracer compares them with those known here, and
 `LeanFactory.fits` is False when they differ: then spans are made by the SDK, slower and just as right. A test
@@ -152,7 +152,7 @@ class LeanSpan(Span):
         timestamp: int | None = None,
         escaped: bool = False,
     ) -> None:
-        """Add the event `exception` as the SDK does, with a fingerprint; no source is read from a share for it."""
+        """Add the event `exception` as the SDK does, with a fingerprint; no source is read from a NAS for it."""
         with quiet("spans.record_exception"):
             many: Any = self._span_processor
             told: dict[str, Any] = {}

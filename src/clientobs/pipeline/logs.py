@@ -90,7 +90,7 @@ class JournalLogProcessor(LogRecordProcessor):
             faults.record("logs.emit", error)
 
     def _is_too_fast(self, event: str | None, scope: InstrumentationScope | None) -> bool:
-        """Say whether a record of that event, or without one of that logger, is left out; count it then."""
+        """Say whether a record is left out because its event, or else its logger, is too fast; count it if so."""
         if event in semconv.VITAL_EVENTS:
             return False
         name = event or (scope.name if scope is not None else "")

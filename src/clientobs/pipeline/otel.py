@@ -1,10 +1,10 @@
 """Load the OpenTelemetry SDK into a host without the parts that a host must not pay for.
 
 - `opentelemetry.sdk.resources` imports psutil, subprocess and socket for detectors that we don't use: see detectors.py.
-- Older releases look up their context class, propagators and detectors by entry points at import, which
-  reads the metadata of every distribution on every search path (200 folders on the NAS are normal). They go
-  through `opentelemetry.util._importlib_metadata`: while the SDK loads, that name answers for the API's own
-  entry points.
+- Older releases look up their context class, propagators and detectors by entry points at import. That
+  reads the metadata of every distribution on every search path; 200 folders on the NAS are normal. The way there
+  is `opentelemetry.util._importlib_metadata`, so while the SDK loads, that name answers for the API's own entry
+  points.
 - The SDK's loggers have no handler: `logging.lastResort` would print their warnings to the host's stderr,
   and on a farm stderr is a protocol.
 
@@ -72,7 +72,7 @@ def _keep_quiet() -> None:
 
 @contextmanager
 def _quiet_warnings() -> Iterator[None]:
-    """Let the warning that the SDK's import sets to "once" be ignored: once is once too much on a farm."""
+    """Ignore the warning that the SDK's import sets to "once": on a farm, once is once too often."""
     before = {id(item) for item in warnings.filters}
     yield
     for place, item in enumerate(warnings.filters):

@@ -127,7 +127,7 @@ def _words_of_shell(text: str, start: int) -> Iterator[tuple[int, int]]:
 
 
 def _words_of_list(text: str, start: int) -> Iterator[tuple[int, int]]:
-    """Yield where the texts of a list begin and end that follow the first one, as Python or JSON writes it."""
+    """Yield where each text after the first begins and ends, in a list as Python or JSON writes it."""
     position, limit = start, min(len(text), start + _MAX_LINE)
     while comma := _COMMA.match(text, position, limit):
         match = _ITEM.match(text, comma.end(), limit)

@@ -92,7 +92,7 @@ def scrub_placed(text: str) -> str:
 
 
 def unquoted(text: str) -> str:
-    """Return a text with a shell's way to put a quote into quotes undone; the same object where there is none."""
+    """Undo a shell's way of putting a quote inside quotes; return the same object where there is none."""
     for escape in _ESCAPES:
         if escape in text:
             text = text.replace(escape, "'")

@@ -3,10 +3,17 @@
     may_hold_secret   a few substring tests; nearly every path, name and message ends here
     scrub             the rules, one after the other, each behind a substring test of its own
 
-The rules: private keys and tokens by their looks (`tokens.py`), HTTP schemes, user info in URLs, `name=value` in
-all its spellings where the name is secret (`keys.py` judges, `values.py` finds the end), flags of known programs
-(`commands.py`), and the studio's own patterns. No pattern is searched with a greedy run before it: time is
-proportional to the length of the text, whatever stands in it.
+The rules, in this order:
+
+    private keys and tokens, by their looks         tokens.py
+    user info in URLs
+    what follows Bearer and Basic                   tokens.py
+    `name=value` where the name is a secret's       keys.py judges the name, values.py finds the value's end
+    flags of known programs                         commands.py
+    what nothing but its place gives away           places.py
+    the studio's own patterns
+
+No pattern begins with a greedy run: the time is proportional to the length of the text, whatever stands in it.
 """
 
 from __future__ import annotations
@@ -209,7 +216,7 @@ class TextRules:
 
 
 def _joins(kind: str | None, text: str, first: int, key: str) -> bool:
-    """Say whether what stands after a name joins it to a value: spaces do so after few, signs after all."""
+    """Say whether what stands after a name joins it to a value: signs do after any name, spaces after a few."""
     if kind == "space":
         return _is_flag(text, first, key) or _is_set(text, first, key)
     if kind == "column":

@@ -1,7 +1,7 @@
 """Secrets that are known by their looks, whatever they are called: tokens of services, key blocks, auth schemes.
 
-Each pattern is anchored on a literal prefix and made of character classes that cannot match what follows them,
-so that a search takes time in proportion to the text (benchmarks/redaction.py measures it on adversarial input).
+Each pattern is anchored on a literal prefix, and its character classes cannot match what follows them. So a
+search takes time in proportion to the text (benchmarks/redaction.py measures it on adversarial input).
 `may_hold_token` is the prefilter: a few substring tests in C, an order of magnitude cheaper than the patterns.
 """
 

@@ -44,7 +44,6 @@ class Incoming:
     flags: int = 0
     state: str = ""
     production: Mapping[str, str] = field(default_factory=dict)
-    baggage: Mapping[str, str] = field(default_factory=dict)
 
     def span_context(self) -> Any:
         """Return OpenTelemetry's SpanContext of the span that was named, or None."""
@@ -184,8 +183,7 @@ def read_incoming(environ: Mapping[str, str], propagators: tuple[str, ...]) -> I
             trace = span = flags = 0
     members = _decode_baggage(_text_in(environ, "BAGGAGE")) if "baggage" in propagators else {}
     production = {key: value for key, value in members.items() if key.startswith(_CARRIED)}
-    rest = {key: value for key, value in members.items() if key not in production}
-    return Incoming(trace, span, flags, state, production, rest)
+    return Incoming(trace, span, flags, state, production)
 
 
 def _text_in(environ: Mapping[str, Any], name: str) -> str:

@@ -15,6 +15,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from clientobs.record.behind import behind, cause_of, is_a, members_of
 from clientobs.record.outcomes import leaves_of
 from clientobs.record.sightings import NO_SPAN, sightings
 
@@ -71,8 +72,8 @@ def _links(error: BaseException) -> Iterator[tuple[BaseException, bool]]:
             return
         yield here, handled
         # sys.exit() in an `except` block is how a program says that it ends for what was handled there.
-        handled = handled or (here.__cause__ is None and not isinstance(here, SystemExit))
-        here = here.__cause__ if here.__cause__ is not None else here.__context__
+        handled = handled or (cause_of(here) is None and not is_a(here, SystemExit))
+        here = behind(here)
 
 
 def _span_of(leaving: int | None) -> int:
@@ -96,7 +97,7 @@ def _fault_of_child(error: BaseException, trace_id: int) -> str | None:
 
 
 def _fault_of_group(error: BaseException) -> str | None:
-    if not isinstance(getattr(error, "exceptions", None), tuple):
+    if not members_of(error):
         return None
     marks = [sightings.find(leaf) for leaf in leaves_of(error)]
     faults = [mark.fault for mark in marks if mark is not None and mark.headline]

@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs.record.behind import is_a, trace_of
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
@@ -40,9 +41,9 @@ def circumstances_of(error: BaseException, *, files: bool) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     opened: dict[str, None] = {}
     paths: dict[str, None] = {}
-    is_system = isinstance(error, OSError)
-    files = files and not (isinstance(error, OSError) and error.filename is not None)  # it says so itself
-    for frame in _ended_frames(error.__traceback__):
+    is_system = is_a(error, OSError)
+    files = files and not (is_a(error, OSError) and error.filename is not None)  # it says so itself
+    for frame in _ended_frames(trace_of(error)):
         code = frame.f_code
         if is_system and code.co_name == "create_connection":
             facts |= _server(frame)

@@ -12,7 +12,9 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs import semconv
+from clientobs._guarded import quiet
 from clientobs.record import recorder as _recorder
+from clientobs.record.behind import is_a, trace_of
 from clientobs.record.causes import fault_before, forget_children
 from clientobs.record.circumstances import circumstances_of
 from clientobs.record.fingerprints import Frame, fingerprint, is_own
@@ -50,6 +52,7 @@ Mechanism: TypeAlias = Literal[
     "thread",
     "unraisable",
     "asyncio",
+    "future",
     "callback",
     "qt",
     "publish",
@@ -81,7 +84,7 @@ def report_exception(
     exception goes on with one that had (causes.py). `leaving` and `parent` are the spans that it leaves and goes on
     to (sightings.NO_SPAN for a place that is no span); it is recognized from there on.
     """
-    if isinstance(error, MemoryError):
+    if is_a(error, MemoryError):
         RESERVE.clear()
     mark = sightings.find(error, leaving)
     if mark is not None and (mark.headline or not headline):
@@ -149,14 +152,15 @@ def exception_attributes(
     if stack:
         attributes[semconv.EXCEPTION_STACKTRACE] = text_of(chain, recorder.may_read)
     attributes |= _place(chain)
-    attributes |= import_facts(error)
-    attributes |= circumstances_of(error, files=recorder.paths == "keep")
     if short:
         attributes |= shortage_facts()
-    if isinstance(error, UnicodeError):
-        attributes |= undecodable_facts(error)
+    with quiet("exceptions.facts"):  # of fields that a class may have made properties of
+        attributes |= import_facts(error)
+        attributes |= circumstances_of(error, files=recorder.paths == "keep")
+        if is_a(error, UnicodeError):
+            attributes |= undecodable_facts(error)
     if recorder.keep_locals:
-        attributes[semconv.EXCEPTION_LOCALS] = variables_of(error.__traceback__, recorder.redactor)
+        attributes[semconv.EXCEPTION_LOCALS] = variables_of(trace_of(error), recorder.redactor)
     return attributes
 
 
@@ -239,7 +243,7 @@ def _emit(
         context=context,
         severity_number=SeverityNumber[severity],
         severity_text=severity,
-        body=f"{attributes[semconv.EXCEPTION_TYPE]}: {message}"[:_BODY],
+        body=": ".join(part for part in (attributes[semconv.EXCEPTION_TYPE], message) if part)[:_BODY],
         attributes=attributes,
         event_name=name,
     )

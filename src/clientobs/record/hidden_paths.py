@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.record import recorder as _recorder
+from clientobs.record.behind import behind, is_a
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +53,7 @@ def _names(error: BaseException) -> Iterator[Any]:
     for _ in range(_MOST_LINKS):
         if current is None:
             return
-        if isinstance(current, OSError):
+        if is_a(current, OSError):
             names = (current.filename, current.filename2)
             yield from (name for name in names if isinstance(name, (str, bytes, os.PathLike)))
-        current = current.__cause__ or current.__context__
+        current = behind(current)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs._patterns import pattern
+from clientobs.record.behind import cause_of, is_a, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def import_facts(error: BaseException) -> dict[str, Any]:
         facts[semconv.IMPORT_LIBRARY] = library["linux"] or library["macos"] or library["windows"]
     if isinstance(failed.path, str):
         facts[semconv.IMPORT_PATH] = failed.path
-    modules = list(_modules(failed.__traceback__))[-_MAX_CHAIN:]
+    modules = list(_modules(trace_of(failed)))[-_MAX_CHAIN:]
     if modules:
         name_, file = modules[-1]
         facts[semconv.IMPORT_MODULE] = name_
@@ -66,9 +67,9 @@ def _import_error_of(error: BaseException) -> ImportError | None:
     for _ in range(_MAX_LINKS):
         if current is None:
             break
-        if isinstance(current, ImportError):
+        if is_a(current, ImportError):
             found = current
-        current = current.__cause__
+        current = cause_of(current)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
+from clientobs.record.behind import is_a
 from clientobs.record.exceptions import error_type, report_exception, report_rejection
 from clientobs.record.outcomes import judged
 from clientobs.record.shortage import RESERVE
@@ -20,7 +21,7 @@ _MAX_STATUS: Final = 1024
 
 def tell(recorder: Recorder, started: Any, error: BaseException, context: Any) -> None:
     """Say on an open span what the exception that leaves it means, and record the exception where it is new."""
-    if isinstance(error, MemoryError):
+    if is_a(error, MemoryError):
         RESERVE.clear()  # what follows needs some
     told = getattr(started, "attributes", None) or {}
     outcome = judged(error, recorder.outcomes)

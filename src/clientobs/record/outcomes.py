@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
 
 from clientobs import semconv
+from clientobs._dataclass import dataclass
+from clientobs.record.behind import is_a, members_of, mro_names, said_by_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +95,7 @@ def outcome_of(error: BaseException | None, rules: OutcomeRules = DEFAULT_RULES)
     """
     if error is None:
         return "ok"
-    if isinstance(getattr(error, "exceptions", None), tuple):
+    if members_of(error):
         found = {_of_one(leaf, rules) for leaf in leaves_of(error)}
         for outcome in ("failed", "rejected", "cancelled", "ok"):
             if outcome in found:
@@ -109,8 +110,8 @@ def leaves_of(error: BaseException) -> Iterator[BaseException]:
 
 
 def _leaves(error: BaseException, left: list[int], depth: int) -> Iterator[BaseException]:
-    parts = getattr(error, "exceptions", None)
-    if depth > _MOST_DEPTH or not isinstance(parts, tuple) or not parts:
+    parts = members_of(error)
+    if depth > _MOST_DEPTH or not parts:
         left[0] -= 1
         yield error
         return
@@ -122,30 +123,21 @@ def _leaves(error: BaseException, left: list[int], depth: int) -> Iterator[BaseE
 
 
 def _of_one(error: BaseException, rules: OutcomeRules) -> Outcome:
-    kind = type(error)
-    said = getattr(kind, "tool_outcome", None)
+    said = said_by_class(error, "tool_outcome")
     if isinstance(said, str) and said in _OUTCOMES:
         return said  # type: ignore[return-value]  # one of the four, as just asked
-    if isinstance(error, SystemExit):
+    if is_a(error, SystemExit):
         return _of_code(error.code)
-    if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+    if is_a(error, KeyboardInterrupt) or is_a(error, GeneratorExit):
         return "cancelled"
-    names = _names(kind)
+    names = mro_names(type(error))
     if _CODED in names:
         return _of_code(getattr(error, "exit_code", None))
     if not names.isdisjoint(rules.rejected) or not names.isdisjoint(_REJECTED):
         return "rejected"
-    known = _CANCELLED if isinstance(error, Exception) else _CANCELLED | _CANCELLED_NAMES
+    known = _CANCELLED if is_a(error, Exception) else _CANCELLED | _CANCELLED_NAMES
     stopped = not names.isdisjoint(rules.cancelled) or not names.isdisjoint(known) or _says_so(error)
     return "cancelled" if stopped else "failed"
-
-
-def _names(kind: type[BaseException]) -> set[str]:
-    names: set[str] = set()
-    for each in kind.__mro__:
-        name = each.__qualname__
-        names.update((name, f"{each.__module__}.{name}"))
-    return names
 
 
 def _of_code(code: object) -> Outcome:

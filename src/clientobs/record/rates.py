@@ -1,7 +1,7 @@
 """How many records of one sort are taken in a minute: a call site in a loop must not fill the disk.
 
-A fixed window for each key, so that who stays below the limit never waits, and what is left out is counted until the
-next one that is taken, or until `overdue` asks.
+Each key has a fixed window: who stays below the limit never waits. What is left out is counted until the next record
+that is taken, or until `overdue` asks.
 """
 
 from __future__ import annotations

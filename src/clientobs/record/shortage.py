@@ -12,6 +12,7 @@ import sys
 from typing import Any, Final
 
 from clientobs import semconv
+from clientobs.record.behind import behind, is_a
 from clientobs.record.memory import of_kernel
 from clientobs.record.vitals import vitals
 
@@ -52,9 +53,9 @@ def is_shortage(error: BaseException | None) -> bool:
     for _ in range(_LINKS):
         if error is None:
             return False
-        if isinstance(error, MemoryError):
+        if is_a(error, MemoryError):
             return True
-        error = error.__cause__ or error.__context__
+        error = behind(error)
     return False
 
 

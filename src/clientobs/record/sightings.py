@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from clientobs._ids import ids
+from clientobs.record.behind import trace_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -60,7 +61,7 @@ class Sightings:
         mark = self._marks.get(id(error))
         if mark is None or mark.kind != id(type(error)):
             return None
-        here: TracebackType | None = error.__traceback__
+        here = trace_of(error)
         if here is None:
             return mark if (mark.code, mark.line) == (0, 0) else None
         is_outermost = True
@@ -109,7 +110,7 @@ class Sightings:
 
 
 def _place_of(error: BaseException) -> tuple[int, int]:
-    return _place(error.__traceback__)
+    return _place(trace_of(error))
 
 
 def _lasting_place_of(error: BaseException) -> tuple[int, int]:
@@ -117,7 +118,7 @@ def _lasting_place_of(error: BaseException) -> tuple[int, int]:
 
     contextlib, which makes context managers of generators, takes that entry off again.
     """
-    trace = error.__traceback__
+    trace = trace_of(error)
     for _ in range(_GENERATORS):
         if trace is None or trace.tb_next is None or not trace.tb_frame.f_code.co_flags & _IS_GENERATOR:
             break

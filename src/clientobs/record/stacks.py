@@ -16,6 +16,16 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clientobs._own_file import read_file
+from clientobs.record.behind import (
+    behind,
+    cause_of,
+    class_name,
+    is_a,
+    is_silenced,
+    members_of,
+    notes_of,
+    trace_of,
+)
 from clientobs.record.fingerprints import Frame, Link, name_of_file, number_name
 from clientobs.record.hidden_paths import hide_paths
 
@@ -69,9 +79,8 @@ class Told(NamedTuple):
 
 def error_type(error: BaseException) -> str:
     """Return the qualified name of an exception's class, as exception.type wants it."""
-    kind = type(error)
-    module = getattr(kind, "__module__", "")
-    return kind.__qualname__ if module in ("builtins", "", None) else f"{module}.{kind.__qualname__}"
+    module, name = class_name(type(error))
+    return name if module in ("builtins", "", None) else f"{module}.{name}"
 
 
 def message_of(error: BaseException) -> str:
@@ -140,26 +149,25 @@ def _chain(error: BaseException, seen: set[int], depth: int) -> list[Told]:
     while current is not None and id(current) not in seen and len(found) < _MAX_LINKS:
         seen.add(id(current))
         found.append((current, is_cause))
-        is_cause = current.__cause__ is not None
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+        is_cause = cause_of(current) is not None
+        current = behind(current) if is_cause or not is_silenced(current) else None
     return [_told(one, cause, seen, depth) for one, cause in reversed(found)]
 
 
 def _told(error: BaseException, is_cause: bool, seen: set[int], depth: int) -> Told:
-    members = getattr(error, "exceptions", None)
     parts: list[list[Told]] = []
-    if isinstance(members, tuple) and depth < _MAX_DEPTH:
-        kept = [each for each in members[:_MAX_PARTS] if isinstance(each, BaseException)]
+    if depth < _MAX_DEPTH:
+        kept = [each for each in members_of(error)[:_MAX_PARTS] if isinstance(each, BaseException)]
         parts = [_chain(each, seen, depth + 1) for each in kept if id(each) not in seen]
     return Told(
         kind=error_type(error),
         message=message_of(error),
-        lines=frames_of(error.__traceback__),
+        lines=frames_of(trace_of(error)),
         is_cause=is_cause,
         detail=_detail(error),
         after=_after(error),
         parts=parts,
-        above=_callers_of(error.__traceback__),
+        above=_callers_of(trace_of(error)),
     )
 
 
@@ -174,9 +182,9 @@ def _callers_of(trace: TracebackType | None) -> list[Line]:
 
 def _detail(error: BaseException) -> str:
     """Return what tells faults apart that have one class and one place."""
-    if isinstance(error, ImportError):
+    if is_a(error, ImportError):
         return error.name if isinstance(error.name, str) else ""
-    if isinstance(error, SyntaxError):
+    if is_a(error, SyntaxError):
         return name_of_file(error.filename) if isinstance(error.filename, str) else ""
     if type(error) is OSError:
         return number_name(error.errno)
@@ -185,17 +193,15 @@ def _detail(error: BaseException) -> str:
 
 def _after(error: BaseException) -> str:
     lines: list[str] = []
-    if isinstance(error, SyntaxError) and isinstance(error.filename, str):
+    if is_a(error, SyntaxError) and isinstance(error.filename, str):
         lines.append(f'  File "{error.filename}", line {error.lineno}\n')
         if isinstance(error.text, str):
             lines.append(f"    {error.text.strip()[:_MAX_LINE]}\n")
-    notes: Any = getattr(error, "__notes__", None)
-    if isinstance(notes, list):
-        lines += [
-            f"{hide_paths(note[:MAX_MESSAGE], error)}\n"
-            for note in notes[:_MAX_PARTS]
-            if isinstance(note, str)
-        ]
+    lines += [
+        f"{hide_paths(note[:MAX_MESSAGE], error)}\n"
+        for note in notes_of(error)[:_MAX_PARTS]
+        if isinstance(note, str)
+    ]
     return "".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 import zlib
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from clientobs.journal.process import boot_id
 from clientobs.journal.runs import header_of, read_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from clientobs.guard.breaker import Fate
     from clientobs.journal.home import Home
@@ -46,7 +47,10 @@ class Failures:
         self._crash = CrashWatch()
         self._breaker = Breaker(os.path.join(home.path, "starts", f"{key:08x}"), self._fate, time.time)
         self._until: float | None = None
-        self._unwatched: list[Journal] = []
+        self._turn = threading.Lock()
+        """Of who tends the watch or begins it anew, the keeper or the host's thread. Nobody waits for it: what the
+        host's has to leave, the keeper does a second later."""
+        self._unwatched: Journal | None = None
         """A forked child's, or one after a failed exec, whose run has no folder before it records."""
         self._journal: Journal | None = None
         self._prepared: dict[str, Any] = {}
@@ -67,7 +71,7 @@ class Failures:
 
     def watch(self, journal: Journal) -> None:
         """Watch this process for the run that `journal` writes, which has begun."""
-        self._unwatched.clear()
+        self._unwatched = None
         self._journal = journal
         self._crash.install(journal.path)
         self._changes = 0
@@ -97,8 +101,11 @@ class Failures:
 
     def tend(self) -> None:
         """Keep the watch in order; the keeper's."""
+        self._in_turn(self._tend)
+
+    def _tend(self) -> None:
         has_survived = self._crash.keep()
-        if self._journal is not None and not self._unwatched:
+        if self._journal is not None and self._unwatched is None:
             if has_survived:
                 self._journal.note(SURVIVED_NOTE, {}, "vital")
             self._note_change(self._journal)
@@ -109,26 +116,28 @@ class Failures:
 
     def stayed(self, journal: Journal) -> None:
         """Watch on after an exec that failed: for the run that has begun since, from when it records."""
-        self._unwatched[:] = [journal]
-        self._watch_where_it_records()
+        self._unwatched = journal
+        self._in_turn(self._watch_where_it_records)
 
     def after_fork_in_child(self, journal: Journal) -> None:
         """Leave both to the parent; the child is watched from when it records."""
+        self._turn = threading.Lock()  # the parent's may be had by a thread that doesn't exist here
         self._until = None
-        self._unwatched[:] = [journal]
+        self._unwatched = journal
         self._crash.leave_to_parent()
 
+    def _in_turn(self, do: Callable[[], None]) -> None:
+        turn = self._turn  # a child that is forked meanwhile has another
+        if turn.acquire(blocking=False):
+            try:
+                do()
+            finally:
+                turn.release()
+
     def _watch_where_it_records(self) -> None:
-        try:
-            journal = (
-                self._unwatched.pop()
-            )  # one thread gets it: the host's after an exec that failed, or the keeper
-        except IndexError:
-            return
-        if os.path.isdir(journal.path):
+        journal = self._unwatched
+        if journal is not None and os.path.isdir(journal.path):
             self.watch(journal)
-        else:
-            self._unwatched.append(journal)
 
     def ended(self, *, is_child: bool) -> None:
         """Say that the run has its clean close."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from clientobs._dataclass import dataclass
 from clientobs.errors import JournalError
 from clientobs.journal.home import prepare
 from clientobs.paths.folders import choose_home, home_candidates

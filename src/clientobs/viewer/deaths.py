@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from clientobs.drain.deaths.findings import NOTHING_FOUND, read_findings
-from clientobs.drain.runs.evidence import read_evidence
+from clientobs.drain.runs.evidence import read_evidence, with_findings
 from clientobs.drain.runs.recover import RunEnd
 from clientobs.errors import JournalError
 from clientobs.journal.reader import read_segment
@@ -26,14 +26,18 @@ __all__ = ["tell_deaths"]
 
 
 def tell_deaths(folder: str, traces: Iterable[Trace]) -> None:
-    """Add to each trace how its runs ended that wrote no end of their own; `folder` holds the runs."""
+    """Add to each trace how its runs ended that wrote no end of their own; `folder` holds the runs.
+
+    What they left open has lasted until then, as far as is known: longer than to their last record.
+    """
     told: dict[str, Log | None] = {}
     for trace in traces:
         for run in trace.runs:
             if run.alive or run.closed:
                 continue
             if run.run not in told:
-                told[run.run] = _end_of(os.path.join(folder, run.run), run)
+                end = told[run.run] = _end_of(os.path.join(folder, run.run), run)
+                run.last_ns = max(run.last_ns, end.record.time_ns if end is not None else 0)
             log = told[run.run]
             if log is not None and log.record.trace_id == trace.trace_id:
                 _place(trace, log)
@@ -61,7 +65,7 @@ def _end_of(path: str, run: Run) -> Log | None:
             for frame in reading.frames:
                 end.feed(frame)
             offset, more = reading.next_offset, reading.more
-    items = end.items(read_evidence(path, found=read_findings(path) or NOTHING_FOUND))
+    items = end.items(with_findings(read_evidence(path), read_findings(path) or NOTHING_FOUND))
     for item in items:
         if isinstance(item.record, LogRecord):
             context = item.contexts.get(item.record.context)

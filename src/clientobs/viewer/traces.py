@@ -1,9 +1,9 @@
 """Traces from records: duplicates joined, children hung under parents, cycles cut.
 
-A journal is no clean export. The start of a span is written again whenever a segment is sealed, a resend or
-a copied folder repeats whole records, parents live on other machines or were evicted, several processes
-write into one trace, and a broken tool can make a span its own grandparent. None of it may lose a span: what
-cannot be placed becomes a root.
+A journal is no clean export. The start of a span is written again whenever a segment is sealed. A resend or a
+copied folder repeats whole records. Parents live on other machines, or were evicted. Several processes write into
+one trace, and a broken tool can make a span its own grandparent. None of this may lose a span: one that cannot be
+placed becomes a root.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import sys
 import time
@@ -108,6 +109,7 @@ def test_other_words_of_the_killers_are_no_kills(message: str) -> None:
         assert parse_journal(line, boot_id="") == Told()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="asks /bin/sh")
 def test_one_that_does_not_answer_is_left_after_its_time(tmp_path: Path) -> None:
     assert ask_journalctl(0, 1, program=["/bin/sh", "-c", "sleep 60"], longest=0.05) == ""
     assert ask_journalctl(0, 1, program=[str(tmp_path / "missing")]) == ""

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from clientobs.drain.deaths import watch
 from clientobs.drain.deaths.counts import Kills, cgroup_file, read_kills
+from clientobs.drain.deaths.exit_handle import ExitHandle
 from clientobs.drain.deaths.findings import Sample
 from clientobs.drain.deaths.watch import LifeWatch, LivesWatch, memory_of
 from clientobs.drain.runs.growth import growth_of
@@ -21,7 +23,9 @@ MIB = 1 << 20
 
 
 def life() -> LifeWatch:
-    return LifeWatch(group_file="", kills=Kills(0, 0), kills_before=Kills(0, 0))
+    return LifeWatch(
+        group_file="", handle=ExitHandle(os.getpid()), kills=Kills(0, 0), kills_before=Kills(0, 0)
+    )
 
 
 def run_of(pid: int, *, boot: str = "b", start: str | None = None, alive: bool = True) -> Any:
@@ -154,3 +158,23 @@ def test_growth_is_told_of_the_innermost_span_with_most_of_it(
 )
 def test_what_did_not_grow_is_not_told_to_have_grown(samples: list[Sample]) -> None:
     assert growth_of(samples, [span("x", 0)]) is None
+
+
+def test_a_machine_of_many_hosts_costs_a_bounded_number_of_descriptors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch, "_MOST_HELD", 2)
+    lives = LivesWatch("b", kills=lambda _file: Kills(0, 0))
+    runs = {name: run_of(os.getpid()) for name in "abcd"}
+    for name, run in runs.items():
+        run.run = name
+
+    def held() -> set[str]:
+        found = {name: lives.of(name) for name in runs}
+        return {name for name, life in found.items() if life is not None and life.handle is not None}
+
+    lives.look([runs["a"], runs["b"], runs["c"]])
+    assert held() == {"a", "b"}
+    lives.look([runs["a"], runs["c"]])
+    lives.look([runs["a"], runs["c"], runs["d"]])
+    assert held() == {"a", "d"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from clientobs._guarded import Faults
     from clientobs.drain.deaths.inquest import Death
     from support.readback import Seen
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of threads")
 
 STACK = [["studio.rig", "build", "/studio/rig.py", 1], ["json.decoder", "decode", "/usr/lib/json.py", 0]]
 

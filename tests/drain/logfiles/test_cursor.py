@@ -317,3 +317,60 @@ def test_no_descriptor_is_kept_open(log: Path) -> None:
     reader.texts()
     after = set(os.listdir("/proc/self/fd")) if before else set()
     assert after == before
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["between two looks", "while nobody followed"])
+def test_a_log_that_was_rotated_several_times_loses_none_of_its_files(log: Path, restart: bool) -> None:
+    reader = Reader(log)
+    reader.texts()
+    for number in range(3):
+        append(log, f"last of {number}\n")
+        for older in (2, 1):
+            if (found := log.with_name(f"tool.log.{older}")).exists():
+                found.rename(log.with_name(f"tool.log.{older + 1}"))
+        os.utime(log, (1_700_000_000 + number, 1_700_000_000 + number))
+        log.rename(log.with_name("tool.log.1"))
+        log.write_text(f"first of {number + 1}\n")
+    log.with_name("tool.log.gz.1").write_text("of another kind\n")
+    log.with_name("tool.log.7").write_text("older than all of it\n")
+    os.utime(log.with_name("tool.log.7"), (1_600_000_000, 1_600_000_000))
+    told = reader.again(log) if restart else reader
+    assert told.texts() == [
+        "last of 0", "first of 1", "last of 1", "first of 2", "last of 2", "first of 3",
+    ]  # fmt: skip
+    assert told.lost == []
+    assert told.texts() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes in folders are of POSIX")
+def test_a_pipe_that_got_the_number_of_the_old_file_does_not_end_the_following(log: Path) -> None:
+    reader = Reader(log)
+    reader.texts()
+    log.unlink()
+    pipe = log.with_name("pipe")
+    os.mkfifo(pipe)
+    look = pipe.stat()
+    reader.cursor.identity = (look.st_dev, look.st_ino)  # as it happens on ext4, one time in three
+    log.write_text("new\n")
+    assert reader.texts() == ["new"]
+    assert reader.lost == ["log_file_rotated"]
+
+
+def test_an_old_file_that_may_not_be_read_any_more_is_counted_and_the_new_one_read(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(log)
+    reader.texts()
+    append(log, "unread\n")
+    log.rename(log.with_name("tool.log.1"))
+    log.write_text("new\n")
+
+    def refuse(path: str) -> Any:
+        if path.endswith(".1"):
+            raise PermissionError(13, "Permission denied", path)
+        return cursor_open(path)
+
+    cursor_open = cursor.open_shared
+    monkeypatch.setattr(cursor, "open_shared", refuse)  # root, who runs the tests, is refused nothing
+    assert reader.texts() == ["new"]
+    assert reader.lost == ["log_file_rotated"]

@@ -153,6 +153,10 @@ def test_a_traceback_behind_comment_signs_is_read_too() -> None:
         ("the error rate is low", "INFO"),
         ("0 errors, 0 warnings", "INFO"),
         ("FATAL | out of memory", "FATAL"),
+        ("ERROR no such plate: sh010", "ERROR"),
+        ("WARNING  memory is low", "WARN"),
+        ("Error rates are low", "INFO"),
+        ("ERROR REPORT OF TODAY", "INFO"),
     ],
 )
 def test_the_level_is_found_where_tools_write_it(line: str, severity: str) -> None:

@@ -16,6 +16,7 @@ from clientobs.config.log_files import LogFilesConfig
 from clientobs.drain.logfiles import follower as module
 from clientobs.drain.logfiles.follower import Follower
 from clientobs.drain.logfiles.positions import Positions
+from clientobs.drain.logfiles.source import Found
 from drain.logfiles.tailing import grammar_of, settings_of
 
 if TYPE_CHECKING:
@@ -56,11 +57,13 @@ class Site:
         self.heard = Heard()
         self.now = 1000.0
 
-    def follower(self, settings: LogFilesConfig | None = None, **given: Any) -> Follower:
+    def follower(
+        self, settings: LogFilesConfig | None = None, *, patterns: str = "*.log", **given: Any
+    ) -> Follower:
         settings = settings or LogFilesConfig(name="tool", from_start=True, **given)
         return Follower(
             settings,
-            [f"{self.logs}/*.log"],
+            [f"{self.logs}/{patterns}"],
             grammar=grammar_of(settings),
             voice=self.heard,  # type: ignore[arg-type]  # it has what a follower calls
             positions=Positions(str(self.positions), str(self.positions)),
@@ -210,3 +213,66 @@ def test_ignored_records_and_those_below_the_level_go_no_farther(site: Site) -> 
     (site.logs / "x.log").write_text("Error: noise of tile 1\nWarning: small\nError: no walls\nInfo: fine\n")
     site.rounds(site.follower(level="error", ignore=("tile",)))
     assert site.heard.texts() == ["Error: no walls"]
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["followed", "by one drain after the other"])
+@pytest.mark.parametrize("rotated", ["tool.{}.log", "tool.log.{}"])
+def test_globs_that_match_rotated_files_too_give_each_line_once(
+    site: Site, rotated: str, restart: bool
+) -> None:
+    settings = LogFilesConfig(name="tool", from_start=True)
+    log, expected = site.logs / "tool.log", []
+    follower = site.follower(settings, patterns="*.log*")
+    for number in range(5):
+        for part in range(3):
+            expected.append(f"line {number} {part}")
+            with log.open("a") as file:
+                file.write(f"line {number} {part}\n")
+            if part != 1:
+                site.rounds(follower)
+        for older in range(number, 0, -1):
+            (site.logs / rotated.format(older)).rename(site.logs / rotated.format(older + 1))
+        log.rename(site.logs / rotated.format(1))
+        if number % 2:
+            site.rounds(follower)  # the new file is not there yet
+        if restart:
+            follower = site.follower(settings, patterns="*.log*")
+    site.rounds(follower, 2)
+    assert site.heard.texts() == expected
+    assert site.heard.loss.totals() == {}
+
+
+def test_a_backup_that_is_deleted_after_it_was_read_is_no_loss(site: Site) -> None:
+    log, backup = site.logs / "tool.log", site.logs / "tool.1.log"
+    settings = LogFilesConfig(name="tool", from_start=True)
+    follower = site.follower(settings)
+    for number in range(4):
+        log.write_text(f"line {number}\n")
+        site.rounds(follower, 2)
+        log.replace(backup)
+    site.rounds(follower, 2)
+    assert site.heard.texts() == [f"line {number}" for number in range(4)]
+    assert site.heard.loss.totals() == {}
+
+
+def test_packed_files_are_no_lines(site: Site) -> None:
+    (site.logs / "tool.log.2.gz").write_bytes(b"\x1f\x8b\x08\0 ERROR\n")
+    (site.logs / "tool.log").write_text("line\n")
+    follower = site.follower(patterns="*.log*")
+    site.rounds(follower)
+    assert site.heard.texts() == ["line"]
+
+
+def test_a_file_that_is_renamed_amid_a_look_is_not_read_under_both_names(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = site.follower()
+    log, renamed = site.logs / "tool.log", site.logs / "renamed.log"
+    log.write_text("line 1\nline 2\n")
+    follower.round(1000.0)  # line 2 waits for more
+    log.rename(renamed)
+    monkeypatch.setattr(module, "find", lambda _: Found([str(renamed), str(log)], 0))
+    follower.round(1010.0)
+    monkeypatch.undo()
+    site.rounds(follower, 2)
+    assert site.heard.texts() == ["line 1", "line 2"]

@@ -48,6 +48,7 @@ def test_it_finds_what_glob_finds(tree: Path, pattern: str) -> None:
     assert {os.path.realpath(path) for path in found} == expected
 
 
+@pytest.mark.skipif(os.name != "posix", reason="symlinks need a privilege on Windows")
 def test_links_that_lead_back_up_are_no_endless_way(tree: Path) -> None:
     (tree / "one" / "back").symlink_to(tree)
     (tree / "one" / "two" / "back").symlink_to(tree)
@@ -58,6 +59,7 @@ def test_links_that_lead_back_up_are_no_endless_way(tree: Path) -> None:
     assert not search.is_cut
 
 
+@pytest.mark.skipif(os.name != "posix", reason="symlinks need a privilege on Windows")
 def test_a_link_that_the_pattern_names_is_followed(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "latest").symlink_to(tree / "one")
     assert [os.path.basename(path) for path in Search().paths(f"{tmp_path}/lat*/*.log")] == ["c.log"]
@@ -70,6 +72,7 @@ def test_a_tree_without_end_is_given_up(tree: Path) -> None:
     assert search.is_cut
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
 def test_what_is_no_file_is_not_followed(tree: Path) -> None:
     (tree / "folder.log").mkdir()
     (tree / "loop.log").symlink_to(tree / "loop.log")

@@ -163,12 +163,12 @@ def test_the_drain_of_a_second_user_measures_once_the_first_has_no_live_run(
         )
         for service in (first, second):
             service.step()
-        assert (first._measures, second._measures) == (True, False)
+        assert (first._duties.measures, second._duties.measures) == (True, False)
         one.end()
         for service in (first, second):
             service.look_around()
             service.step()
-        assert (first._measures, second._measures) == (False, True)
+        assert (first._duties.measures, second._duties.measures) == (False, True)
         first.close()
         second.close()
 
@@ -188,6 +188,6 @@ def test_where_users_have_no_place_in_common_one_drain_of_a_home_measures(
         ]
         for service in services:
             service.step()
-        assert [service._measures for service in services] == [True, False]
+        assert [service._duties.measures for service in services] == [True, False]
         for service in services:
             service.close()

@@ -14,7 +14,7 @@ import pytest
 
 from support.items import HEADER, batch, log, metrics, span, spans
 from support.otlp_grpc_receiver import OtlpGrpcReceiver
-from support.senders import Address, deliver_to
+from support.senders import Address, deliver_to, shelved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ def test_a_batch_over_the_servers_limit_is_split(receiver: OtlpGrpcReceiver, tmp
     with deliver_to(receiver, tmp_path, protocol="grpc", compression="none") as delivery:
         outcome = delivery.traces.send(batch("traces", *items))
     assert (outcome.verdict, outcome.delivered, outcome.poisoned) == ("delivered", 2, 1)
-    assert delivery.shelf.names() == [f"{HEADER.run}-bulk-1.traces"]
+    assert shelved(delivery.shelf) == [f"{HEADER.run}-bulk-1.traces"]
     assert outcome.reason.startswith("RESOURCE_EXHAUSTED")
 
 

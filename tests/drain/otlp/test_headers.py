@@ -39,7 +39,16 @@ def test_the_file_is_read_anew_each_time(tmp_path: Path) -> None:
     assert headers.read() == (("authorization", "new"),)
 
 
-@pytest.mark.parametrize("line", ["no equals sign hunter2", "bad name=hunter2", "x=hunter2\x01", "=hunter2"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no equals sign hunter2",
+        "bad name=hunter2",
+        "x=hunter2\x01",
+        "=hunter2",
+        "Authorization: Bearer hunter2==",
+    ],
+)
 def test_a_wrong_line_is_named_without_telling_the_secret(line: str) -> None:
     with pytest.raises(DeliveryError, match=r"headers_file f, line 2") as caught:
         list(parse_headers(f"# first\n{line}", "headers_file f"))

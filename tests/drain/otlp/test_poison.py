@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clientobs._guarded import faults
 from clientobs.drain.otlp.poison import PoisonShelf
+from support.senders import shelved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ def test_the_shelf_keeps_the_newest_records(tmp_path: Path) -> None:
     for index in range(6):
         shelf.set_aside(f"uid-{index}", "logs", b"request", "HTTP 400")
         _age(shelf.folder, f"uid-{index}", index)
-    assert shelf.names() == ["uid-3.logs", "uid-4.logs", "uid-5.logs"]
+    assert shelved(shelf) == ["uid-3.logs", "uid-4.logs", "uid-5.logs"]
 
 
 def test_the_shelf_is_bounded_by_bytes(tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_the_shelf_is_bounded_by_bytes(tmp_path: Path) -> None:
         shelf.set_aside(f"uid-{index}", "traces", b"x" * 1500, "HTTP 400")
         _age(shelf.folder, f"uid-{index}", index)
     assert sum(entry.stat().st_size for entry in os.scandir(shelf.folder)) <= 5000
-    assert shelf.names()[-1] == "uid-9.traces"
+    assert shelved(shelf)[-1] == "uid-9.traces"
 
 
 def test_a_record_larger_than_the_shelf_leaves_its_reason_alone(tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_setting_a_record_aside_twice_keeps_one(tmp_path: Path) -> None:
     shelf = PoisonShelf(str(tmp_path / "poison"))
     for words in ("HTTP 400", "HTTP 422"):
         shelf.set_aside("uid", "traces", b"x", words)
-    assert shelf.names() == ["uid.traces"]
+    assert shelved(shelf) == ["uid.traces"]
 
 
 def test_only_this_user_can_read_it(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import queue
+import re
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,10 @@ import pytest
 
 from clientobs.guard.hang.stacks import names
 from clientobs.guard.hang.waits import who_waits
+from support.standing_threads import stands_in, until, woken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from support.standing_threads import StandingThreads
 
 
 class Store:
@@ -50,58 +50,17 @@ class Unequal:
         return False
 
 
-class Stage:
-    """Threads that stand where they are told to, until the locks are let go."""
-
-    def __init__(self) -> None:
-        self.store, self.scene = Store(), threading.RLock()
-        self.gate = threading.Event()
-        self.threads: list[threading.Thread] = []
-
-    def start(self, name: str, work: Callable[[], Any]) -> threading.Thread:
-        thread = threading.Thread(target=work, name=name, daemon=True)
-        self.threads.append(thread)
-        thread.start()
-        return thread
-
-    def frames_with(self, first: threading.Thread) -> dict[int, Any]:
-        """Return the frames of all threads, as if `first` were the main one."""
-        frames = sys._current_frames()
-        main = threading.main_thread().ident or 0
-        return {
-            main: frames[first.ident or 0],
-            **{i: f for i, f in frames.items() if i not in (main, first.ident)},
-        }
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    made = Stage()
-    yield made
-    made.gate.set()
-    for thread in made.threads:
-        thread.join(10)
-        assert not thread.is_alive()
-
-
-def until(condition: Callable[[], object]) -> None:
-    for _ in range(2000):
-        if condition():
-            return
-        threading.Event().wait(0.005)
-    raise AssertionError("not so within 10 s")
-
-
-def test_a_thread_that_waits_for_one_that_works_is_no_circle(stage: Stage) -> None:
+def test_a_thread_that_waits_for_one_that_works_is_no_circle(stage: StandingThreads) -> None:
+    store = Store()
     inside = threading.Event()
 
     def hold() -> None:
-        with stage.store.lock:
+        with store.lock:
             inside.set()
             stage.gate.wait(30)
 
     def want() -> None:
-        with stage.store.lock:
+        with store.lock:
             pass
 
     stage.start("export", hold)
@@ -109,69 +68,78 @@ def test_a_thread_that_waits_for_one_that_works_is_no_circle(stage: Stage) -> No
     waiting = stage.start("wants", want)
     until(lambda: who_waits(stage.frames_with(waiting), names()).sentences)
     found = who_waits(stage.frames_with(waiting), names())
-    assert found.sentences == ["MainThread waits for stage.store.lock, held by export"]
+    assert found.sentences == [
+        "MainThread waits for store.lock, held by export",
+        "export waits for stage.gate to be set",
+    ]
     assert not found.circle
 
 
-def test_an_acquire_without_a_block_is_seen_as_well(stage: Stage) -> None:
+def test_an_acquire_without_a_block_is_seen_as_well(stage: StandingThreads) -> None:
+    store = Store()
     inside = threading.Event()
 
     def hold() -> None:
-        lock = stage.store.lock
+        lock = store.lock
         lock.acquire()
         inside.set()
         stage.gate.wait(30)
         lock.release()
 
     def want() -> None:
-        stage.store.lock.acquire()
-        stage.store.lock.release()
+        store.lock.acquire()
+        store.lock.release()
 
     stage.start("export", hold)
     assert inside.wait(10)
     waiting = stage.start("wants", want)
     until(lambda: who_waits(stage.frames_with(waiting), names()).sentences)
     found = who_waits(stage.frames_with(waiting), names())
-    assert found.sentences == ["MainThread waits for stage.store.lock, held by export"]
+    assert found.sentences == [
+        "MainThread waits for store.lock, held by export",
+        "export waits for stage.gate to be set",
+    ]
 
 
-def test_a_block_that_was_left_holds_nothing(stage: Stage) -> None:
+def test_a_block_that_was_left_holds_nothing(stage: StandingThreads) -> None:
+    store = Store()
     inside = threading.Event()
     holder = threading.Lock()
 
     def innocent() -> None:
-        with stage.store.lock:
+        with store.lock:
             pass
         inside.set()
         stage.gate.wait(30)
 
     stage.start("innocent", innocent)
     assert inside.wait(10)
-    stage.store.lock.acquire()
+    store.lock.acquire()
     with holder:
 
         def want() -> None:
-            with stage.store.lock:
+            with store.lock:
                 pass
 
         waiting = stage.start("wants", want)
         until(lambda: who_waits(stage.frames_with(waiting), names()).sentences)
         found = who_waits(stage.frames_with(waiting), names())
-        stage.store.lock.release()
+        store.lock.release()
     assert not any("innocent" in sentence for sentence in found.sentences)
     assert not found.circle
 
 
-def test_no_property_of_the_host_is_run_to_find_a_lock(stage: Stage) -> None:
+def test_no_property_of_the_host_is_run_to_find_a_lock(stage: StandingThreads) -> None:
+    store = Store()
     inside = threading.Event()
 
     def hold() -> None:
-        with stage.store.lock:
+        with store.lock:
             inside.set()
             stage.gate.wait(30)
 
     def want() -> None:
-        with stage.store.tempting:
+        with store.tempting:
             pass
 
     stage.start("export", hold)
@@ -179,7 +147,12 @@ def test_no_property_of_the_host_is_run_to_find_a_lock(stage: Stage) -> None:
     waiting = stage.start("wants", want)
     until(lambda: Store.asked)
     asked = Store.asked
-    assert who_waits(stage.frames_with(waiting), names()).sentences == []
+    until(lambda: who_waits(stage.frames_with(waiting), names()).sentences)
+    (said,) = who_waits(stage.frames_with(waiting), names()).sentences
+    assert re.fullmatch(
+        r"MainThread waits for 'store.tempting' \(line \d+ of test_waits.py\), which can't be followed",
+        said,
+    )
     assert Store.asked == asked
 
 
@@ -196,7 +169,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("way", KEYS)
-def test_a_lock_in_a_dict_or_a_list_is_named_by_its_subscript(stage: Stage, way: str) -> None:
+def test_a_lock_in_a_dict_or_a_list_is_named_by_its_subscript(stage: StandingThreads, way: str) -> None:
     inside, lock = threading.Event(), threading.Lock()
     own = Store()
     own.__dict__["locks"] = {Unequal(): threading.Lock(), "rig": lock}
@@ -218,16 +191,17 @@ def want(key="rig"):
     asked = Unequal.asked
     until(lambda: who_waits(stage.frames_with(waiting), names()).sentences)
     found = who_waits(stage.frames_with(waiting), names())
-    assert found.sentences == [f"MainThread waits for {KEYS[way]}, held by export"]
+    assert found.sentences[0] == f"MainThread waits for {KEYS[way]}, held by export"
     assert Unequal.asked <= asked + 1  # by the thread that has just come to its lock
 
 
-def test_no_mapping_of_the_host_is_asked_for_a_lock(stage: Stage) -> None:
+def test_no_mapping_of_the_host_is_asked_for_a_lock(stage: StandingThreads) -> None:
+    store = Store()
     inside = threading.Event()
-    locks = Asked({"rig": stage.store.lock})
+    locks = Asked({"rig": store.lock})
 
     def hold() -> None:
-        with stage.store.lock:
+        with store.lock:
             inside.set()
             stage.gate.wait(30)
 
@@ -240,42 +214,71 @@ def test_no_mapping_of_the_host_is_asked_for_a_lock(stage: Stage) -> None:
     waiting = stage.start("wants", want)
     until(lambda: locks.asked)
     asked = locks.asked
-    assert who_waits(stage.frames_with(waiting), names()).sentences == []
+    until(lambda: who_waits(stage.frames_with(waiting), names()).sentences)
+    (said,) = who_waits(stage.frames_with(waiting), names()).sentences
+    assert said.startswith("MainThread waits for 'locks['rig']' (line ")
+    assert said.endswith("which can't be followed")
     assert locks.asked == asked
 
 
-@pytest.mark.parametrize("way", ["event", "condition", "future", "queue", "semaphore", "join"])
-def test_who_waits_to_be_woken_waits_for_nobody_s_lock(stage: Stage, way: str) -> None:
-    """The commonest of all waits; to take it for a deadlock was a false alarm in every tool with a worker."""
-    future: concurrent.futures.Future[None] = concurrent.futures.Future()
-    condition, other = threading.Condition(), stage.start("other", stage.gate.wait)
-    calls: dict[str, Callable[[], Any]] = {
-        "event": stage.gate.wait,
-        "condition": lambda: woken(condition),
-        "future": future.result,
-        "queue": (words := queue.Queue[str]()).get,
-        "semaphore": (turns := threading.Semaphore(0)).acquire,
-        "join": other.join,
-    }
-    waiting = stage.start("waiting", calls[way])
-    until(lambda: stands_in(waiting, "join" if way == "join" else "wait"))
+def test_a_lock_whose_name_has_another_value_by_now_is_held_by_nobody_that_can_be_seen(
+    stage: StandingThreads,
+) -> None:
+    taken, other, inside = threading.Lock(), threading.Lock(), threading.Event()
+    other.acquire()
+
+    def hold() -> None:
+        lock = taken
+        with lock:
+            lock = other
+            inside.set()
+            stage.gate.wait(30)
+
+    def want() -> None:
+        with other:
+            pass
+
+    stage.start("export", hold)
+    assert inside.wait(10)
+    waiting = stage.start("wants", want)
+    until(lambda: stands_in(waiting, "want"))
+    until(lambda: who_waits(stage.frames_with(waiting), names()).sentences)
     found = who_waits(stage.frames_with(waiting), names())
-    assert not found.circle
-    assert "waiter" not in str(found.sentences)
+    other.release()
+    assert found.sentences == ["MainThread waits for other; who holds it can't be seen"]
+
+
+def test_the_lock_of_a_condition_is_named_as_the_condition_and_open_to_others_while_one_waits(
+    stage: StandingThreads,
+) -> None:
+    condition, inside = threading.Condition(threading.Lock()), threading.Event()
+
+    def hold() -> None:
+        with condition:
+            inside.set()
+            stage.gate.wait(30)
+
+    def want() -> None:
+        with condition:
+            pass
+
+    sleeper = stage.start("sleeper", lambda: woken(condition))
+    until(lambda: stands_in(sleeper, "wait"))
+    stage.start("export", hold)
+    assert inside.wait(10)
+    waiting = stage.start("wants", want)
+    until(lambda: stands_in(waiting, "__enter__"))
+    frames = stage.frames_with(waiting)
+    main, asleep = threading.main_thread().ident or 0, sleeper.ident or 0
+    found = who_waits({main: frames[main], asleep: frames[asleep], **frames}, names())
+    assert found.sentences[0] == "MainThread waits for condition, held by export"
     stage.gate.set()
-    future.set_result(None)
-    words.put("")
-    turns.release()
+    stage.threads[1].join(10)
     with condition:
         condition.notify_all()
 
 
-def woken(condition: threading.Condition) -> None:
-    with condition:
-        condition.wait()
-
-
-def test_a_thread_that_joins_waits_for_what_the_other_waits_for(stage: Stage) -> None:
+def test_a_thread_that_joins_waits_for_what_the_other_waits_for(stage: StandingThreads) -> None:
     worker = stage.start("worker", lambda: stage.gate.wait() and None)
     held, there = threading.Lock(), threading.Event()
 
@@ -292,17 +295,20 @@ def test_a_thread_that_joins_waits_for_what_the_other_waits_for(stage: Stage) ->
     holder = stage.start("holder", holds)
     waiter = stage.start("waiter", waits)
     until(
-        lambda: stands_in(holder, "join") and len(who_waits(stage.frames_with(waiter), names()).sentences) > 1
+        lambda: stands_in(holder, "join") and len(who_waits(stage.frames_with(waiter), names()).sentences) > 2
     )
     found = who_waits(stage.frames_with(waiter), names())
     assert found.sentences == [
         "MainThread waits for held, held by holder",
         "holder waits for the end of worker",
+        "worker waits for stage.gate to be set",
     ]
     assert not found.circle
 
 
-def test_a_circle_of_others_is_found_from_where_the_main_thread_can_not_be_followed(stage: Stage) -> None:
+def test_a_circle_of_others_is_found_from_where_the_main_thread_can_not_be_followed(
+    stage: StandingThreads,
+) -> None:
     first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
 
     def one() -> None:
@@ -326,12 +332,3 @@ def test_a_circle_of_others_is_found_from_where_the_main_thread_can_not_be_follo
         "one waits for second, held by other",
         "other waits for first, held by one",
     }
-
-
-def stands_in(thread: threading.Thread, function: str) -> bool:
-    frame = sys._current_frames().get(thread.ident or 0)
-    names_above = set()
-    while frame is not None:
-        names_above.add(frame.f_code.co_name)
-        frame = frame.f_back
-    return function in names_above

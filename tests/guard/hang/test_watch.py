@@ -249,6 +249,20 @@ def test_a_batch_on_dead_storage_is_a_hang(tmp_path: Path) -> None:
     assert [note["reason"] for note in desk.hangs()] == ["file"]
 
 
+@pytest.mark.parametrize(("interactive", "seconds"), [(True, 5), (False, 1800)])
+def test_a_batch_that_waits_for_its_turn_at_a_lock_has_the_time_of_known_work(
+    tmp_path: Path, interactive: bool, seconds: int
+) -> None:
+    desk = Desk(tmp_path, interactive=interactive)
+    desk.spans = [span()]
+    desk.facts = Facts(call=FileCall(operation="lock", path="/mnt/nas/publish.lock"), call_ns=desk.now)
+    desk.go(seconds - 1)
+    assert desk.hangs() == []
+    desk.go(3)
+    (hung,) = desk.hangs()
+    assert (hung["reason"], hung["operation"], hung["threshold"]) == ("file", "lock", seconds * SECOND)
+
+
 def test_outside_of_every_span_nothing_is_watched(desk: Desk) -> None:
     desk.facts = Facts(computing_ns=desk.now)
     desk.go(10)

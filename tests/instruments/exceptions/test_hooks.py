@@ -185,6 +185,31 @@ raise ValueError("hidden from us")
     assert [log.attributes["exception.type"] for log in seen(home).events("exception")] == ["ValueError"]
 
 
+def test_a_hook_of_threads_that_was_set_after_ours_hides_nothing_either(home: Path) -> None:
+    done = run("""
+import gc, weakref
+refs = []
+def mine(args): print("mine", args.exc_type.__name__, args.thread.name, threading.excepthook is mine)
+threading.excepthook = mine
+class Scene: pass
+def load():
+    scene = Scene(); refs.append(weakref.ref(scene))
+    raise KeyError(scene)
+def leave(): sys.exit(3)
+for work in (load, leave):
+    thread = threading.Thread(target=work, name=work.__name__)
+    thread.start(); thread.join()
+del thread
+gc.collect()
+print([ref() for ref in refs])
+""")
+    assert done.stdout == "mine KeyError load True\nmine SystemExit leave True\n[None]\n"
+    (headline,) = seen(home).events("exception")
+    assert headline.attributes["exception.type"] == "KeyError"
+    assert headline.attributes["thread.name"] == "load"
+    assert headline.attributes["exception.mechanism"] == "thread"
+
+
 def test_an_old_fault_that_was_printed_before_us_is_not_ours(home: Path) -> None:
     run_program("""
 import sys
@@ -237,7 +262,7 @@ def test_undoing_it_leaves_the_hooks_as_they_were(home: Path) -> None:
 import sys, threading, traceback
 def hooks():
     return [sys.excepthook, sys.__excepthook__, sys.unraisablehook, threading.excepthook,
-            traceback.print_exception, list(sys.meta_path)]
+            threading._make_invoke_excepthook, traceback.print_exception, list(sys.meta_path)]
 before = hooks()
 import clientobs
 clientobs.init("tool")
@@ -245,7 +270,7 @@ during = hooks()
 clientobs.shutdown()
 print([a is b or a == b for a, b in zip(before, hooks())], [a is b for a, b in zip(before, during)])
 """)
-    assert done.stdout.strip() == str([True] * 6) + " " + str([False] * 6)
+    assert done.stdout.strip() == str([True] * 7) + " " + str([False] * 7)
 
 
 def test_nothing_is_kept_alive(home: Path) -> None:

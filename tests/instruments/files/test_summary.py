@@ -11,13 +11,13 @@ import threading
 import types
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 import clientobs
 from clientobs.instruments import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import pytest
 
     from instruments.files.conftest import Studio
 
@@ -182,6 +182,7 @@ def test_on_local_storage_scandir_gives_the_system_s_own_iterator(studio: Studio
         assert found is type(theirs)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
 def test_the_budget_of_a_trace_bounds_its_spans_and_says_so(start: Callable[..., Studio]) -> None:
     studio = start(spans_per_trace=3, slow_network=0.001, slow_local=0.001)
     pause = threading.Event()

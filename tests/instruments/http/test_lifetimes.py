@@ -283,6 +283,7 @@ def test_a_request_at_the_very_end_of_the_interpreter_is_silent(wire: Wire, home
     assert told == ["4", "3"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
 def test_a_request_that_hangs_when_its_process_is_killed_is_on_disk(wire: Wire, home: Path) -> None:
     done = run_program(
         """

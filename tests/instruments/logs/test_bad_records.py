@@ -7,6 +7,7 @@ import gc
 import http
 import json
 import logging
+import os
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -294,6 +295,7 @@ ODD_TIMES = """
 """
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_records_made_at_odd_times_are_taken_and_nothing_is_printed(home: Path) -> None:
     done = run_program(ODD_TIMES)
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
@@ -316,6 +318,7 @@ def test_many_threads_log_at_once(program: Program, logger: logging.Logger) -> N
     assert said == [[number, step] for number in range(8) for step in range(50)]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_a_forked_child_s_records_are_its_own(home: Path) -> None:
     done = run_program("""
         import logging, os, sys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,7 @@ def test_words_that_come_after_the_exit_are_waited_for(run: Callable[..., Seen])
     assert failed.body.endswith("Disk quota exceeded")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="runs sleep")
 def test_a_child_that_is_cancelled_and_killed_ends_by_that_signal_and_is_no_failure(
     run: Callable[..., Seen],
 ) -> None:
@@ -96,6 +98,7 @@ def test_a_program_that_is_not_there_is_told_with_the_original_error(run: Callab
     assert len(found.events("process.failed")) == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="runs sh")
 def test_many_children_at_once_have_one_span_each(run: Callable[..., Seen]) -> None:
     async def one(number: int) -> int:
         child = await asyncio.create_subprocess_exec(

@@ -23,6 +23,8 @@ from instruments.processes.conftest import python
 if TYPE_CHECKING:
     from instruments.processes.conftest import Family
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the calls of wait, and /bin/true")
+
 THREE = "import sys; sys.exit(3)"
 SECOND = 1_000_000_000
 

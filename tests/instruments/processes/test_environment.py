@@ -162,6 +162,7 @@ def test_a_traceparent_of_the_caller_s_own_stays(family: Family) -> None:
         assert told(env=farm)["TRACEPARENT"] == farm["TRACEPARENT"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="preexec_fn is POSIX")
 def test_a_traceparent_that_the_program_puts_into_its_own_environment_stays(
     family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +185,7 @@ def test_the_traceparent_that_this_process_was_started_with_is_no_word_of_the_ca
         assert environment["TRACEPARENT"].split("-")[1] == OTHERS.split("-")[1]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="runs /usr/bin/env")
 def test_context_can_be_kept_from_one_program_or_from_all(start: Callable[..., Family]) -> None:
     start(without_context=["pyth*"])
     with clientobs.context(shot="sh010"), clientobs.span("publish"):
@@ -216,6 +218,7 @@ WAYS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.skipif(os.name != "posix", reason="runs /usr/bin/env")
 @pytest.mark.parametrize("way", WAYS)
 def test_a_program_without_context_gets_none_of_this_process_s_own_start_either(
     way: str, started_with: None, start: Callable[..., Family]
@@ -238,6 +241,7 @@ def test_a_program_without_context_gets_none_of_this_process_s_own_start_either(
     assert subprocess.run(["/usr/bin/env"], stdout=-1, check=True).stdout.count(b"TRACEPARENT") == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="posix_spawn")
 def test_programs_without_context_by_the_other_ways_get_none_either(
     started_with: None, start: Callable[..., Family], tmp_path: Any
 ) -> None:
@@ -274,18 +278,21 @@ def test_where_this_process_was_started_with_none_a_program_without_context_inhe
     assert inherited.mapping(mapping, None) is mapping
 
 
+@pytest.mark.skipif(os.name != "posix", reason="runs /usr/bin/env")
 def test_a_program_on_the_list_to_ignore_is_left_alone(start: Callable[..., Family]) -> None:
     family = start(ignore=["env"])
     assert b"TRACEPARENT" not in subprocess.run(["/usr/bin/env"], stdout=-1, check=True).stdout
     assert not family.recorded().spans
 
 
+@pytest.mark.skipif(os.name != "posix", reason="preexec_fn is POSIX")
 def test_preexec_fn_has_its_say_and_the_context_comes_after(family: Family) -> None:
     environment = told(preexec_fn=lambda: os.putenv("FRUIT", "apple"))
     assert environment["FRUIT"] == "apple"
     assert "TRACEPARENT" in environment
 
 
+@pytest.mark.skipif(os.name != "posix", reason="posix_spawn")
 def test_children_of_spawn_get_the_context_too(family: Family, tmp_path: Any) -> None:
     out = str(tmp_path / "out")
     tell = f"import os; open({out!r}, 'a').write(os.environ.get('TRACEPARENT', 'none')[:2] + os.environ.get('A', '-'))"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from instruments.processes.conftest import Family
 
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipelines that end by SIGPIPE")
+
 WORDS = "Unknown encoder 'libx265'"
 FAILS = f'import sys; print("frame 1", flush=True); print("{WORDS}", file=sys.stderr); sys.exit(3)'
 SIGPIPE_ELSEWHERE = (

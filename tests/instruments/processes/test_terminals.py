@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pty
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,11 @@ from support.readback import seen
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+if sys.platform != "win32":
+    import pty
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX")
 
 PROGRAM = """
 import os, pty, sys, clientobs

@@ -195,6 +195,7 @@ def test_threads_of_our_own_belong_to_no_span_of_the_program(runtime: Runtime) -
     assert found == [0]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_a_thread_started_in_a_signal_handler_has_the_context_of_what_it_interrupts(
     runtime: Runtime,
 ) -> None:
@@ -253,6 +254,7 @@ def test_a_thread_that_starts_after_undo_has_no_context(runtime: Runtime) -> Non
     assert found == [0]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_the_child_of_a_fork_starts_threads_with_its_context(home: Path) -> None:
     program = """
         import json, os, threading, clientobs

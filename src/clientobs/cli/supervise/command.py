@@ -83,7 +83,7 @@ def supervise(command: Sequence[str], environ: Mapping[str, str], options: Optio
 
 
 def _start_session(command: Sequence[str], options: Options) -> Runtime:
-    """Call init(): under the name that was given, else that of the command where nobody has named the service."""
+    """Call init() under the name that was given, or the command's own where nobody has named the service."""
     given: dict[str, Any] = {"session_kind": "farm"} if options.farm else {}
     name = options.service
     if (

@@ -131,7 +131,7 @@ def _pass(copy: _Copy, woken: int, heard: Callable[[str, bytes], object]) -> Non
 
 
 def copy_on(streams: Sequence[tuple[int, int]]) -> None:
-    """Go on copying in a process of its own, as long as anybody writes: nobody's output may end with ours."""
+    """Go on copying in a separate process for as long as anybody writes: their output must not end when we do."""
     if os.fork():
         return
     with contextlib.suppress(BaseException):  # nobody is left to tell

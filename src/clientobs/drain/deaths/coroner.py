@@ -105,7 +105,10 @@ class Coroner:
 
     def _with_life(self, run: str, death: Death) -> Death:
         life = self._lives.of(run)
-        if life is None or not life.samples:
+        if life is None:
+            return death
+        death = replace(death, handle=life.handle)
+        if not life.samples:
             return death
         last = life.samples[-1].mono_ns
         later = max(0, last - death.last_mono)

@@ -56,6 +56,7 @@ class Findings:
     stacks         Python's stacks, where a fault file of the host's own has them
     files          crash files that the host or the system has left, by path
     memory         the process's memory on its way there, oldest first
+    exit_status    by the kernel, negative for a signal
     """
 
     rebooted: bool = False
@@ -68,6 +69,7 @@ class Findings:
     stacks: str = ""
     files: tuple[str, ...] = ()
     memory: tuple[Sample, ...] = ()
+    exit_status: int | None = None
 
 
 NOTHING_FOUND: Final = Findings()
@@ -98,12 +100,13 @@ def write_findings(run_folder: str, findings: Findings) -> None:
 
 def _findings(plain: dict[str, Any]) -> Findings:
     texts = ("out_of_memory", "crash", "hang", "module", "source")
-    machine = plain["machine"]
+    machine, status = plain["machine"], plain.get("exit_status")
     return Findings(
         rebooted=bool(plain["rebooted"]),
         machine=machine if machine in {"power_loss", "rebooted"} else "",
         files=tuple(str(path) for path in plain["files"]),
         stacks=str(plain.get("stacks", "")),
         memory=tuple(Sample(int(mono), int(size)) for mono, size in plain["memory"]),
+        exit_status=status if type(status) is int else None,
         **{name: str(plain[name]) for name in texts},
     )

@@ -1,6 +1,7 @@
 """The inquest into one death: what the system knows of it, asked in order of cost, each answer kept at once.
 
     parent            the exit status, where `clientobs run` is the parent and is about to write it
+    kernel            the same, where it tells others than the parent (Linux 6.15)
     host's fault file where the host has faulthandler write to a file of its own
     kernel's log      who was killed for want of memory, who died by a fault that nobody handled
     system's journal  the same where that log is not to be read, and who was killed by systemd-oomd or earlyoom
@@ -33,6 +34,7 @@ from clientobs.drain.deaths.findings import Findings, Sample
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from clientobs.drain.deaths.exit_handle import ExitHandle
     from clientobs.drain.deaths.kernel import KernelDeath
     from clientobs.drain.deaths.records import SystemRecord
     from clientobs.journal.records import Header
@@ -66,6 +68,7 @@ class Death:
     program       the executable by its own account; comm: the kernel's name for it, where it was seen alive
     group         its cgroup by its own account
     supervised    a parent that sees its exit status is about to leave it in the run's folder
+    handle        a hold on the process, taken while it lived
     fault_file    where the host had faulthandler write to, its size when that was seen, and since when on the wall
                   clock a fault there is the one it died of: it has lived until then
     """
@@ -83,6 +86,7 @@ class Death:
     comm: str = ""
     group: str = ""
     supervised: bool = False
+    handle: ExitHandle | None = None
     fault_file: tuple[str, int, float] = ("", 0, 0.0)
 
     @property
@@ -144,6 +148,7 @@ class Inquest:
         """Ask everybody; one who fails keeps nobody from being asked."""
         steps = (
             self._await_parent,
+            self._ask_status,
             self._read_fault_file,
             self._ask_kernel,
             self._ask_journal,
@@ -166,6 +171,11 @@ class Inquest:
             if time.monotonic() >= deadline:
                 return
             time.sleep(_POLL)
+
+    def _ask_status(self) -> None:
+        death = self._death
+        if death.handle is not None and not death.rebooted and not death.living:
+            self._found(exit_status=death.handle.status())
 
     def _read_fault_file(self) -> None:
         path, size, since = self._death.fault_file

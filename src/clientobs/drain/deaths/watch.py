@@ -1,4 +1,4 @@
-"""The memory of each living host, seen from outside, and the kernel's count of kills: what a death may be explained by.
+"""Each living host, seen from outside: its memory, the kernel's count of kills, and a hold on it for its exit status.
 
 From outside, because what fills the memory is most often native code that holds the GIL, and because the last samples
 are the ones that count: no thread of the dying process gets to take them. One reading costs some 15 us (Linux: statm);
@@ -18,6 +18,7 @@ import psutil
 
 from clientobs._guarded import quiet
 from clientobs.drain.deaths.counts import Kills, cgroup_file, read_kills
+from clientobs.drain.deaths.exit_handle import ExitHandle
 from clientobs.drain.deaths.findings import Sample
 from clientobs.journal.process import process_start
 
@@ -35,6 +36,8 @@ _MOST: Final = 64
 _FLAT: Final = 0.01
 _FLAT_BYTES: Final = 4 << 20
 _MAX_RUNS: Final = 512
+_MOST_HELD: Final = 200
+"""Each takes a descriptor, of which a process has 1,024 in all by default."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -85,6 +88,7 @@ class LifeWatch:
     """What is kept of one run."""
 
     group_file: str
+    handle: ExitHandle | None
     kills: Kills
     kills_before: Kills
     """Of the sample before: a process that was killed may be seen once more while it gives its memory back."""
@@ -128,6 +132,7 @@ class LivesWatch:
         self._kills = kills
         self._mono = mono
         self._lives: dict[str, LifeWatch] = {}
+        self._held = 0
 
     def look(self, runs: Iterable[Life]) -> None:
         """Take the samples that are due; forget runs that are gone."""
@@ -141,6 +146,8 @@ class LivesWatch:
                         self._sample(known, run.header.pid)
             if known is not None:
                 kept[run.run] = known
+        for run_id in self._lives.keys() - kept.keys():
+            self._let_go(self._lives[run_id].handle)
         self._lives = kept
 
     def of(self, run: str) -> LifeWatch | None:
@@ -165,7 +172,19 @@ class LivesWatch:
             return None  # its pid may be somebody else's
         group = cgroup_file(header.pid) if sys.platform == "linux" else ""
         kills = self._kills(group)
-        return LifeWatch(group_file=group, kills=kills, kills_before=kills, comm=_comm(header.pid))
+        handle = ExitHandle(header.pid) if self._held < _MOST_HELD else None
+        self._held += handle is not None
+        if process_start(header.pid) != header.pid_start:
+            self._let_go(handle)  # it ended meanwhile: the handle may be somebody else's
+            return None
+        return LifeWatch(
+            group_file=group, handle=handle, kills=kills, kills_before=kills, comm=_comm(header.pid)
+        )
+
+    def _let_go(self, handle: ExitHandle | None) -> None:
+        if handle is not None:
+            self._held -= 1
+            handle.close()
 
     def _sample(self, life: LifeWatch, pid: int) -> None:
         now = self._mono()

@@ -46,7 +46,6 @@ class Witness:
             version=__version__,
             resource=header.resource,
         )
-        self._session = header.session
         self._journal = Journal(home, identity, config=config.journal, clock=Clock(), loss=loss)
 
     def say(

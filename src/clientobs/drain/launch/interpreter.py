@@ -7,8 +7,8 @@ pythonw.exe) passes. Scripts called so (shims, wrappers) are refused too, for no
 unless the configuration names one.
 
 No candidate is started to see what it is: a host would notice that child. The launch is the probe:
-`start.py` looks whether its interpreter is new enough and can import what the drain needs, goes on with the
-next candidate where not, and writes down the one that worked, which is then tried first.
+`start.py` looks whether its interpreter is new enough and can import what the drain needs. If not, it goes on
+with the next candidate. The one that worked is written down, and tried first the next time.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Start a detached process on Linux so that the host can't notice: no SIGCHLD, nothing for its `os.wait()`.
 
 The child is made by `clone` with exit signal 0: the kernel then sends no SIGCHLD, and `wait()` without
-`__WCLONE` doesn't see it. It shares the memory of the host until it has started the drain (CLONE_VM and
-CLONE_VFORK, as glibc's posix_spawn does), so a host of 60 GB is not copied, and a lock that another thread
-holds is let go of as usual.
+`__WCLONE` doesn't see it. Until it has started the drain it shares the memory of the host (CLONE_VM and
+CLONE_VFORK, as glibc's posix_spawn does). So a host of 60 GB is not copied, and a lock that another thread
+holds is released as usual.
 
 Not one instruction of Python runs in the child. Beside a busy thread the interpreter would, on its way back
 from the system call, hand the GIL to a thread that doesn't exist there, and wait for it for ever. The child

@@ -1,7 +1,7 @@
 """A local copy of the drain's code, for packages that live on network storage.
 
-The NAS is what the drain is to report on. Were its own code mapped from there, a NAS that hangs would hang
-the drain, one that goes away would kill it, and two hundred workstations would read it at nine in the
+The drain is to report on the NAS, so its own code must not be mapped from there: a NAS that hangs would hang
+the drain, and one that goes away would kill it. Besides, two hundred workstations would read it at nine in the
 morning. So the first drain of a version copies what it needs to `<home>/drain/<version>-<tag>/`, and goes
 on from there.
 

@@ -1,7 +1,8 @@
 """One log file and how far it was read: new lines only, each once, across rotation, truncation and restart.
 
 A file is known by device, inode and the hash of its first bytes. Rotation gives the path another file: the old
-one is looked for under its new name in the same folder, read to its end, and the new one read from its start.
+one is looked for under its new name in the same folder, read to its end, and the new one read from its start, after
+those that were rotated in between (rotation.py).
 Truncation (also `copytruncate`) leaves the inode and changes length or first bytes: read from the start. A file
 that has kept its length is opened only where the time of its last change is another.
 
@@ -14,14 +15,17 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clientobs.drain.logfiles.lines import Line, LineSplitter, encoding_of
+from clientobs.drain.logfiles.rotation import Alone, find_again, rotated_since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from clientobs.drain.logfiles.rotation import Identity, Kin
 
 __all__ = ["CHUNK", "FARTHEST_BACK", "Cursor", "Mark", "open_shared"]
 
@@ -72,13 +76,18 @@ class Cursor:
         at_end: bool = False,
         lost: Callable[[str], object],
         mono_ns: Callable[[], int],
+        kin: Kin | None = None,
     ) -> None:
         self.path = path
+        self._kin = kin or Alone()
         self._configured = encoding
         self._lost = lost
         self._mono_ns = mono_ns
         self._at_end = at_end and mark is None
-        self._identity: tuple[int, int] | None = (mark.device, mark.inode) if mark else None
+        self.identity: Identity | None = (mark.device, mark.inode) if mark else None
+        """Of the file that is read, under whatever name; None between two of them."""
+        self._was_finished = False
+        """Whether it was read to its end under another name: that it is deleted then costs nothing."""
         self._head = (mark.head, mark.head_length) if mark else ("", 0)
         self._offset = mark.offset if mark else 0
         self._splitter: LineSplitter | None = None
@@ -95,11 +104,11 @@ class Cursor:
 
     def mark(self, begun: int | None = None) -> Mark | None:
         """Return where to go on: at the line that has no end yet, or at `begun`, where an entry waits for more."""
-        if self._identity is None or not self._head[1]:
+        if self.identity is None or not self._head[1]:
             return None
         offset = self._splitter.begun if self._splitter else self._offset
         offset = offset if begun is None else min(begun, offset)
-        return Mark(self.path, *self._identity, *self._head, offset, self.began)
+        return Mark(self.path, *self.identity, *self._head, offset, self.began)
 
     def read(self, most: int) -> Iterator[Line | None]:
         """Give lines that are new, of about `most` bytes; raise OSError where the file can't be read.
@@ -112,18 +121,40 @@ class Cursor:
         self.is_behind = False
         look = _look_at(self.path)
         self.modified = look.modified
-        if self._identity is not None and look[:2] != self._identity:
-            yield from self._finish_rotated()
-            self._begin()
-        if self._identity is None:
-            self._identity = (look.device, look.inode)
+        if self.identity is not None and look[:2] != self.identity:
+            yield from self._finish_rotated(look)
+        is_known = self.identity is None and self._take_up(look)
+        if is_known:
+            yield None
+        if self.identity is None:
+            self.identity = (look.device, look.inode)
             self._offset = look.size if self._at_end else 0
         self._at_end = False
         yield from self._read_on(self.path, look)
         self.is_behind = self._offset < look.size
 
+    def finish_rotated(self) -> Iterator[Line | None]:
+        """Give the rest of a file that has another name by now, and the files that were rotated after it.
+
+        For all files of a follower before any of them is read on: then each knows how far the others came.
+        """
+        look = _look_at(self.path)
+        if self.identity is not None and look[:2] != self.identity:
+            self._allowed = FARTHEST_BACK
+            yield from self._finish_rotated(look)
+
+    def _take_up(self, look: _Look) -> bool:
+        """Go on where this file was read to under another name, if it was."""
+        mark = self._kin.mark_of((look.device, look.inode))
+        if mark is None:
+            return False
+        self.identity = (mark.device, mark.inode)
+        self._head, self._offset, self.began = (mark.head, mark.head_length), mark.offset, mark.began
+        self._was_finished = True
+        return True
+
     def _begin(self) -> None:
-        self._identity = None
+        self.identity, self._was_finished = None, False
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -180,31 +211,47 @@ class Cursor:
 
     # Rotation ------------------------------------------------------------------------------------
 
-    def _finish_rotated(self) -> Iterator[Line | None]:
+    def _finish_rotated(self, now: _Look) -> Iterator[Line | None]:
         """Read what was written to the old file after the last look, under whatever name it has now."""
-        old = self._find_old()
-        if old is None:
+        identity = self.identity or (0, -1)
+        if not self._kin.is_followed(identity, self):
+            old = find_again(self.path, identity)
+            if old is not None:
+                yield from self._to_the_end(old)
+                for later in rotated_since(old, self.path):
+                    yield from self._one_later(later, now)
+            else:
+                if not self._was_finished:
+                    self._lost("log_file_rotated")
+                yield from self._last_line()
+        self._begin()
+
+    def _one_later(self, path: str, now: _Look) -> Iterator[Line | None]:
+        try:
+            found: Identity = _look_at(path)[:2]
+        except OSError:
+            return  # gone since, or none of ours
+        if found == now[:2] or self._kin.is_followed(found, self) or self._kin.mark_of(found) is not None:
+            return
+        self._begin()
+        self.identity = found
+        yield from self._to_the_end(path)
+
+    def _to_the_end(self, path: str) -> Iterator[Line | None]:
+        self._allowed = FARTHEST_BACK
+        try:
+            yield from self._read_on(path, _look_at(path))
+        except PermissionError:  # rotation may have closed it: to try for ever would keep us from the new one
             self._lost("log_file_rotated")
-        else:
-            self._allowed = FARTHEST_BACK
-            yield from self._read_on(old, _look_at(old))
+        yield from self._last_line()
+        mark = self.mark()
+        if mark is not None:
+            self._kin.keep(replace(mark, path=path))
+
+    def _last_line(self) -> Iterator[Line]:
         line = self._splitter.rest() if self._splitter else None
         if line:
             yield line
-
-    def _find_old(self) -> str | None:
-        folder = os.path.dirname(self.path) or os.curdir
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if (
-                        entry.inode() == (self._identity or (0, -1))[1]
-                        and _look_at(entry.path)[:2] == self._identity
-                    ):
-                        return entry.path
-        except OSError:
-            return None
-        return None
 
     # The file's first bytes ----------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ One thread each: a file on a NAS that hangs holds up its own entry and nothing e
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -18,12 +19,15 @@ from clientobs.drain.logfiles.entries import Joiner
 from clientobs.drain.logfiles.source import find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from clientobs.config.log_files import LogFilesConfig
+    from clientobs.drain.logfiles.cursor import Mark
     from clientobs.drain.logfiles.entries import Entry
     from clientobs.drain.logfiles.grammar import Grammar
+    from clientobs.drain.logfiles.lines import Line
     from clientobs.drain.logfiles.positions import Positions
+    from clientobs.drain.logfiles.rotation import Identity
     from clientobs.drain.logfiles.voice import Voice
 
 __all__ = ["Follower"]
@@ -61,6 +65,27 @@ class _File:
         return self._said[is_error] <= self.per_minute
 
 
+class _Kin:
+    """The files of one follower, to each other; see `rotation.Kin`."""
+
+    def __init__(self, files: Mapping[str, _File], positions: Positions) -> None:
+        self._files = files
+        self._positions = positions
+
+    def is_followed(self, identity: Identity, asking: Cursor | None) -> bool:
+        """Say whether another one reads that file, under whatever name."""
+        cursors = [file.cursor for file in self._files.values()]
+        return any(each.identity == identity for each in cursors if each is not asking)
+
+    def mark_of(self, identity: Identity) -> Mark | None:
+        """Return how far that file was read."""
+        return self._positions.of_file(*identity)
+
+    def keep(self, mark: Mark) -> None:
+        """Remember how far a file was read."""
+        self._positions.keep(mark)
+
+
 class Follower:
     """Follows the files that `patterns` match until `stop`. `caught_up` is set once a round has read all there was."""
 
@@ -81,6 +106,7 @@ class Follower:
         self._ignored = tuple(re.compile(pattern) for pattern in settings.ignore)
         self._least = SEVERITIES[settings.level]
         self._files: dict[str, _File] = {}
+        self._kin = _Kin(self._files, positions)
         self._stop = threading.Event()
         self._next_look = 0.0
         self._first_look = True
@@ -123,7 +149,11 @@ class Follower:
             self._look()
             self._next_look = now + max(_LOOK_EVERY, _LOOK_SHARE * (time.monotonic() - began))
         landed_before, is_behind, open_entries = self._landed, False, False
-        for path, file in list(self._files.items()):
+        files = list(self._files.items())
+        for path, file in files:
+            with quiet("drain.logfiles.file"):
+                self._take(path, file, file.cursor.finish_rotated())
+        for path, file in files:
             with quiet("drain.logfiles.file"):
                 self._read(path, file)
             is_behind |= file.cursor.is_behind
@@ -140,8 +170,10 @@ class Follower:
         if beyond > self._beyond:
             self._voice.loss.add(_MANY, beyond - self._beyond)
             self._beyond = beyond
-        for path in paths:
-            if path not in self._files:
+        new = [path for path in paths if path not in self._files]
+        # Those that were followed before come first: one of them may have the file that has a new name now.
+        for path in sorted(new, key=lambda one: self._positions.of(one) is None):
+            if self._positions.of(path) is not None or not self._is_in_hand(path):
                 self._files[path] = self._meet(path)
         # One that is gone may have been rotated: its position stays, and tells where to look for the rest of it when
         # the path is there again. So it is with one that is not among the newest any more.
@@ -165,12 +197,21 @@ class Follower:
             at_end=at_end,
             lost=self._voice.loss.add,
             mono_ns=time.monotonic_ns,
+            kin=self._kin,
         )
         return _File(cursor, Joiner(Boundaries(self._grammar).begins), self._settings.per_minute)
 
-    def _read(self, path: str, file: _File) -> None:
+    def _is_in_hand(self, path: str) -> bool:
+        """Say whether a file that has come up is one that is read already, and has got another name."""
         try:
-            for line in file.cursor.read(_MOST_AT_ONCE):
+            look = os.stat(path)
+        except OSError:
+            return True
+        return self._kin.is_followed((look.st_dev, look.st_ino), None)
+
+    def _take(self, path: str, file: _File, lines: Iterator[Line | None]) -> None:
+        try:
+            for line in lines:
                 now = time.monotonic_ns()
                 for entry in file.joiner.finish() if line is None else file.joiner.feed(line, now):
                     self._say(path, file, entry)
@@ -178,6 +219,9 @@ class Follower:
                     self._voice.begin_file(file.cursor.mark())
         except OSError:
             pass  # between two names of a rotation, or not for us to read: looked at again in the next round
+
+    def _read(self, path: str, file: _File) -> None:
+        self._take(path, file, file.cursor.read(_MOST_AT_ONCE))
         for entry in file.joiner.quiet(time.monotonic_ns()):
             self._say(path, file, entry)
         self._positions.keep(file.cursor.mark(file.joiner.pending))

@@ -74,7 +74,7 @@ class Grammar:
         self._errors = tuple(re.compile(each) for each in errors)
 
     def split(self, line: str) -> tuple[str | None, str]:
-        """Return the stamp of a line and its text; None for the stamp of a line that has none.
+        """Return a line's stamp, None where it has none, and its text.
 
         Without what changes from line to line: two lines of one traceback have the same stamp.
         """

@@ -1,9 +1,9 @@
 """Bytes of a log file to lines, each with the place where it begins and ends.
 
 Lines end with a newline in the file's encoding. A line that is longer than MAX_LINE is cut and the rest passed
-over, so that a file of one line of 100 MB costs a chunk of memory and no more. A carriage return is what
-terminals make of it: progress that overwrites itself leaves its last state; colours are left out. NULs before a line
-are none of it: a tool that writes on at its old place after `copytruncate` leaves a hole there.
+over: a file of one line of 100 MB costs a chunk of memory and no more. Carriage returns work as in a terminal, where
+progress that overwrites itself leaves its last state; colours are left out. NULs before a line don't belong to it: a
+tool that writes on at its old place after `copytruncate` leaves a hole there.
 """
 
 from __future__ import annotations

@@ -57,6 +57,13 @@ class Positions:
         """Return where to go on in a file."""
         return self._marks.get(path)
 
+    def of_file(self, device: int, inode: int) -> Mark | None:
+        """Return where to go on in a file that had another name when it was read."""
+        with self._marks_lock:
+            marks = list(self._marks.values())
+        found = (mark for mark in reversed(marks) if (mark.device, mark.inode) == (device, inode))
+        return next(found, None)
+
     def keep(self, mark: Mark | None) -> None:
         """Remember how far a file was read; `save` writes it down."""
         if mark is None or mark == self._marks.get(mark.path):
@@ -103,6 +110,7 @@ class Positions:
         for record in _records_of(run_folder):
             if isinstance(record, NoteRecord) and record.type == FILE_NOTE:
                 mark = _noted(record.values)
+                self._set_aside(mark, begun.get(mark.path) or self._marks.get(mark.path), reached)
                 begun[mark.path], reached[mark.path] = mark, 0
             elif isinstance(record, LogRecord):
                 path, offset = (record.attributes.get(key) for key in _WHERE)
@@ -110,6 +118,13 @@ class Positions:
                     reached[path] = max(offset, reached.get(path, 0))
         for path, offset in reached.items():
             self._advance(self._marks.get(path), begun.get(path), offset)
+
+    def _set_aside(self, new: Mark, old: Mark | None, reached: dict[str, int]) -> None:
+        """Keep how far the file before was read: a glob may match the name that rotation gave it."""
+        if old is None or (old.device, old.inode) == (new.device, new.inode):
+            return
+        nowhere = f"{old.path}\0{old.inode}"  # no path has a NUL: it is found by its inode alone
+        self._marks[nowhere] = replace(old, path=nowhere, offset=max(old.offset, reached.get(old.path, 0)))
 
     def _advance(self, known: Mark | None, begun: Mark | None, offset: int) -> None:
         """Set a file's mark to where the records of a run end, in the file that was begun last."""

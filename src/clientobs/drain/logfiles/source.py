@@ -9,6 +9,7 @@ import stat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from clientobs.drain.logfiles.globs import Search
+from clientobs.drain.logfiles.rotation import COMPRESSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,7 +44,7 @@ def expand(pattern: str, environ: Mapping[str, str]) -> str | None:
 
 
 class Found(NamedTuple):
-    """What the globs match: the files to follow, in the order of their names, and how many there are beside them."""
+    """What the globs match: the files to follow, in the order of their names, and how many more there are."""
 
     paths: list[str]
     beyond: int
@@ -57,6 +58,8 @@ def find(patterns: Iterable[str]) -> Found:
     for pattern in patterns:
         search = Search()
         for path in search.paths(pattern):
+            if path.endswith(COMPRESSED):
+                continue  # "*.log*" means the lines, and they were read before they were packed
             try:
                 look = os.stat(path)
             except OSError:

@@ -5,13 +5,13 @@
     HistogramSeries    counts add up bucket by bucket
 
 Points are the tuples of `MetricsRecord`. Each series starts where its first delta starts, and its total only
-starts anew with the series: `dump()` and `load()` carry it over from one drain to the next, because a counter
-that restarts at 12 after every coffee break shows as 12 once, and never as an increase.
+starts anew with the series. `dump()` and `load()` carry it over from one drain to the next: a counter that went
+back to zero with each drain would stand at 12 after every coffee break, and never show an increase.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -22,7 +22,6 @@ __all__ = [
     "Number",
     "Point",
     "Series",
-    "SeriesKind",
     "SumSeries",
     "new_series",
     "restored_series",
@@ -30,7 +29,6 @@ __all__ = [
 
 Number: TypeAlias = int | float
 Point: TypeAlias = tuple[Any, ...]
-SeriesKind: TypeAlias = Literal["sum", "gauge", "histogram"]
 
 _MAX_EXEMPLARS: Final = 4
 

@@ -1,8 +1,8 @@
 """Attribute values as OTLP's AnyValue, whatever they are, and their bytes by cache.
 
-The host side has made its values plain already, but a journal may have been written by another version, and a
-receiver throws away a whole batch for one string that is not UTF-8. So nothing here raises for a value's
-content: what OTLP has no place for becomes text that says what it was.
+The host side has made its values plain already. But another version may have written the journal, and a receiver
+throws away a whole batch for one string that is not UTF-8. So nothing here raises for a value's content: what OTLP
+has no place for becomes text that says what it was.
 """
 
 from __future__ import annotations

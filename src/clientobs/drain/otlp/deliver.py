@@ -2,14 +2,14 @@
 
     outcome = sender.send(batch)
     acknowledge(batch.items[: outcome.settled])      # only now may the journal let go of them
-    batch = batch.rest(outcome)                      # to be handed in again after outcome.wait seconds
+    batch.items[outcome.settled :]                   # to be handed in again after outcome.wait seconds
 
 `send` never sleeps and never raises for what an endpoint does; a request takes at most the endpoint's
 timeout. Ranges are sent from left to right, so what is settled is always a row from the left.
 
-A record is only blamed after a control: an empty request, which an OTLP endpoint must accept. Where that is
-refused with the same code the endpoint refuses everything (a gateway with a broken rule), nothing is the
-record's fault, and the signal is held instead of emptying a weekend's journal onto the shelf.
+A record is only blamed after a control: an empty request, which an OTLP endpoint must accept. If that is
+refused with the same code, the endpoint refuses everything (a gateway with a broken rule) and the record is not
+to blame. The signal is then held, instead of emptying a weekend's journal onto the shelf.
 """
 
 from __future__ import annotations
@@ -95,7 +95,6 @@ class Sender:
         max_request_bytes: int = MAX_REQUEST_BYTES,
     ) -> None:
         self.signal = signal
-        self.last_answer: Answer | None = None
         self._transport = transport
         self._shelf = shelf
         self._loss = loss
@@ -158,8 +157,7 @@ class Sender:
 
     def _post(self, body: bytes, tally: _Tally) -> Answer:
         tally.requests += 1
-        self.last_answer = answer = self._transport.post(body)
-        return answer
+        return self._transport.post(body)
 
     def _stop(self, answer: Answer, tally: _Tally) -> Outcome:
         if answer.action is Action.HOLD:

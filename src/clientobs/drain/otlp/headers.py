@@ -71,7 +71,8 @@ def parse_headers(text: str, source: str) -> Iterator[tuple[str, str]]:
 def _checked(pairs: Pairs, source: str) -> Iterator[tuple[str, str]]:
     for name, value in pairs:
         if not _NAME.fullmatch(name):
-            raise DeliveryError(f"{source}: {name[:40]!r} is no header name")
+            # Not repeated: of `Authorization: Bearer ...==` it is the credential that stands before the sign.
+            raise DeliveryError(f"{source}: what stands before `=` is no header name")
         if _CONTROL.search(value):
             raise DeliveryError(f"{source}: the value of {name} has a control character in it")
         yield name.lower(), value

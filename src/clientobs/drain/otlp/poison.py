@@ -45,10 +45,6 @@ class PoisonShelf:
             _write(f"{name}.txt", words.encode("utf-8", "backslashreplace") + b"\n")
             self._trim()
 
-    def names(self) -> list[str]:
-        """Return `uid.signal` of the records on the shelf, oldest first."""
-        return [entry.name[: -len(".txt")] for entry in self._entries() if entry.name.endswith(".txt")]
-
     def _entries(self) -> list[os.DirEntry[str]]:
         try:
             with os.scandir(self.folder) as found:

@@ -1,8 +1,8 @@
 """How old a record is, told so that a clock that jumps a day makes nothing expire.
 
-Within one boot of the machine the monotonic clock is shared by all processes and no person can set it, so
-the difference there is the age (it stands still in sleep: then a record is kept longer, never shorter). Only
-across a boot is the wall clock asked.
+Within one boot of the machine all processes share the monotonic clock, and no person can set it: the age is a
+difference on that clock. It stands still while the machine sleeps, so a record is then kept longer, never shorter.
+The wall clock is asked only about records of an earlier boot.
 """
 
 from __future__ import annotations

@@ -20,13 +20,14 @@ import json
 import os
 import re
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from clientobs._beat import read_beat
 from clientobs._own_file import text_of
 from clientobs.drain.deaths.fault_text import fatal_in, stacks_in
 from clientobs.drain.deaths.findings import EXIT_STATUS_FILE, NOTHING_FOUND, Findings
+from clientobs.drain.deaths.records import exception_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,9 @@ __all__ = [
     "Evidence",
     "Watched",
     "judge",
+    "name_of_status",
     "read_evidence",
+    "with_findings",
     "would_have_left_a_word",
 ]
 
@@ -209,6 +212,17 @@ def _judge_status(status: int) -> Ending:
     return Ending(status="exited", evidence=f"exit status {status}", kind="exited")
 
 
+def name_of_status(status: int | None) -> str:
+    """Return the signal or exception by which a process crashed, "" where its exit status is none of these.
+
+    >>> name_of_status(-6), name_of_status(0xC0000005), name_of_status(1), name_of_status(None)
+    ('SIGABRT', 'EXCEPTION_ACCESS_VIOLATION', '', '')
+    """
+    if status is None or _judge_status(status).kind != "crashed":
+        return ""
+    return _signal_name(-status) if status < 0 else exception_name(status)
+
+
 def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
@@ -243,6 +257,12 @@ def read_evidence(
         fault_seconds=_written(path) if fatal else 0.0,
         fault_file=os.path.lexists(path),
     )
+
+
+def with_findings(evidence: Evidence, found: Findings) -> Evidence:
+    """Return the evidence with what was found elsewhere; the parent's word on the exit status goes first."""
+    status = evidence.exit_status if evidence.exit_status is not None else found.exit_status
+    return replace(evidence, found=found, exit_status=status)
 
 
 def _written(path: str) -> float:

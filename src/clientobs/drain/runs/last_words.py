@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs.drain.deaths.fault_text import signal_of
+from clientobs.drain.runs.evidence import name_of_status
 from clientobs.drain.runs.growth import growth_of, size_text, timeline
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _SENTENCES: Final[dict[str, str]] = {
     "machine_down": "The machine went down under the application",
     "rebooted": "The machine was shut down or restarted under the application",
     "power_loss": "The machine lost power, or its system failed, under the application",
-    "unknown": "The application ended without a clean close, and nothing shows why",
 }
 
 
@@ -45,7 +45,7 @@ def sentence(ending: Ending, evidence: Evidence, spans: Sequence[SpanRecord]) ->
     """
     if ending.status == "exited":
         return _SENTENCES["exited"]
-    said = _SENTENCES.get(ending.kind, _SENTENCES["unknown"])
+    said = _SENTENCES.get(ending.kind, "The application ended")
     if ending.status == "hung":
         said = "The application was closed because it did not answer"
     signal = f" ({_signal_of(evidence)})" if ending.kind == "crashed" and _signal_of(evidence) else ""
@@ -53,6 +53,8 @@ def sentence(ending: Ending, evidence: Evidence, spans: Sequence[SpanRecord]) ->
     module = f" in {_base(evidence.found.module)}" if signal and evidence.found.module else ""
     is_guessed = ending.kind == "killed" and evidence.exit_status is None
     or_else = ", or ended by a fault that left no trace" if is_guessed else ""
+    if ending.kind == "unknown":
+        return f"The application ended{during} without a clean close, and nothing shows why."
     silent = f"; it had not answered for {evidence.silent_ns / 1e9:.1f} s" if ending.kind == "killed" else ""
     silent = silent if evidence.silent_since_ns else ""
     return f"{said}{signal}{module}{during}{_growth_text(ending, evidence, spans)}{or_else}{silent}."
@@ -131,7 +133,9 @@ def iso(wall_ns: int) -> str:
 
 
 def _signal_of(evidence: Evidence) -> str:
-    return signal_of(evidence.fatal) or ("" if evidence.fatal else evidence.found.crash)
+    if evidence.fatal:
+        return signal_of(evidence.fatal)
+    return evidence.found.crash or name_of_status(evidence.exit_status)
 
 
 def _memory_attributes(evidence: Evidence, spans: Sequence[SpanRecord]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def lived_until(evidence: Evidence, *, last_mono: int, offset: int) -> int:
 
 
 def silent_since(beat: Beat, last_mono: int) -> int:
-    """Return since when an event loop had not answered when its process ended, 0 where it had or there is none.
+    """Return since when an event loop was silent when its process ended; 0 where it had answered, or there is none.
 
     last_mono: when the process is known to have lived last.
 

@@ -22,7 +22,7 @@ from clientobs.journal.records import LogRecord, decode
 if TYPE_CHECKING:
     from clientobs.config.model import Signal
 
-__all__ = ["RANKS", "RANKS_OF", "SIGNAL_OF", "URGENT", "Rank", "rank_of"]
+__all__ = ["RANKS", "RANKS_OF", "URGENT", "Rank", "rank_of"]
 
 Rank: TypeAlias = Literal["crash", "session", "error", "log", "trace", "metric"]
 
@@ -32,14 +32,6 @@ RANKS: Final[tuple[Rank, ...]] = get_args(Rank)
 URGENT: Final[frozenset[Rank]] = frozenset({"crash", "session", "error"})
 """Sent at once; nothing of the others waits for company less than LINGER."""
 
-SIGNAL_OF: Final[dict[Rank, Signal]] = {
-    "crash": "logs",
-    "session": "logs",
-    "error": "logs",
-    "log": "logs",
-    "trace": "traces",
-    "metric": "metrics",
-}
 RANKS_OF: Final[dict[Signal, tuple[Rank, ...]]] = {
     "logs": ("crash", "session", "error", "log"),
     "traces": ("trace",),

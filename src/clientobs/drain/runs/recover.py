@@ -2,8 +2,8 @@
 
 A run is read once more from its first segment that is still there to its last record. Each span that was
 started (or carried over into a later segment) and never ended becomes a span that ended *when the process is
-known to have lived last* (`lifetime.py`), never "now": so that a second drain, after a first one that was killed
-while it delivered, makes the same records again, byte for byte, and back ends recognize them.
+known to have lived last* (`lifetime.py`), never "now". So a second drain, after a first one that was killed while
+it delivered, makes the same records again, byte for byte, and back ends recognize them.
 
 A run of role "main" gets `session.end` where it did not write one itself, and `app.crash` where there is
 positive evidence (`evidence.py`). A forked child has no session of its own, so it gets the latter only.
@@ -184,7 +184,7 @@ class RunEnd:
                 self._anchors.append((mono, wall - mono))
 
     def death(self, evidence: Evidence, *, rebooted: bool, living: bool = False) -> Death | None:
-        """Return what an inquest needs to know; None where there is none to be held: a clean close, no segment."""
+        """Return what an inquest needs to know; None where none is held: after a clean close, or without a segment."""
         if self._segment is None or self._closed is not None or evidence.closed:
             return None
         offset = self._offset()

@@ -5,11 +5,10 @@ It is acknowledged as segment 0 of the vital lane, which no writer ever makes: o
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from clientobs import semconv
-from clientobs.drain.runs.evidence import read_evidence
+from clientobs.drain.runs.evidence import read_evidence, with_findings
 from clientobs.drain.runs.priority import RANKS, Rank
 from clientobs.drain.runs.recover import RunEnd
 from clientobs.drain.runs.tail import Taken
@@ -108,7 +107,7 @@ class RecoveredTail:
             found = inquires.of(self._folder, lambda: death)
             if found is None:
                 return False
-            evidence = replace(evidence, found=found)
+            evidence = with_findings(evidence, found)
         self.complete = True
         if self._end.overflowed:
             self.faults["open_spans"] = self._end.overflowed

@@ -145,7 +145,7 @@ class RunTail:
 
     @property
     def is_of_live_host(self) -> bool:
-        """Whether a host still records; what a drain reads in log files is no reason for it to stay."""
+        """Whether a host still records here: what a drain itself records of log files is no reason for it to stay."""
         return self.alive and self.header.role not in DRAIN_ROLES
 
     @property

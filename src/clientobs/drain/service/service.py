@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from clientobs._guarded import quiet
@@ -26,18 +25,17 @@ from clientobs.drain.lock import drain_folder
 from clientobs.drain.metrics.machine import MachineMetrics
 from clientobs.drain.metrics.vitals import INTERVAL as VITALS_INTERVAL
 from clientobs.drain.runs.ages import Ages
-from clientobs.drain.runs.flush import take_request
 from clientobs.drain.runs.registry import Registry
+from clientobs.drain.service.duties import Duties
+from clientobs.drain.service.flushes import Flushes
 from clientobs.drain.service.lines import open_lines
 from clientobs.drain.service.report import Reporter
 from clientobs.drain.service.rhythm import Every
-from clientobs.errors import DeliveryError, JournalError
+from clientobs.errors import DeliveryError
 from clientobs.journal.acks import append_acks
-from clientobs.journal.lock import RunLock
 from clientobs.journal.losses import read_losses
 from clientobs.journal.process import boot_id
 from clientobs.journal.retention import enforce
-from clientobs.journal.runs import read_run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -64,7 +62,6 @@ _FLUSH_POLL: Final = 0.05
 _LOOK: Final = 1.0
 _TELL: Final = 2.0
 _KEEP_ROOM: Final = 60.0
-_FLUSH_PATIENCE: Final = 30.0
 _READING: Final = 0.1
 """Seconds of reading a backlog before the couriers are looked after again."""
 _GOODBYE: Final = 2.0
@@ -107,14 +104,13 @@ class Service:
         self._machine = MachineMetrics(
             folder=drain_folder(home.path), destination=destination, boot_id=ages.boot_id, loss=loss
         )
-        self._logs, self._traces, self._metrics = self._lines = open_lines(
+        self._logs, _, self._metrics = self._lines = open_lines(
             senders, config, self._machine, ages=ages, loss=loss, wake=self._wake.set
         )
         self._reporter = Reporter(home.path, destination, ages)
         self._source = f"drain-{os.getpid()}-{time.time_ns()}"
-        self._home_lock: RunLock | None = None
-        self._measures = False
-        self._flushing: dict[str, float] = {}
+        self._duties = Duties(home.path, turn)
+        self._flushes = Flushes(self._registry, self._lines, self._acknowledge)
         self._first_look = True
         self._look_soon = False
         self._look, self._keep_room = Every(_LOOK), Every(_KEEP_ROOM)
@@ -198,11 +194,7 @@ class Service:
         self._tell_state(phase)
         self._registry.close()
         self._coroner.close()
-        if self._turn is not None:
-            self._turn.close()
-        if self._home_lock is not None:
-            self._home_lock.release(closed=True)
-            self._home_lock = None
+        self._duties.close()
 
     @property
     def idle(self) -> bool:
@@ -233,7 +225,7 @@ class Service:
         )
 
     def _pause(self) -> float:
-        if self._flushing:
+        if self._flushes:
             return _FLUSH_POLL
         return POLL if self._registry.any_alive or not self._registry.settled else _IDLE_POLL
 
@@ -246,13 +238,13 @@ class Service:
             self._look_soon = False
             self.look_around()
         self._coroner.look(self._registry.runs.values())
-        self._take_flushes()
-        eager = eager or bool(self._flushing)
+        self._flushes.take()
+        eager = eager or bool(self._flushes)
         read_more = self._read_on()
         if self._read_vitals.due():
             self._measure_machine()
         self._send(eager=eager)
-        self._finish_flushes()
+        self._flushes.finish()
         if self._keep_room.due():
             with quiet("drain.retention"):
                 enforce(self._home, self._config.journal)
@@ -319,7 +311,7 @@ class Service:
             self._machine.meet(run.header)
             self._machine.add_losses(run.run, run.losses)
         self._machine.add_losses(self._source, self._loss.totals())
-        if self._home_lock is not None:
+        if self._duties.speaks_for_home:
             # What retention took is counted for the whole home: one drain tells it.
             self._machine.add_losses(_EVICTED, read_losses(self._home.runs))
         self._machine.accounts.keep({*self._registry.names(), self._source, _EVICTED})
@@ -327,51 +319,12 @@ class Service:
     def _measure_machine(self) -> None:
         if self._turn is not None and self._registry.any_alive:
             self._machine.read_processes(self._registry.runs.values(), time.time_ns())
-        self._measures = self._is_to_measure()
-        if not self._measures:
+        self._duties.settle(any_alive=self._registry.any_alive)
+        if not self._duties.measures:
             self._machine.leave_machine()
             return
         self._machine.measure_machine(self._home.path)
         self._machine.read_vitals(time.time_ns())
-
-    def _is_to_measure(self) -> bool:
-        """Ask at each reading; a drain without a live run leaves the turn to another user's."""
-        speaks_for_home = self._takes_home()
-        if self._turn is None:
-            return False
-        if not self._registry.any_alive:
-            self._turn.give_back()
-            return False
-        try:
-            return self._turn.take()
-        except OSError:
-            return speaks_for_home  # no place where all users meet: one a home, at least
-
-    def _takes_home(self) -> bool:
-        """Take the lock by which one of a home's drains tells what concerns all of it."""
-        if self._home_lock is None and self._registry.any_alive:
-            with suppress(JournalError, OSError):  # another drain's; it is asked again at the next reading
-                self._home_lock = RunLock.acquire(os.path.join(drain_folder(self._home.path), "home.lock"))
-        return self._home_lock is not None
-
-    # Flush ---------------------------------------------------------------------------------------
-
-    def _take_flushes(self) -> None:
-        for run in self._registry.runs.values():
-            if run.alive and take_request(run.path):
-                self._flushing[run.run] = time.monotonic() + _FLUSH_PATIENCE
-                run.refresh(read_run(run.path))
-                for line in self._lines:
-                    line.hurry()
-
-    def _finish_flushes(self) -> None:
-        for name, deadline in list(self._flushing.items()):
-            run = self._registry.runs.get(name)
-            if run is not None and run.settled:
-                self._acknowledge([run])
-            elif run is not None and time.monotonic() < deadline:
-                continue
-            del self._flushing[name]
 
     def _tell_state(self, phase: str = "running") -> None:
         self._reporter.tell(
@@ -379,6 +332,6 @@ class Service:
             self._lines,
             self._machine.accounts,
             processes=self._machine.processes,
-            measuring=self._measures,
+            measuring=self._duties.measures,
             phase=phase,
         )

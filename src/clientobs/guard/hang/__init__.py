@@ -8,7 +8,9 @@
     others.py   what the other threads stand in, for known work
     waits.py    who waits for whom
     pools.py    ... for whose end or result
-    expressions.py  ... and what the lock is called
+    wakes.py    ... and to be told what
+    expressions.py  what stands in the line that waits
+    values.py   ... and which object that is
 
 The host only writes down; what is told of it, and all that can be seen from outside, is the drain's (drain/hangs).
 """

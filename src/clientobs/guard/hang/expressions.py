@@ -1,38 +1,82 @@
-"""What an expression in a frame names: `self._cache.lock`, `locks["rig"]`, read from its bytecode and its variables.
+"""Which expression stands at a place in a function, read from its bytecode: `self._cache.lock`, `lock_for(asset)`.
 
-Only what is simply there is followed: names, plain attributes, and subscripts of exact dicts and lists by a text or
-a number, constant or in a plain name. No code of the host runs: no property, no `__getitem__`, no `__eq__`.
+Only what can be read without doubt: names, constants, attributes, subscripts and plain calls of these, in a row that
+no jump leads into (`a or b` is none). What they lead to is in values.py.
 """
 
 from __future__ import annotations
 
 import dis
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import CodeType
 
-__all__ = ["Chain", "chain_to", "fields_of", "instructions_of", "named", "value_of"]
+__all__ = [
+    "Attribute",
+    "Call",
+    "Const",
+    "Expression",
+    "Item",
+    "Name",
+    "expression_to",
+    "index_at",
+    "instructions_of",
+    "method_of",
+    "said",
+    "variables_in",
+]
 
 _ATTRIBUTES: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _CONSTANTS: Final = frozenset({"LOAD_CONST", "LOAD_SMALL_INT"})
-_SKIPPED: Final = frozenset(
-    {"CACHE", "PRECALL", "CALL", "CALL_METHOD", "PUSH_NULL", "COPY", "SWAP", "LOAD_CONST"}
+_LOCALS: Final = ("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")
+_GLOBALS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
+_CALLS: Final = frozenset({"CALL", "CALL_FUNCTION", "CALL_METHOD"})
+_CALLS_BY_NAME: Final = frozenset({"CALL_KW", "CALL_FUNCTION_KW"})
+_PASSED_OVER: Final = frozenset(
+    {"CACHE", "PRECALL", "PUSH_NULL", "EXTENDED_ARG", "NOP", "COPY", "SWAP", "LOAD_SPECIAL"}
 )
 _MAX_INSTRUCTIONS: Final = 20_000
-_MAX_STEPS_BACK: Final = 20
-_MAX_KEYS: Final = 10_000
+_MAX_STEPS_BACK: Final = 40
+_MAX_TEXT: Final = 200
 
 
-class _Item(NamedTuple):
-    """A subscript: a constant, or the name of a variable that holds it."""
+class Name(NamedTuple):
+    """A variable; `local`: one of the function's own, or of the functions around it."""
 
-    key: str | int
-    is_name: bool
+    name: str
+    local: bool
 
 
-Chain: TypeAlias = "tuple[str | _Item, ...]"
-"""A variable, then attributes and subscripts; () for any other expression."""
+class Const(NamedTuple):
+    """A constant."""
+
+    value: object
+
+
+class Attribute(NamedTuple):
+    """`of.name`."""
+
+    of: Expression
+    name: str
+
+
+class Item(NamedTuple):
+    """`of[key]`."""
+
+    of: Expression
+    key: Expression
+
+
+class Call(NamedTuple):
+    """`of(arguments)`; `by_name`: some of them are given by name, which is not read."""
+
+    of: Expression
+    arguments: tuple[Expression, ...]
+    by_name: bool
+
+
+Expression: TypeAlias = "Name | Const | Attribute | Item | Call"
 
 
 def instructions_of(code: CodeType) -> list[dis.Instruction]:
@@ -42,102 +86,146 @@ def instructions_of(code: CodeType) -> list[dis.Instruction]:
     return list(dis.get_instructions(code))
 
 
-def chain_to(instructions: list[dis.Instruction], place: int) -> Chain:
-    """Return what the expression that ends at a place follows."""
-    steps: list[str | _Item] = []
-    back = iter(reversed(instructions[max(0, place - _MAX_STEPS_BACK) : place + 1]))
-    for instruction in back:
-        if instruction.opname in _ATTRIBUTES:
-            steps.append(str(instruction.argval))
-        elif _is_subscript(instruction):
-            key = next(back, None)
-            if key is None or not _is_plain(key):
-                return ()
-            if isinstance(key.argval, tuple):  # container and key in one, since 3.13
-                return (key.argval[0], _Item(key.argval[1], is_name=True), *reversed(steps))
-            steps.append(_Item(key.argval, is_name=key.opname not in _CONSTANTS))
-        elif instruction.opname not in _CONSTANTS and _is_plain(instruction):
-            known = instruction.argval
-            return (known[-1] if isinstance(known, tuple) else known, *reversed(steps))
-        elif instruction.opname not in _SKIPPED or steps:
-            return ()
-    return ()
-
-
-def _is_subscript(instruction: dis.Instruction) -> bool:
-    return instruction.opname == "BINARY_SUBSCR" or (
-        instruction.opname == "BINARY_OP" and instruction.argrepr == "[]"
-    )
-
-
-def _is_plain(instruction: dis.Instruction) -> bool:
-    """Say whether an instruction loads a variable, two of them, or a constant that may be a key."""
-    if not instruction.opname.startswith("LOAD_") or instruction.opname in _ATTRIBUTES:
-        return False
-    loaded = instruction.argval
-    if instruction.opname in _CONSTANTS:
-        return type(loaded) in (str, int)
-    return isinstance(loaded, str) or (
-        isinstance(loaded, tuple) and all(isinstance(name, str) for name in loaded)
-    )
-
-
-def value_of(frame: FrameType, chain: Chain) -> Any:
-    """Return what a chain leads to, None where it leads nowhere."""
-    if not chain:
-        return None
-    found = _variable(frame, str(chain[0]))
-    for step in chain[1:]:
-        if isinstance(step, _Item):
-            found = _item(found, _variable(frame, str(step.key)) if step.is_name else step.key)
-        else:
-            found = _attribute(found, step)
+def index_at(instructions: list[dis.Instruction], offset: int) -> int:
+    """Return the index of the instruction that a frame is at: `f_lasti` may lie in its inline caches."""
+    found = -1
+    for index, instruction in enumerate(instructions):
+        if instruction.offset > offset:
+            break
+        found = index
     return found
 
 
-def named(chain: Chain) -> str:
-    """Return a chain as it stands in the source.
-
-    >>> named(("self", "locks", _Item("rig", is_name=False)))
-    "self.locks['rig']"
-    """
-    said = str(chain[0])
-    for step in chain[1:]:
-        if isinstance(step, _Item):
-            said += f"[{step.key if step.is_name else repr(step.key)}]"
-        else:
-            said += f".{step}"
-    return said
+def expression_to(instructions: list[dis.Instruction], place: int) -> Expression | None:
+    """Return the expression that ends with the instruction at a place, None for any that can't be read."""
+    reader = _Backward(instructions, place)
+    found = reader.read()
+    return found if found is not None and reader.is_one_row() else None
 
 
-def _variable(frame: FrameType, name: str) -> Any:
-    for scope in (frame.f_locals, frame.f_globals):
-        if name in scope:
-            return scope[name]
-    return None
+def method_of(instructions: list[dis.Instruction], place: int) -> Attribute | None:
+    """Return the `object.method` that is called by the instruction at a place."""
+    found = expression_to(instructions, place)
+    return found.of if isinstance(found, Call) and isinstance(found.of, Attribute) else None
 
 
-def _item(owner: Any, key: Any) -> Any:
-    if type(owner) is list and type(key) is int:
-        return owner[key] if -len(owner) <= key < len(owner) else None
-    if type(owner) is not dict or type(key) not in (str, int) or len(owner) > _MAX_KEYS:
+class _Backward:
+    """Reads one expression from its end: what each instruction takes from the stack stands right before it."""
+
+    def __init__(self, instructions: list[dis.Instruction], place: int) -> None:
+        self._instructions = instructions
+        self._place = self._at = place
+        self._spare: str | None = None
+        """The first of two variables that one instruction loads."""
+
+    def is_one_row(self) -> bool:
+        """Say whether nothing jumps into what was read: then another row may have led here."""
+        row = self._instructions[self._at + 2 : self._place + 2]
+        return self._spare is None and not any(instruction.is_jump_target for instruction in row)
+
+    def read(self) -> Expression | None:
+        if self._spare is not None:
+            name, self._spare = self._spare, None
+            return Name(name, local=True)
+        instruction = self._next()
+        if instruction is None:
+            return None
+        name = instruction.opname
+        if name in _CONSTANTS:
+            return Const(instruction.argval)
+        if name in _CALLS or name in _CALLS_BY_NAME:
+            return self._call(instruction.arg or 0, takes_names=name in _CALLS_BY_NAME)
+        return self._part(instruction) if _is_part(instruction) else self._variable(instruction)
+
+    def _part(self, instruction: dis.Instruction) -> Expression | None:
+        key = None if instruction.opname in _ATTRIBUTES else self.read()
+        of = self.read()
+        if of is None:
+            return None
+        if instruction.opname in _ATTRIBUTES:
+            return Attribute(of, str(instruction.argval))
+        return Item(of, key) if key is not None else None
+
+    def _next(self) -> dis.Instruction | None:
+        while self._at >= 0 and self._place - self._at < _MAX_STEPS_BACK:
+            instruction = self._instructions[self._at]
+            self._at -= 1
+            if instruction.opname not in _PASSED_OVER:
+                return instruction
         return None
-    # Not owner[key]: a key of the host's own type, with the same hash, would be asked whether it is equal.
-    return next((value for has, value in list(owner.items()) if type(has) is type(key) and has == key), None)
+
+    def _call(self, count: int, *, takes_names: bool) -> Expression | None:
+        by_name = takes_names
+        if takes_names and self.read() is None:
+            return None
+        if self._at >= 0 and self._instructions[self._at].opname == "PRECALL":
+            self._at -= 1
+        if self._at >= 0 and self._instructions[self._at].opname == "KW_NAMES":
+            self._at -= 1
+            by_name = True
+        arguments: list[Expression] = []
+        for _ in range(count):
+            argument = self.read()
+            if argument is None:
+                return None
+            arguments.append(argument)
+        of = self.read()
+        return Call(of, tuple(reversed(arguments)), by_name) if of is not None else None
+
+    def _variable(self, instruction: dis.Instruction) -> Expression | None:
+        """Read a variable; some instructions load two (3.13)."""
+        name, loaded = instruction.opname, instruction.argval
+        if name in _GLOBALS:
+            return Name(str(loaded), local=False)
+        if name.startswith(_LOCALS) and isinstance(loaded, str):
+            return Name(loaded, local=True)
+        if name.startswith(_LOCALS) and isinstance(loaded, tuple):
+            self._spare = str(loaded[0])
+            return Name(str(loaded[-1]), local=True)
+        return Name(str(loaded[-1]), local=True) if name == "STORE_FAST_LOAD_FAST" else None
 
 
-def _attribute(owner: Any, name: str) -> Any:
-    """Return an attribute that is simply there: no descriptor of the host is called."""
-    for fields in (fields_of(owner), *(vars(kind) for kind in type(owner).__mro__)):
-        if name in fields:
-            return fields[name]
-    return None
+def _is_part(instruction: dis.Instruction) -> bool:
+    name = instruction.opname
+    return (
+        name in _ATTRIBUTES
+        or name == "BINARY_SUBSCR"
+        or (name == "BINARY_OP" and instruction.argrepr == "[]")
+    )
 
 
-def fields_of(owner: Any) -> dict[str, Any]:
-    """Return the attributes that an object has by itself."""
-    try:
-        found = object.__getattribute__(owner, "__dict__")
-    except AttributeError:
-        return {}
-    return found if type(found) is dict else {}
+def said(expression: Expression) -> str:
+    """Return an expression as it stands in the source.
+
+    >>> said(Call(Name("lock_for", local=False), (Item(Name("assets", local=True), Const("rig")),), by_name=False))
+    "lock_for(assets['rig'])"
+    """
+    return _said(expression)[:_MAX_TEXT]
+
+
+def _said(expression: Expression) -> str:
+    if isinstance(expression, Name):
+        return expression.name
+    if isinstance(expression, Const):
+        return repr(expression.value)[:_MAX_TEXT]
+    of = _said(expression.of)
+    if isinstance(expression, Attribute):
+        return f"{of}.{expression.name}"
+    if isinstance(expression, Item):
+        return f"{of}[{_said(expression.key)}]"
+    more = "..." if expression.by_name else ", ".join(_said(argument) for argument in expression.arguments)
+    return f"{of}({more})"
+
+
+def variables_in(expression: Expression) -> frozenset[str]:
+    """Return the names of the variables that an expression is made of."""
+    if isinstance(expression, Name):
+        return frozenset({expression.name})
+    if isinstance(expression, Const):
+        return frozenset()
+    parts = [expression.of]
+    if isinstance(expression, Item):
+        parts.append(expression.key)
+    if isinstance(expression, Call):
+        parts.extend(expression.arguments)
+    return frozenset().union(*(variables_in(part) for part in parts))

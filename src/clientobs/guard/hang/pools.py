@@ -1,4 +1,4 @@
-"""Whose end or result a thread waits for: Thread.join(), and Future.result() of a ThreadPoolExecutor.
+"""Whose end or result a thread waits for: Thread.join(), Future.result(), and wait() for several futures.
 
 A future doesn't know who works on it. A worker does, in its frames; and of one that nobody works on yet, the function
 that asks for its result has named the pool, where it says `pool.submit(...)` itself. It waits for a worker of that
@@ -12,8 +12,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from clientobs.guard.hang.expressions import chain_to, fields_of, instructions_of, value_of
+from clientobs.guard.hang.expressions import Attribute, expression_to, instructions_of
 from clientobs.guard.hang.stacks import frames_of
+from clientobs.guard.hang.values import fields_of, value_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -25,10 +26,14 @@ _FRAMES_OF_JOIN: Final = 3
 
 _FRAMES_OF_RESULT: Final = 3
 _RESULTS: Final = frozenset({"result", "exception"})
+_SEVERAL: Final = {"wait": "not_done", "as_completed": "pending"}
+"""Functions of concurrent.futures, and the variable in which they keep what they wait for."""
+
+_MOST_FUTURES: Final = 1_000
 
 
 class Awaited(NamedTuple):
-    """Threads that another one waits for, each of them, and for what."""
+    """Threads that another one waits for, and for what; none where one who isn't known would do."""
 
     what: str
     threads: tuple[int, ...]
@@ -41,7 +46,7 @@ def awaited(frame: FrameType, frames: dict[int, FrameType]) -> Awaited | None:
         return Awaited("the end of", (joined,))
     asked = _asked(frame)
     if asked is None:
-        return None
+        return _several(frame, frames)
     future, asker = asked
     worker = next((ident for ident, each in frames.items() if _works_on(each, future)), 0)
     if worker:
@@ -50,6 +55,30 @@ def awaited(frame: FrameType, frames: dict[int, FrameType]) -> Awaited | None:
         return None
     workers = _busy_workers(asker)
     return Awaited("a free worker among", workers) if workers else None
+
+
+def _several(frame: FrameType, frames: dict[int, FrameType]) -> Awaited | None:
+    """Return whom a thread waits for in concurrent.futures.wait() or as_completed()."""
+    waits = next((each for each in frames_of(frame)[:_FRAMES_OF_RESULT] if _waits_for_several(each)), None)
+    if waits is None:
+        return None
+    futures = waits.f_locals.get(_SEVERAL[waits.f_code.co_name])
+    if type(futures) is not set or not 0 < len(futures) <= _MOST_FUTURES:
+        return None
+    working = {id(task): ident for ident, each in frames.items() for task in _tasks_in(each)}
+    left = [future for future in list(futures) if fields_of(future).get("_state") in {"PENDING", "RUNNING"}]
+    workers = {working.get(id(future), 0) for future in left}
+    if workers == {0}:
+        workers = set(_busy_workers(waits.f_back)) or workers
+    needs_all = waits.f_locals.get("return_when") == "ALL_COMPLETED"
+    known = tuple(sorted(workers - {0}))
+    if not known or (0 in workers and not needs_all):
+        return Awaited(f"the results of {len(left)} futures", ())
+    return Awaited("the results of", known)
+
+
+def _waits_for_several(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__") == "concurrent.futures._base" and frame.f_code.co_name in _SEVERAL
 
 
 def _joined(frame: FrameType | None) -> int:
@@ -81,12 +110,16 @@ def _asked(frame: FrameType | None) -> tuple[Any, FrameType | None] | None:
 
 
 def _works_on(frame: FrameType, future: Any) -> bool:
-    return any(
-        each.f_code.co_name == "run"
-        and each.f_globals.get("__name__") == "concurrent.futures.thread"
-        and fields_of(each.f_locals.get("self")).get("future") is future
+    return any(task is future for task in _tasks_in(frame))
+
+
+def _tasks_in(frame: FrameType) -> list[Any]:
+    """Return the futures that a worker works on."""
+    return [
+        fields_of(each.f_locals.get("self")).get("future")
         for each in frames_of(frame)
-    )
+        if each.f_code.co_name == "run" and each.f_globals.get("__name__") == "concurrent.futures.thread"
+    ]
 
 
 def _busy_workers(frame: FrameType | None) -> tuple[int, ...]:
@@ -96,7 +129,8 @@ def _busy_workers(frame: FrameType | None) -> tuple[int, ...]:
     instructions = instructions_of(frame.f_code)
     for place, instruction in enumerate(instructions):
         if instruction.argval == "submit":
-            workers = _all_busy(value_of(frame, chain_to(instructions, place)[:-1]))
+            method = expression_to(instructions, place)
+            workers = _all_busy(value_of(frame, method.of)) if isinstance(method, Attribute) else ()
             if workers:
                 return workers
     return ()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from clientobs import _procfs
+from clientobs._dataclass import dataclass
 
 if TYPE_CHECKING:
     from clientobs._procfs import FileCall

@@ -3,9 +3,11 @@
 A lock of Python doesn't know its owner (an RLock does, and says so in its repr). But a thread that waits for one
 stands at a `with lock:` or a `lock.acquire()`, and one that holds it stands inside such a block, or past such a
 call: both can be read from the bytecode of their frames, and the object from the frame's variables
-(expressions.py). A thread may also wait for another one's end or result (pools.py).
+(expressions.py, values.py). A thread may also wait for another one's end or result (pools.py), or to be told
+something by whoever it is (wakes.py).
 
-What is read this way is right for `with` (the block is known to the byte), and a good guess for acquire().
+What is read this way is right for `with` (the block is known to the byte), and a good guess for acquire(). A lock that
+is called otherwise than what it can be followed by is told by its line, and held by nobody that can be seen.
 """
 
 from __future__ import annotations
@@ -16,22 +18,33 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from clientobs.guard.hang.expressions import chain_to, instructions_of, named, value_of
+from clientobs.guard.hang.expressions import (
+    expression_to,
+    index_at,
+    instructions_of,
+    method_of,
+    said,
+    variables_in,
+)
 from clientobs.guard.hang.pools import awaited
 from clientobs.guard.hang.stacks import frames_of
+from clientobs.guard.hang.values import fields_of, value_of
+from clientobs.guard.hang.wakes import WITH, line_of, standing_at, wake_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
+    from types import CodeType, FrameType
 
-    from clientobs.guard.hang.expressions import Chain
+    from clientobs.guard.hang.expressions import Expression
 
 __all__ = ["Waits", "who_waits"]
 
 _RLOCK: Final = type(threading.RLock())
 _LOCKS: Final = (type(threading.Lock()), _RLOCK)
 _OWNER: Final = re.compile(r"owner=(\d+)")
-_ENTERS: Final = frozenset({"BEFORE_WITH", "SETUP_WITH", "LOAD_SPECIAL"})
+_CALLED: Final = frozenset({"acquire", "release"})
+_WITH_CODES: Final = frozenset(dis.opmap[name] for name in WITH if name in dis.opmap)
+_ACQUIRES: Final = frozenset({"with", "acquire", "__enter__"})
 
 
 class Waits(NamedTuple):
@@ -42,6 +55,8 @@ class Waits(NamedTuple):
 
 
 class _Lock(NamedTuple):
+    """A lock, None where it can't be followed; the name it has in the source then says at which line."""
+
     name: str
     lock: Any
 
@@ -61,20 +76,29 @@ class _Scene(NamedTuple):
     def of(self, ident: int) -> tuple[str, tuple[int, ...]]:
         """Return a sentence on what a thread waits for, "" for nothing that can be seen, and for which others."""
         frame = self.frames.get(ident)
-        other = awaited(frame, self.frames) if frame is not None else None
+        if frame is None:
+            return "", ()
+        other = awaited(frame, self.frames)
         if other is not None:
             whose = ", ".join("itself" if one == ident else self.who(one) for one in other.threads)
-            return f"{self.who(ident)} waits for {other.what} {whose}", other.threads
+            return f"{self.who(ident)} waits for {other.what} {whose}".rstrip(), other.threads
         lock = self.wanted.get(ident)
         if lock is None:
-            return "", ()
-        holder = _owner(lock.lock) or next(
-            (other for other, locks in self.held.items() if any(one.lock is lock.lock for one in locks)), None
-        )
+            wake = wake_of(frame)
+            return (f"{self.who(ident)} waits {wake}" if wake else ""), ()
+        if lock.lock is None:
+            return f"{self.who(ident)} waits for {lock.name}, which can't be followed", ()
+        holder = self._holder(lock.lock)
         if holder is None:
             return f"{self.who(ident)} waits for {lock.name}; who holds it can't be seen", ()
         whose = "itself" if holder == ident else self.who(holder)
         return f"{self.who(ident)} waits for {lock.name}, held by {whose}", (holder,)
+
+    def _holder(self, lock: Any) -> int | None:
+        if type(lock) is _RLOCK:
+            return _owner(lock)
+        holders = (ident for ident, locks in self.held.items() if any(one.lock is lock for one in locks))
+        return next(holders, None)
 
 
 def who_waits(frames: dict[int, FrameType], names: dict[int, str]) -> Waits:
@@ -120,52 +144,89 @@ def _owner(lock: Any) -> int | None:
 
 def _waited_for(frame: FrameType) -> _Lock | None:
     """Return the lock at whose `with` or acquire() a frame stands, None where it stands elsewhere."""
-    if _is_threading(frame) and frame.f_code.co_name == "wait":
-        return None  # it waits to be woken
-    instructions = instructions_of(frame.f_code)
-    place = next((at for at, each in enumerate(instructions) if each.offset == frame.f_lasti), None)
-    if place is None:
+    asker = frame
+    if _is_threading(frame):
+        if frame.f_code.co_name != "__enter__" or frame.f_back is None:
+            return None  # it waits to be woken
+        asker = frame.f_back  # a condition's block
+    standing = standing_at(asker)
+    if standing is None or standing.method not in _ACQUIRES:
         return None
-    if instructions[place].opname in _ENTERS:
-        return _locked(frame, chain_to(instructions, place - 1))
-    if instructions[place].opname.startswith("CALL"):
-        chain = chain_to(instructions, place)
-        if chain and chain[-1] in {"acquire", "__enter__"}:
-            return _locked(frame, chain[:-1])
-    return None
+    found = _unwrapped(value_of(asker, standing.of))
+    if type(found) in _LOCKS:
+        return _Lock(said(standing.of), found) if standing.of is not None and _is_locked(found) else None
+    called = f"'{said(standing.of)}'" if standing.of is not None else "a lock"
+    return _Lock(f"{called} ({line_of(asker)})", None)
 
 
 def _held_by(frame: FrameType) -> Iterator[_Lock]:
     """Give the locks in whose blocks a thread stands, by all frames of its stack."""
+    woken = _waits_on(frame)
     for each in frames_of(frame):
         # Condition.wait() takes a lock of its own twice, to be woken by its release: it is nobody's.
-        if _is_threading(each):
+        if _is_threading(each) or not _may_hold(each.f_code):
             continue
         instructions = instructions_of(each.f_code)
-        taken: dict[Chain, None] = {}
-        for place, instruction in enumerate(instructions):
-            if instruction.offset >= each.f_lasti:
-                break
-            if instruction.opname in _ENTERS and _is_inside(each, instructions, place):
-                taken[chain_to(instructions, place - 1)] = None
-            elif instruction.argval == "acquire" and _has_returned(each, instructions, place):
-                taken[chain_to(instructions, place)[:-1]] = None
-            elif instruction.argval == "release":
-                taken.pop(chain_to(instructions, place)[:-1], None)
-        for chain in taken:
-            lock = _locked(each, chain)
-            if lock is not None:
-                yield lock
+        now = index_at(instructions, each.f_lasti)
+        for expression, place in _taken(each, instructions, now).items():
+            if expression is None or _is_assigned(variables_in(expression), instructions[place:now]):
+                continue
+            found = value_of(each, expression)
+            lock = _unwrapped(found)
+            if found is not woken and type(lock) in _LOCKS and _is_locked(lock):
+                yield _Lock(said(expression), lock)
+
+
+def _may_hold(code: CodeType) -> bool:
+    """Say whether a function takes locks at all: to take one apart costs 10 us an instruction."""
+    return not _CALLED.isdisjoint(code.co_names) or not _WITH_CODES.isdisjoint(code.co_code[::2])
+
+
+def _taken(frame: FrameType, instructions: list[dis.Instruction], now: int) -> dict[Expression | None, int]:
+    """Return what a frame has taken and not let go of, and where it has taken it."""
+    taken: dict[Expression | None, int] = {}
+    has_calls = not _CALLED.isdisjoint(frame.f_code.co_names)
+    for place, instruction in enumerate(instructions[:now]):
+        if instruction.opname in WITH and _is_inside(frame, instructions, place):
+            taken[expression_to(instructions, place - 1)] = place
+        elif has_calls and instruction.opname.startswith("CALL"):
+            method = method_of(instructions, place)
+            if method is None:
+                continue
+            if method.name == "acquire":
+                taken[method.of] = place
+            elif method.name == "release":
+                taken.pop(method.of, None)
+    return taken
+
+
+def _waits_on(frame: FrameType) -> Any:
+    """Return the condition that a thread waits on: its lock is open meanwhile."""
+    is_waiting = _is_threading(frame) and frame.f_code.co_name == "wait"
+    return frame.f_locals.get("self") if is_waiting else None
+
+
+def _is_assigned(variables: frozenset[str], instructions: list[dis.Instruction]) -> bool:
+    """Say whether a variable has another value by now than it had when the lock was taken."""
+    for each in instructions:
+        if each.opname.startswith("STORE_") and each.opname != "STORE_SUBSCR":
+            assigned = each.argval if isinstance(each.argval, tuple) else (each.argval,)
+            if not variables.isdisjoint(assigned):
+                return True
+    return False
+
+
+def _unwrapped(found: Any) -> Any:
+    """Return the lock of a condition."""
+    return fields_of(found).get("_lock") if type(found) is threading.Condition else found
+
+
+def _is_locked(lock: Any) -> bool:
+    return bool(lock.locked()) if hasattr(lock, "locked") else _owner(lock) is not None
 
 
 def _is_threading(frame: FrameType) -> bool:
     return bool(frame.f_globals.get("__name__") == "threading")
-
-
-def _has_returned(frame: FrameType, instructions: list[dis.Instruction], place: int) -> bool:
-    """Say whether the call of the method that is looked up at `place` is over."""
-    calls = (each.offset for each in instructions[place:] if each.opname.startswith("CALL"))
-    return next(calls, frame.f_lasti) < frame.f_lasti
 
 
 def _is_inside(frame: FrameType, instructions: list[dis.Instruction], place: int) -> bool:
@@ -182,11 +243,3 @@ def _is_inside(frame: FrameType, instructions: list[dis.Instruction], place: int
         and entry.start <= frame.f_lasti < entry.end
         for entry in table(frame.f_code)
     )
-
-
-def _locked(frame: FrameType, chain: Chain) -> _Lock | None:
-    found = value_of(frame, chain)
-    if type(found) not in _LOCKS:
-        return None
-    is_locked = found.locked() if hasattr(found, "locked") else _owner(found) is not None
-    return _Lock(named(chain), found) if is_locked else None

@@ -60,6 +60,7 @@ _BEAT: Final = 900_000_000
 _SEEN_LATER: Final = 3 * _SECOND
 """By so much less than the process has moved nothing is one call of another thread known to last."""
 
+_TURN: Final = "lock"
 _QUICK_FOR: Final = 60 * _SECOND
 _MOST_SAMPLES: Final = 3000
 _CHILDREN: Final = frozenset({"subprocess", "multiprocessing"})
@@ -265,7 +266,9 @@ class HangWatch:
         overdue = not work or now - self._answered >= self._limit
         if facts.call is not None:
             since = heard.since if watch == "loop" or facts.idle else max(heard.since, facts.call_ns)
-            return Case("file", since, heard.threshold)
+            # A batch that waits for its turn is in a queue, and nobody sits before it.
+            is_in_turn = facts.call.operation == _TURN and not self._interactive
+            return Case("file", since, self._limit if is_in_turn else heard.threshold)
         computes = facts.computing_ns and overdue
         if watch == "loop":
             reason: Reason = "computing" if facts.computing_ns else "stalled" if work else "interface"

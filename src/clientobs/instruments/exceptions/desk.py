@@ -53,6 +53,17 @@ class Desk:
             return False
         return True
 
+    def report_unseen(
+        self, error: BaseException, facts: Mapping[str, Any], *, context: Any, headline: bool
+    ) -> None:
+        """Report what a task ended by and nobody asked for, where it happened; may raise."""
+        recorder = _recorder.active()
+        if recorder is None or sightings.find(error) is not None:
+            return
+        if outcome_of(error, recorder.outcomes) == "failed":
+            report_exception(recorder, error, "future", context=context, facts=facts, headline=headline)
+            self.done(error)
+
     def uncaught(self, error: object, below: object) -> bool:
         """Report what came to sys.excepthook; `below` is the frame that it was called under, if any."""
         sightings.drop(self._last)  # nobody keeps that one any more: another one may get its id

@@ -57,6 +57,7 @@ def replace_hooks(patches: Patches, switch: Switch, desk: Desk) -> None:
         # PyQt aborts where these two are one, and code.InteractiveInterpreter then prints in its own window.
         patches.replace(sys, "__excepthook__", hook, ours)
     _put(patches, threading, "excepthook", switch, desk, thread)
+    _watch_threads(patches, switch, desk, thread)
     _put(patches, sys, "unraisablehook", switch, desk, unraisable)
 
 
@@ -104,6 +105,46 @@ def _put(
     wrapper = in_place_of(hook, original, home) if is_builtin else dressed(hook, original)
     patches.replace(owner, name, original, wrapper)
     return wrapper
+
+
+def _watch_threads(
+    patches: Patches, switch: Switch, desk: Desk, before: Callable[[tuple[Any, ...]], object]
+) -> None:
+    """See what a thread ends by where somebody has set a hook after ours, too, that doesn't call it.
+
+    Python keeps what it printed last of the main thread alone. Each Thread gets the function that calls the hook when
+    it is made; the hook that is in force then is called as ever.
+    """
+    make = getattr(threading, "_make_invoke_excepthook", None)
+    if make is None:  # of a later Python
+        return
+
+    def _make_invoke_excepthook(*args: Any, **named: Any) -> Any:
+        invoke = make(*args, **named)
+        if not isinstance(invoke, types.FunctionType):  # of somebody who had patched it before
+            return invoke
+
+        def invoke_excepthook(thread: Any) -> Any:
+            error: object = None
+            if switch.on:
+                try:
+                    ended = threading.ExceptHookArgs((*sys.exc_info(), thread))
+                    error = before((ended,))
+                    del ended
+                except _EXHAUSTED:
+                    faults.unrecorded += 1
+                except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
+                    faults.record("exceptions.threads", fault)
+            try:
+                return invoke(thread)
+            finally:
+                if isinstance(error, BaseException):
+                    desk.done(error)
+                del error
+
+        return invoke_excepthook
+
+    patches.replace(threading, "_make_invoke_excepthook", make, dressed(_make_invoke_excepthook, make))
 
 
 def _of_thread(given: Any) -> dict[str, Any]:

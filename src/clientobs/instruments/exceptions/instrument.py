@@ -6,7 +6,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from clientobs.instruments.arrivals import Arrivals
-from clientobs.instruments.exceptions import loops, publishing, qt_messages
+from clientobs.instruments.exceptions import futures, loops, publishing, qt_messages
 from clientobs.instruments.exceptions.desk import Desk
 from clientobs.instruments.exceptions.hooks import replace_hooks
 from clientobs.instruments.exceptions.missing import MissingModules
@@ -33,12 +33,14 @@ class ExceptionsInstrument(Lifecycle):
         self._results = publishing.PublishResults(self._switch)
         self._missing = MissingModules()
         self._messages = qt_messages.QtMessages(self._switch)
+        self._futures = futures.Futures(self._switch, self._desk)
         self._arrivals = Arrivals({})
 
     def _begin(self) -> None:
         # A handler of an earlier time that somebody in C++ still holds keeps the switch of that time.
         self._results = publishing.PublishResults(self._switch)
         self._messages = qt_messages.QtMessages(self._switch)
+        self._futures = futures.Futures(self._switch, self._desk)
         self._arrivals = Arrivals(self._wanted())
         replace_hooks(self._patches, self._switch, self._desk)
         if self._config.printed:
@@ -51,6 +53,7 @@ class ExceptionsInstrument(Lifecycle):
     def _wanted(self) -> dict[str, Callable[[ModuleType], None]]:
         wanted: dict[str, Callable[[ModuleType], None]] = {
             loops.MODULE: lambda module: loops.patch_loops(module, self._patches, self._switch, self._desk),
+            futures.MODULE: lambda module: self._futures.patch(module, self._patches),
             publishing.MODULE: self._results.register,
             publishing.UTIL_MODULE: self._wrap_publish,
         }
@@ -68,6 +71,12 @@ class ExceptionsInstrument(Lifecycle):
         """Forget what belongs to the parent."""
         _exceptions.forget()
         self._missing.forget()
+        self._futures.forget()
+
+    def settle(self) -> None:
+        """Tell all that is left to tell: the session ends."""
+        self.tick()
+        self._futures.settle()
 
     def _look(self) -> None:
         """Look for what was printed while another hook was in force, and for modules that came oddly."""

@@ -1,10 +1,10 @@
 """Optional modules that aren't there: counted by name, never an event.
 
-`try: import hou` in a tool that runs everywhere is healthy work, and which of these are missing is what differs
-between the machine where it works and the one where it doesn't. A finder of ours stands last in sys.meta_path: it is
-asked when all others have found nothing, so an import that succeeds never reaches it, and one that fails pays 1 us
-beside the folders that were searched. It finds nothing itself. An import that fails for another reason, or whose
-exception somebody sees, is told elsewhere (record/imports.py).
+`try: import hou` in a tool that runs everywhere is healthy work. Yet which modules are missing may be just what
+differs between the machine where it works and the one where it doesn't. A finder of ours stands last in
+sys.meta_path: it is asked when all others have found nothing. So an import that succeeds never reaches it, and one
+that fails pays 1 us beside the folders that were searched. It finds nothing itself. An import that fails for another
+reason, or whose exception somebody sees, is told elsewhere (record/imports.py).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ __all__ = ["FileIOInstrumentor"]
 def __getattr__(name: str) -> Any:
     if name == "FileIOInstrumentor":
         # Its base class takes 90 ms to import: only who asks for it by this name pays.
-        from clientobs.instruments.files.shim import FileIOInstrumentor  # noqa: PLC0415
+        from clientobs.instruments.instrumentors import FileIOInstrumentor  # noqa: PLC0415
 
         return FileIOInstrumentor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -52,14 +52,13 @@ def wrap_scandir(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]
 class _Entries:
     """The entries of a folder on network storage: os.scandir's iterator, with the time that each step takes."""
 
-    __slots__ = ("_desk", "_entries", "_path", "_spent", "_steps")
+    __slots__ = ("_desk", "_entries", "_path", "_spent")
 
     def __init__(self, entries: Any, path: Any, desk: Desk) -> None:
         self._entries = entries
         self._path = text_of(path)
         self._desk = desk
         self._spent = 0
-        self._steps = 0
 
     def __iter__(self) -> _Entries:
         return self

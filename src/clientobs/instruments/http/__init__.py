@@ -25,7 +25,7 @@ __all__ = ["HttpClientInstrumentor"]
 def __getattr__(name: str) -> Any:
     if name == "HttpClientInstrumentor":
         # Its base class takes 90 ms to import: only who asks for it by this name pays.
-        from clientobs.instruments.http.shim import HttpClientInstrumentor  # noqa: PLC0415
+        from clientobs.instruments.instrumentors import HttpClientInstrumentor  # noqa: PLC0415
 
         return HttpClientInstrumentor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,7 +25,7 @@ __all__ = ["SubprocessInstrumentor", "expected_exit"]
 def __getattr__(name: str) -> Any:
     if name == "SubprocessInstrumentor":
         # Its base class takes 90 ms to import: only who asks for it by this name pays.
-        from clientobs.instruments.processes.shim import SubprocessInstrumentor  # noqa: PLC0415
+        from clientobs.instruments.instrumentors import SubprocessInstrumentor  # noqa: PLC0415
 
         return SubprocessInstrumentor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

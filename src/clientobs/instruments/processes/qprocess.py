@@ -70,7 +70,9 @@ class _Watch:
 
     def connect(self, process: Any) -> None:
         """Connect; functions and not methods, of which the bindings would keep nothing alive."""
-        # Directly: asked for by a queue, the moment would be over.
+        # Directly: asked for by a queue, the moment would be over. PySide6 makes the namespace `Qt` when somebody asks
+        # for it first (26 ms, and half made to other threads meanwhile). Where the host never has, that is here, on the
+        # thread that starts its first process; at import it would cost every host that starts none.
         now = getattr(self._core.Qt, "ConnectionType", self._core.Qt).DirectConnection
         process.stateChanged.connect(lambda state: self.changed(state), now)  # noqa: PLW0108  # see above
         ended = process.finished

@@ -26,7 +26,7 @@ __all__ = ["ThreadsInstrumentor"]
 def __getattr__(name: str) -> Any:
     if name == "ThreadsInstrumentor":
         # Its base class takes 90 ms to import: only who asks for it by this name pays.
-        from clientobs.instruments.threads.shim import ThreadsInstrumentor  # noqa: PLC0415
+        from clientobs.instruments.instrumentors import ThreadsInstrumentor  # noqa: PLC0415
 
         return ThreadsInstrumentor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

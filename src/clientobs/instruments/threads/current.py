@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clientobs._dataclass import dataclass
 from clientobs.record import span as _span
 
 if TYPE_CHECKING:

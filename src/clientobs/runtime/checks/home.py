@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from clientobs.journal.home import Home
+    from clientobs.paths.folders import Refusal
     from clientobs.runtime.checks.patient import Patient
     from clientobs.runtime.report import Level
 
@@ -31,14 +32,9 @@ def check(patient: Patient) -> Iterator[Finding]:
     """Yield which places were refused, where the journal is, and how much room there is."""
     mounts = MountTable.of_this_machine()
     choice = choose(patient.resolved.config, patient.environ, mounts)
-    home = choice.home
-    named = patient.resolved.config.journal.home
     for refusal in choice.refused:
-        path, reason = refusal.path, refusal.reason
-        # A place of the platform that can't be used is ordinary: an NFS home. One that somebody named is not.
-        level: Level = "problem" if path == named else "note"
-        remedy = "name a folder on local disk that belongs to this user, or none" if path == named else ""
-        yield Finding(section=_SECTION, level=level, text=f"{path} is not used: {reason}", remedy=remedy)
+        yield _refused(refusal, patient.resolved.config.journal.home)
+    home = choice.home
     if home is None:
         yield Finding(
             section=_SECTION,
@@ -63,6 +59,14 @@ def check(patient: Patient) -> Iterator[Finding]:
             remedy="set CLIENTOBS_HOME to a folder on disk; in a container, see CLIENTOBS_EXIT_FLUSH",
         )
     yield from _room(patient, home.path)
+
+
+def _refused(refusal: Refusal, named: str | None) -> Finding:
+    # A place of the platform that can't be used is ordinary: an NFS home. One that somebody named is not.
+    level: Level = "problem" if refusal.path == named else "note"
+    remedy = "name a folder on local disk that belongs to this user, or none" if refusal.path == named else ""
+    text = f"{refusal.path} is not used: {refusal.reason}"
+    return Finding(section=_SECTION, level=level, text=text, remedy=remedy)
 
 
 def _room(patient: Patient, path: str) -> Iterator[Finding]:

@@ -1,8 +1,8 @@
 """Read a bundle as if it were a journal. It comes by mail: nothing is unpacked to disk, and nothing is believed.
 
-A bundle is refused as a whole where a name is not one of ours (a path out of the folder, a drive, a second entry of
-one name), where it is encrypted, where it is more than it may be when unpacked (whatever sizes it claims), and where
-it does not check out. A line that is no record is left out and counted.
+A bundle is refused as a whole if a name in it is not one of ours (a path out of the folder, a drive, a second entry
+of one name), if it is encrypted, if its checksums are wrong, or if it unpacks to more than is allowed, whatever sizes
+it claims. A line that is no record is left out and counted.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import time
 import zipfile
 import zlib
@@ -89,6 +90,7 @@ def write_bundle(
     now = time.time_ns()
     made = Made(path=path)
     part = f"{path}.part"
+    _refuse_what_is_there(path)
     try:
         with open(part, "xb", opener=_private) as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -120,6 +122,20 @@ def write_bundle(
         raise
     made.runs = len(runs)
     return made
+
+
+def _refuse_what_is_there(path: str) -> None:
+    """Leave alone what is no archive: a scene whose name was given by mistake, a device, a pipe."""
+    try:
+        kind = os.lstat(path).st_mode
+    except OSError:
+        return
+    if stat.S_ISDIR(kind):
+        raise BundleError(f"{path} is a folder; name a file in it.")
+    if not stat.S_ISREG(kind):
+        raise BundleError(f"{path} is no plain file; name another one.")
+    if os.path.getsize(path) and not zipfile.is_zipfile(path):
+        raise BundleError(f"{path} is there already, and no bundle; name another file.")
 
 
 def _write_records(bundle: _Bundle, home: Recordings) -> dict[str, Run]:

@@ -1,0 +1,139 @@
+"""Tasks of a pool that fail: told where nobody asks for their result, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.programs import run_program
+from support.readback import seen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clientobs.journal.records import LogRecord
+
+PRELUDE = """
+import asyncio, concurrent.futures as futures, gc, sys, weakref
+import clientobs
+clientobs.init("tool")
+def export(shot): raise ValueError(f"no plate: {shot}")
+pool = futures.ThreadPoolExecutor(2, thread_name_prefix="export")
+"""
+
+
+def run(source: str) -> Any:
+    return run_program(PRELUDE + source)
+
+
+def told(home: Path) -> list[LogRecord]:
+    return [log for log in seen(home).logs if "exception.type" in log.attributes]
+
+
+def test_a_task_that_nobody_asks_about_is_told_where_it_was_submitted(home: Path) -> None:
+    run("""
+with clientobs.context(shot="sh010"), clientobs.span("publish"):
+    pool.submit(export, "sh010")
+pool.shutdown()
+""")
+    (headline,) = seen(home).events("exception")
+    assert headline.attributes["exception.message"] == "no plate: sh010"
+    assert headline.attributes["exception.mechanism"] == "future"
+    assert headline.attributes["thread.name"].startswith("export")
+    assert headline.attributes["code.function.name"] == "export"
+    assert headline.span_id == seen(home).span("publish").span_id
+
+
+def test_one_that_the_program_holds_to_its_end_is_told_at_the_end(home: Path) -> None:
+    run("""
+with clientobs.span("publish"):
+    kept = [pool.submit(export, "sh010")]
+pool.shutdown()
+""")
+    (headline,) = seen(home).events("exception")
+    assert headline.span_id == seen(home).span("publish").span_id
+
+
+ASKED = {
+    "result": """
+try: future.result()
+except ValueError: pass
+""",
+    "exception": "assert future.exception() is not None",
+    "a callback": "future.add_done_callback(lambda done: done.exception())",
+    "as they come": """
+for done in futures.as_completed([future]):
+    try: done.result()
+    except ValueError: pass
+""",
+    "asyncio": """
+async def work():
+    try: await asyncio.wrap_future(future)
+    except ValueError: pass
+asyncio.run(work())
+""",
+}
+
+
+@pytest.mark.parametrize("way", ASKED)
+def test_whoever_asks_has_the_failure_in_hand(home: Path, way: str) -> None:
+    run(f"future = pool.submit(export, 'sh010')\n{ASKED[way]}\npool.shutdown(); del future; gc.collect()")
+    assert told(home) == []
+
+
+def test_an_exception_that_came_out_of_another_future_is_unseen_all_the_same(home: Path) -> None:
+    run("""
+def outer(): pool.submit(export, "sh010").result()
+futures.wait([pool.submit(outer)])
+pool.shutdown()
+""")
+    (headline,) = seen(home).events("exception")
+    assert headline.attributes["exception.message"] == "no plate: sh010"
+    assert len(told(home)) == 1
+
+
+def test_one_mistake_in_many_tasks_has_one_headline_and_none_where_one_was_asked_for(home: Path) -> None:
+    run("""
+for shot in range(20): pool.submit(export, shot)
+def convert(shot): raise OSError(shot)
+try: list(pool.map(convert, range(5)))
+except OSError: pass
+pool.shutdown()
+""")
+    assert [log.attributes["exception.type"] for log in seen(home).events("exception")] == ["ValueError"]
+    assert len(told(home)) == 20 + 4
+
+
+def test_cancelled_refused_and_well_ended_tasks_are_no_failure(home: Path) -> None:
+    run("""
+class Refused(Exception): tool_outcome = "rejected"
+def refuse(): raise Refused()
+pool.submit(refuse); pool.submit(len, ())
+done = futures.Future(); done.cancel()
+try: done.set_exception(ValueError("too late"))
+except futures.InvalidStateError: pass
+pool.shutdown()
+""")
+    assert told(home) == []
+
+
+def test_nothing_is_kept_alive_and_undoing_it_ends_it(home: Path) -> None:
+    done = run("""
+class Scene: pass
+def holds():
+    scene = Scene(); refs.append(weakref.ref(scene))
+    raise KeyError(scene)
+refs = []
+pool.submit(holds)
+try: pool.submit(holds).result()
+except KeyError: pass
+kept = pool.submit(export, "sh010")
+pool.shutdown()
+gc.collect()
+print([ref() for ref in refs])
+clientobs.uninstrument("exceptions")
+del kept
+""")
+    assert done.stdout == "[None, None]\n"
+    assert [log.attributes["exception.type"] for log in told(home)] == ["KeyError"]
