@@ -28,13 +28,6 @@ def test_files_closed_at_interpreter_shutdown_are_written(tmp_path: Path) -> Non
     assert (tmp_path / "x.late").exists()
 
 
-def test_a_child_process_gets_the_descriptor_that_it_was_given(studio: Studio) -> None:
-    path = studio.nas / "out.txt"
-    with open(path, "wb") as file:
-        subprocess.run([sys.executable, "-c", "print('words')"], stdout=file, check=True)
-    assert path.read_text().strip() == "words"
-
-
 @pytest.mark.parametrize("mode", ["w", "wb", "r+"])
 @pytest.mark.parametrize("folder", ["disk", "nas"])
 def test_files_of_a_circle_that_outlives_every_module_are_written_once(

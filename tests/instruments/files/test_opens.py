@@ -383,6 +383,13 @@ def test_a_forked_child_opens_files_as_ever(home: Path, tmp_path: Path) -> None:
     assert found.span("parent").attributes["file.io.opened"] == 1
 
 
+def test_a_child_process_gets_the_descriptor_that_it_was_given(studio: Studio) -> None:
+    path = studio.nas / "out.txt"
+    with open(path, "wb") as file:
+        subprocess.run([sys.executable, "-c", "print('words')"], stdout=file, check=True)
+    assert path.read_text().strip() == "words"
+
+
 def test_open_can_be_copied_like_the_function_that_it_stands_for(studio: Studio) -> None:
     for function in (open, os.stat, os.replace):
         assert copy.copy(function) == copy.deepcopy(function) == function
