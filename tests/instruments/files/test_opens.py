@@ -13,6 +13,7 @@ import lzma
 import os
 import pathlib
 import pickle
+import subprocess
 import sys
 import tarfile
 import tempfile
