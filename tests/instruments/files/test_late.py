@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.programs import answer_of
+from support.programs import answer_of, run_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,3 +48,23 @@ def test_files_of_a_circle_that_outlives_every_module_are_written_once(
     arguments = (str(path), mode, str(tmp_path / "nas"))
     assert answer_of(program, *arguments, flags=("-W", "ignore")) is None
     assert path.read_text() == "once"
+
+
+def test_functions_that_somebody_kept_fail_as_ever_when_no_name_is_left(tmp_path: Path) -> None:
+    program = """
+        import os, sys, clientobs
+        clientobs.init("t")
+        class Late:
+            calls = (open, os.stat, os.remove, os.listdir, os.scandir, os.rmdir)
+            def __init__(self, path, write=os.write, error=FileNotFoundError):
+                self.me, self.path, self.write, self.error = self, path, write, error
+            def __del__(self):
+                for call in self.calls:
+                    try:
+                        call(self.path)
+                    except self.error:
+                        self.write(1, b".")
+        sys.kept = Late(sys.argv[1])
+    """
+    done = run_program(program, str(tmp_path / "absent"))
+    assert done.stdout == "......", done.stderr

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.instruments.files.accounts import QUICK
 from clientobs.instruments.files.pathtext import asked_for
+from clientobs.instruments.files.telling import FAILING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,14 +32,14 @@ CALLS: Final = (
 def wrap_call(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
     """Return a call of `os` whose first argument is a path, with counting around it."""
     here, get_current, clock, quick = desk.here, desk.get_current, perf_counter_ns, QUICK
-    switch = desk.switch
+    switch, failing = desk.switch, FAILING
 
     # As the original takes them: what is wrong with arguments, the original says in its own words.
     def call(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
         began = clock()
         try:
             result = original(*args, **kwargs)
-        except (OSError, UnicodeError) as error:
+        except failing as error:
             if switch.on:  # else our names may be gone already: the interpreter ends
                 _failed(desk, operation, args, kwargs, error, clock() - began)
             raise
@@ -57,13 +58,13 @@ def wrap_call(original: Callable[..., Any], operation: str, desk: Desk) -> Calla
 
 def wrap_change(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
     """Return a call that changes what is known of a written file: its name, its end, its length."""
-    clock, follow, switch = perf_counter_ns, _FOLLOWS[operation], desk.switch
+    clock, follow, switch, failing = perf_counter_ns, _FOLLOWS[operation], desk.switch, FAILING
 
     def change(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
         began = clock()
         try:
             result = original(*args, **kwargs)
-        except (OSError, UnicodeError) as error:
+        except failing as error:
             if switch.on:
                 _failed(desk, operation, args, kwargs, error, clock() - began)
             raise

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs._guarded import faults
 from clientobs.instruments.files.handles import innermost, raw_of, watch_reading, watch_writing
 from clientobs.instruments.files.pathtext import asked_for, text_of
+from clientobs.instruments.files.telling import FAILING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,8 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
     """Return `open` with counting around `original`."""
     here, get_current, clock, separator = desk.here, desk.get_current, perf_counter_ns, os.sep
     opened = _Opened(desk)
-    # Kept here, as all that the wrapper needs: a module's own names are None when the interpreter ends.
+    # Kept here: the names of all modules, those of `builtins` too, are None when the interpreter ends.
+    failing = FAILING
     as_is, warn_in_place, warns_of_encoding = _AS_IS, _warn_in_place, _warns_of_encoding
 
     def open(  # noqa: A001  # the signature of the original, see patching.in_place_of
@@ -68,7 +70,7 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
         began = clock()
         try:
             handle = original(file, mode, buffering, encoding, errors, newline, closefd, opener)
-        except (OSError, UnicodeError) as error:
+        except failing as error:
             opened.failed(file, error, clock() - began)
             raise
         spent = clock() - began
