@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clientobs.drain.service.state import read_states
+from clientobs.journal.home import prepare
 from support.workstation import PATIENCE, Workstation, until
 
 if TYPE_CHECKING:
@@ -68,9 +69,12 @@ def start(desk: Workstation) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the other systems have no folder in memory")
+@pytest.mark.parametrize("was_there", [False, True])  # True: a disk with errors is remounted read-only
 def test_without_any_disk_records_survive_the_kill_and_the_journal_says_where_it_is(
-    diskless: Workstation, receiver: OtlpReceiver
+    diskless: Workstation, receiver: OtlpReceiver, *, was_there: bool
 ) -> None:
+    if was_there:
+        prepare(str(diskless.folder / ".local/state/clientobs"), uid=os.getuid())
     with start(diskless) as host:
         assert host.stdout is not None
         home, quota = json.loads(host.stdout.readline())

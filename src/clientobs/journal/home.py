@@ -10,6 +10,7 @@ a planted symlink would turn our appends on somebody else's file.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import Final
@@ -55,13 +56,23 @@ def prepare(path: str, *, uid: int | None) -> Home:
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         make_private(path, uid=uid, refused=_GROUP_OTHER_WRITE)
-        make_private(os.path.join(path, f"v{FORMAT_MAJOR}"), uid=uid)
+        runs = os.path.join(path, f"v{FORMAT_MAJOR}")
+        make_private(runs, uid=uid)
+        _refuse_read_only(runs)
         return Home(path=path, uid=uid, secret=_secret(os.path.join(path, "secret"), uid))
     except OSError as error:
         raise JournalError(
             f"The journal folder {path} can't be used ({error.strerror or error}); "
             "set CLIENTOBS_HOME to a folder on local disk that this user can write to."
         ) from error
+
+
+def _refuse_read_only(path: str) -> None:
+    # One that is there already needs no write to be found: a disk with errors is remounted read-only by its kernel.
+    if not os.access(path, os.W_OK | os.X_OK):
+        read_only = os.name == "posix" and os.statvfs(path).f_flag & os.ST_RDONLY
+        number = errno.EROFS if read_only else errno.EACCES
+        raise OSError(number, os.strerror(number))
 
 
 def make_private(path: str, *, uid: int | None, refused: int = _GROUP_OTHER) -> None:
