@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,15 @@ class _Anchor:
 
     def __repr__(self) -> str:
         return f"<module {self.module!r}>"
+
+    def __getattr__(self, name: str) -> Any:
+        """Answer as the module does: what copies a bound method asks its owner for it by name."""
+        if name.startswith("__") or name == "module":
+            raise AttributeError(name)
+        return getattr(sys.modules[self.module], name)
+
+    def __deepcopy__(self, _memo: Any) -> _Anchor:
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return importlib.import_module, (self.module,)

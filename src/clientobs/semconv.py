@@ -362,7 +362,9 @@ FILE_IO_OPENED: Final = _attribute("file.io.opened", OWN, "Files opened under th
 FILE_IO_READ: Final = _attribute("file.io.read", OWN, "Bytes read under this span.")
 FILE_IO_WRITTEN: Final = _attribute("file.io.written", OWN, "Bytes written under this span.")
 FILE_IO_READ_ESTIMATED: Final = _attribute(
-    "file.io.read.estimated", OWN, "True where many small files were read and one in sixteen was measured."
+    "file.io.read.estimated",
+    OWN,
+    "True where many files were read, and a few measured for all.",
 )
 FILE_IO_SLOWEST_PATH: Final = _attribute(
     "file.io.slowest.path", OWN, "File of the slowest operation.", INDIRECT

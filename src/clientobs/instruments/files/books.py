@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._dataclass import dataclass
-from clientobs.instruments.files.accounts import Part
+from clientobs.instruments.files.accounts import Light, Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,7 +160,7 @@ class Book:
         accounts: list[Account] = []
         for part in tuple(self.parts.values()):
             part.context = None  # the thread looks for its part again
-            folders, part.folders = part.folders, {}
+            folders, part.folders, part.light = part.folders, {}, Light()
             self.quick += part.quick
             self.quick_spent += part.quick_spent
             self.probed += part.probed
@@ -174,6 +174,7 @@ class Book:
 
     def _take_account(self, account: Account) -> None:
         total = self._total(account.place.point, account.place.kind, network=account.place.network)
+        account.fold()
         total.operations += account.opened + sum(map(sum, account.others.values()))
         total.opened += account.opened + account.of_descriptors
         total.spent += account.spent

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clientobs import _unwatched
 from clientobs._guarded import faults
 from clientobs.instruments.files.pathtext import asked_for, text_of
-from clientobs.instruments.files.telling import PROBING
+from clientobs.instruments.files.telling import FAILING, PROBING
 from clientobs.instruments.patching import in_place_of
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Descriptors:
 
     def wrap_open(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return os.open with counting around it."""
-        desk, clock = self._desk, perf_counter_ns
+        desk, clock, failing = self._desk, perf_counter_ns, FAILING
 
         def open(_module: Any, /, *args: Any, **kwargs: Any) -> Any:  # noqa: A001  # the name of the original
             began = clock()
@@ -77,13 +77,17 @@ class Descriptors:
                 path = ""  # a name below an open folder says nothing of its mount
             try:
                 descriptor = original(*args, **kwargs)
-            except OSError as error:
-                desk.failed("open", asked_for(path, error.filename), error, clock() - began)
+            except failing as error:
+                if desk.switch.on:
+                    known = getattr(error, "filename", None)
+                    desk.failed("open", asked_for(path, known), error, clock() - began)
                 raise
             spent = clock() - began
+            if not desk.switch.on:
+                return descriptor
             path = path if isinstance(path, (str, bytes)) else text_of(path)
             desk.done("os.open", path, spent)
-            if desk.switch.on and not desk.here.busy:
+            if not desk.here.busy:
                 flags = args[1] if len(args) > 1 else kwargs.get("flags", 0)
                 self._remember(descriptor, path, flags)
             return descriptor

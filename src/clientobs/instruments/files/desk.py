@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs import semconv
 from clientobs._guarded import faults
-from clientobs.instruments.files.accounts import SAMPLE, Part
+from clientobs.instruments.files.accounts import Part
 from clientobs.instruments.files.pathtext import text_of
 from clientobs.instruments.files.places import folder_of
 from clientobs.instruments.files.telling import PROBING, Failing, code_of
@@ -173,13 +173,6 @@ class Desk:
         return self.part().account(
             f"\0{account.place.point}{'!' if account.place.ignored else ''}", account.place
         )
-
-    def read_and_closed(self, account: Account, size: int, weight: int) -> None:
-        """Take the bytes that were read from a file by its close; `weight` files stand behind a sampled one."""
-        account = self.live(account)
-        account.read += size * weight
-        account.sampled = account.sampled or weight == SAMPLE
-        account.add_size("read", size, weight)
 
     def written_and_closed(
         self, account: Account, path: str, size: int, position: int, *, created: bool, whole: bool

@@ -11,12 +11,17 @@ it when the last name for a file goes. What was taken out of its buffer by `deta
 the garbage collector. (Weak references would not do: `open(path, "wb").detach().write(data)` has nobody else who holds
 the file between looking up `write` and calling it.)
 
+Files that are still open when recording has ended may be flushed as late as the end of the interpreter, when the
+names of this module and those of `builtins` are None already: each hook asks the switch first, and then uses nothing
+but the file's own class. (One that failed after its write made the buffer write again.)
+
 A file without a buffer is handed out as its `FileIO`, which nobody closes when the last name for it goes: left alone.
 """
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from io import FileIO
 from stat import S_ISREG
 from time import perf_counter_ns
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
     from clientobs.instruments.files.accounts import Account
     from clientobs.instruments.files.desk import Desk
 
-__all__ = ["Reading", "Writing", "innermost", "raw_of", "watch_reading", "watch_writing"]
+__all__ = ["Writing", "innermost", "raw_of", "watch_reading", "watch_writing"]
 
 _NOTABLE: Final = 1_000_000
 """Nanoseconds: a read or write of a local file that took longer is an operation of its own."""
@@ -56,36 +61,28 @@ def innermost(handle: Any) -> Any:
     return getattr(buffer, "raw", buffer)
 
 
-class Reading:
-    """Hears of the close of a file on local storage that was opened to be read."""
-
-    __slots__ = ("account", "desk", "raw", "weight")
-
-    raw: FileIO
-    account: Account | None
-    desk: Desk
-    weight: int
-
-    def close(self) -> None:
-        """Close the file as FileIO does; before that, see how far it was read."""
-        raw = self.raw
-        raw.__dict__.pop("close", None)
-        account, self.account = self.account, None
-        if account is not None and not raw.closed:
-            try:
-                self.desk.read_and_closed(account, _tell(raw), self.weight)
-            except (OSError, ValueError):
-                account.sampled = True  # a pipe has no position
-            except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
-                faults.record("files.close", error)
-        _close(raw)
+def _close_read(raw: FileIO, account: Account, weight: int, desk: Desk) -> None:
+    """Close a local file that was opened to be read, as FileIO does; before that, see how far it was read."""
+    raw.__dict__.pop("close", None)
+    if not desk.switch.on:
+        raw.__class__.close(raw)
+        return
+    if not raw.closed:
+        try:
+            size = _tell(raw)
+            if account.book.ended:
+                account = desk.live(account)
+            account.add_read(size, weight)
+        except (OSError, ValueError):
+            account.sampled = True  # a pipe has no position
+        except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("files.close", error)
+    _close(raw)
 
 
 def watch_reading(desk: Desk, raw: FileIO, account: Account, weight: int) -> None:
     """Have the bytes read from a local file counted when it is closed."""
-    reading = Reading()
-    reading.raw, reading.account, reading.desk, reading.weight = raw, account, desk, weight
-    raw.__dict__["close"] = reading.close
+    raw.__dict__["close"] = partial(_close_read, raw, account, weight, desk)
 
 
 class Writing:
@@ -118,6 +115,8 @@ class Writing:
     def write(self, data: Any, /) -> Any:
         """Write as FileIO does."""
         raw = self.raw
+        if not self.desk.switch.on:
+            return raw.__class__.write(raw, data)
         began = perf_counter_ns()
         try:
             done = _write(raw, data)
@@ -135,6 +134,8 @@ class Writing:
     def truncate(self, size: Any = None, /) -> Any:
         """Set the length as FileIO does."""
         raw = self.raw
+        if not self.desk.switch.on:
+            return raw.__class__.truncate(raw, size)
         began = perf_counter_ns()
         try:
             done = _truncate(raw, size)
@@ -147,14 +148,20 @@ class Writing:
 
     def readinto(self, buffer: Any, /) -> Any:
         """Read as FileIO does."""
+        if not self.desk.switch.on:
+            return self.raw.__class__.readinto(self.raw, buffer)
         return self._reads(_readinto, buffer)
 
     def read(self, size: int | None = -1, /) -> Any:
         """Read as FileIO does."""
+        if not self.desk.switch.on:
+            return self.raw.__class__.read(self.raw, size)
         return self._reads(_read, size)
 
     def readall(self) -> Any:
         """Read as FileIO does."""
+        if not self.desk.switch.on:
+            return self.raw.__class__.readall(self.raw)
         return self._reads(_readall)
 
     def _reads(self, method: Any, *arguments: Any) -> Any:
@@ -173,6 +180,11 @@ class Writing:
     def close(self) -> None:
         """Close the file as FileIO does, and take down what has become of it."""
         raw = self.raw
+        if not self.desk.switch.on:
+            for name in ("close", "write", "readinto", "readall", "read", "truncate"):
+                raw.__dict__.pop(name, None)
+            raw.__class__.close(raw)
+            return
         for name in _HOOKS:
             raw.__dict__.pop(name, None)
         account, self.account = self.account, None

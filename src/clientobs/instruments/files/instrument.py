@@ -153,9 +153,7 @@ class FilesInstrument(Lifecycle):
         }
         for names, wrap in (
             (metadata.CALLS, metadata.wrap_call),
-            (metadata.RENAMES, metadata.wrap_rename),
-            (metadata.REMOVALS, metadata.wrap_removal),
-            (metadata.TRUNCATIONS, metadata.wrap_truncate),
+            (metadata.CHANGES, metadata.wrap_change),
         ):
             for name in names:
                 wrappers[name] = functools.partial(_apply, wrap, name, desk)

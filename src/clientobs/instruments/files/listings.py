@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from clientobs.instruments.files.accounts import QUICK
 from clientobs.instruments.files.pathtext import text_of
+from clientobs.instruments.files.telling import FAILING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,19 +24,23 @@ __all__ = ["wrap_scandir"]
 
 def wrap_scandir(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
     """Return os.scandir with counting around it."""
-    here, get_current, clock = desk.here, desk.get_current, perf_counter_ns
+    here, get_current, clock, quick = desk.here, desk.get_current, perf_counter_ns, QUICK
+    switch, failing = desk.switch, FAILING
 
     def scandir(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
         began = clock()
         path = args[0] if args else kwargs.get("path", ".")
         try:
             entries = original(*args, **kwargs)
-        except OSError as error:
-            desk.failed("scandir", "" if type(path) is int else path, error, clock() - began)
+        except failing as error:
+            if switch.on:
+                desk.failed("scandir", "" if type(path) is int else path, error, clock() - began)
             raise
         spent = clock() - began
+        if not switch.on:
+            return entries
         part = here.part
-        if not desk.has_network and spent < QUICK and part.context is get_current():
+        if not desk.has_network and spent < quick and part.context is get_current():
             part.quick += 1
             part.quick_spent += spent
             return entries

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clientobs.instruments.files.accounts import QUICK
 from clientobs.instruments.files.pathtext import asked_for
+from clientobs.instruments.files.telling import FAILING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,37 +21,27 @@ if TYPE_CHECKING:
     from clientobs.instruments.files.desk import Desk
     from clientobs.instruments.files.telling import Failing
 
-__all__ = [
-    "CALLS",
-    "REMOVALS",
-    "RENAMES",
-    "TRUNCATIONS",
-    "wrap_call",
-    "wrap_removal",
-    "wrap_rename",
-    "wrap_truncate",
-]
+__all__ = ["CALLS", "CHANGES", "wrap_call", "wrap_change"]
 
 CALLS: Final = (
     *("stat", "lstat", "access", "readlink", "mkdir", "rmdir", "link", "symlink"),
     *("chmod", "utime", "listdir", "statvfs", "chown", "lchown", "chdir", "listxattr"),
 )
-TRUNCATIONS: Final = ("truncate",)
-RENAMES: Final = ("rename", "replace")
-REMOVALS: Final = ("remove", "unlink")
 
 
 def wrap_call(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
     """Return a call of `os` whose first argument is a path, with counting around it."""
     here, get_current, clock, quick = desk.here, desk.get_current, perf_counter_ns, QUICK
+    switch, failing = desk.switch, FAILING
 
     # As the original takes them: what is wrong with arguments, the original says in its own words.
     def call(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
         began = clock()
         try:
             result = original(*args, **kwargs)
-        except (OSError, UnicodeError) as error:
-            _failed(desk, operation, args, kwargs, error, clock() - began)
+        except failing as error:
+            if switch.on:  # else our names may be gone already: the interpreter ends
+                _failed(desk, operation, args, kwargs, error, clock() - began)
             raise
         spent = clock() - began
         part = here.part
@@ -58,70 +49,62 @@ def wrap_call(original: Callable[..., Any], operation: str, desk: Desk) -> Calla
             part.quick += 1
             part.quick_spent += spent
             return result
-        _done(desk, operation, args, kwargs, spent)
+        if switch.on:
+            _done(desk, operation, args, kwargs, spent)
         return result
 
     return call
 
 
-def wrap_rename(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
-    """Return os.rename or os.replace, which may put a whole file in place."""
-    clock = perf_counter_ns
+def wrap_change(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
+    """Return a call that changes what is known of a written file: its name, its end, its length."""
+    clock, follow, switch, failing = perf_counter_ns, _FOLLOWS[operation], desk.switch, FAILING
 
-    def rename(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def change(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
         began = clock()
         try:
             result = original(*args, **kwargs)
-        except (OSError, UnicodeError) as error:
-            _failed(desk, operation, args, kwargs, error, clock() - began)
+        except failing as error:
+            if switch.on:
+                _failed(desk, operation, args, kwargs, error, clock() - began)
             raise
-        _done(desk, operation, args, kwargs, clock() - began)
-        source, target = _argument(args, kwargs, 0, "src"), _argument(args, kwargs, 1, "dst")
-        if _is_whole(source, kwargs, "src_dir_fd") and _is_whole(target, kwargs, "dst_dir_fd"):
-            desk.renamed(source, target)
+        if switch.on:
+            _done(desk, operation, args, kwargs, clock() - began)
+            follow(desk, args, kwargs)
         return result
 
-    return rename
+    return change
 
 
-def wrap_removal(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
-    """Return os.remove or os.unlink: what was noted of the file no longer matters."""
-    clock = perf_counter_ns
-
-    def remove(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
-        began = clock()
-        try:
-            result = original(*args, **kwargs)
-        except (OSError, UnicodeError) as error:
-            _failed(desk, operation, args, kwargs, error, clock() - began)
-            raise
-        _done(desk, operation, args, kwargs, clock() - began)
-        path = _argument(args, kwargs, 0, "path")
-        if desk.switch.on and _is_whole(path, kwargs, "dir_fd"):
-            desk.removed(path)
-        return result
-
-    return remove
+def _follow_rename(desk: Desk, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Follow a file to its new name: a rename may put a whole file in place."""
+    source, target = _argument(args, kwargs, 0, "src"), _argument(args, kwargs, 1, "dst")
+    if _is_whole(source, kwargs, "src_dir_fd") and _is_whole(target, kwargs, "dst_dir_fd"):
+        desk.renamed(source, target)
 
 
-def wrap_truncate(original: Callable[..., Any], operation: str, desk: Desk) -> Callable[..., Any]:
-    """Return os.truncate, which can leave an empty file."""
-    clock = perf_counter_ns
+def _follow_removal(desk: Desk, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Take back what was noted of the file: it no longer matters."""
+    path = _argument(args, kwargs, 0, "path")
+    if _is_whole(path, kwargs, "dir_fd"):
+        desk.removed(path)
 
-    def truncate(_module: Any, /, *args: Any, **kwargs: Any) -> Any:
-        began = clock()
-        try:
-            result = original(*args, **kwargs)
-        except (OSError, UnicodeError) as error:
-            _failed(desk, operation, args, kwargs, error, clock() - began)
-            raise
-        _done(desk, operation, args, kwargs, clock() - began)
-        path, length = _argument(args, kwargs, 0, "path"), _argument(args, kwargs, 1, "length")
-        if type(length) is int and type(path) is not int:
-            desk.truncated(path, length)
-        return result
 
-    return truncate
+def _follow_truncation(desk: Desk, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Note a file that may have been left empty."""
+    path, length = _argument(args, kwargs, 0, "path"), _argument(args, kwargs, 1, "length")
+    if type(length) is int and type(path) is not int:
+        desk.truncated(path, length)
+
+
+_FOLLOWS: Final[dict[str, Callable[[Desk, tuple[Any, ...], dict[str, Any]], None]]] = {
+    "rename": _follow_rename,
+    "replace": _follow_rename,
+    "remove": _follow_removal,
+    "unlink": _follow_removal,
+    "truncate": _follow_truncation,
+}
+CHANGES: Final = tuple(_FOLLOWS)
 
 
 def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str) -> Any:

@@ -14,23 +14,23 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from clientobs._guarded import faults
-from clientobs.instruments.files.accounts import EXACT, SAMPLE
 from clientobs.instruments.files.handles import innermost, raw_of, watch_reading, watch_writing
 from clientobs.instruments.files.pathtext import asked_for, text_of
+from clientobs.instruments.files.telling import FAILING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from clientobs.instruments.files.accounts import Account
     from clientobs.instruments.files.desk import Desk
     from clientobs.instruments.files.telling import Failing
 
 __all__ = ["wrap_open"]
 
 _NOT_GIVEN: Final = object()
-_NEEDS_LOOK: Final = 1_000_000
-"""Nanoseconds: a local open that took longer may deserve a span."""
+_AS_IS: Final = -1
+"""Compared by identity, which is cheapest: another -1 takes a longer way to the same end."""
 _SEPARATOR: Final = os.sep
-_BETWEEN: Final = SAMPLE - 1
 _LINE_BUFFERING: Final = (
     "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used"
 )
@@ -41,13 +41,16 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
     """Return `open` with counting around `original`."""
     here, get_current, clock, separator = desk.here, desk.get_current, perf_counter_ns, os.sep
     opened = _Opened(desk)
+    # Kept here: the names of all modules, those of `builtins` too, are None when the interpreter ends.
+    failing = FAILING
+    as_is, warn_in_place, warns_of_encoding = _AS_IS, _warn_in_place, _warns_of_encoding
 
     def open(  # noqa: A001  # the signature of the original, see patching.in_place_of
         _module: Any,
         /,
         file: Any = _NOT_GIVEN,
         mode: Any = "r",
-        buffering: Any = -1,
+        buffering: Any = _AS_IS,
         encoding: Any = None,
         errors: Any = None,
         newline: Any = None,
@@ -60,29 +63,24 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
             # The original says what is wrong with that, in its own words.
             given = (file, mode, buffering, encoding, errors, newline, closefd, opener, *more)
             return original(*given[: len(given) if more else file is not _NOT_GIVEN], **unknown)
-        if buffering == 1 or (encoding is None and _warns_of_encoding):
-            buffering, encoding = _warn_in_place(mode, buffering, encoding)
-        if _warns_of_bool and type(file) is bool:
+        if buffering is not as_is or warns_of_encoding:
+            buffering, encoding = warn_in_place(mode, buffering, encoding)
+        if _warns_of_bool and (file is True or file is False):
             return _open_bool(original, file, mode, buffering, encoding, errors, newline, closefd, opener)
         began = clock()
         try:
             handle = original(file, mode, buffering, encoding, errors, newline, closefd, opener)
-        except (OSError, UnicodeError) as error:
+        except failing as error:
             opened.failed(file, error, clock() - began)
             raise
         spent = clock() - began
         part = here.part
-        if part.context is get_current() and spent < _NEEDS_LOOK and type(file) is str:
-            account = part.folders.get(file.rpartition(separator)[0])
-            if account is not None and account.light and (mode == "rb" or mode == "r"):  # noqa: PLR1714
-                account.opens[spent.bit_length()] += 1
-                account.spent += spent
-                account.opened = count = account.opened + 1
-                if spent > account.worst:
-                    account.worst, account.worst_path, account.worst_operation = spent, file, "open"
-                if count > EXACT and count & _BETWEEN:
-                    return handle
-                opened.to_read(handle, account, SAMPLE if count > EXACT else 1)
+        if part.context is get_current() and type(file) is str:
+            account = part.light[file.rpartition(separator)[0]]
+            if spent <= account.quiet and (mode == "rb" or mode == "r"):  # noqa: PLR1714  # half the time of `in`
+                account.pending.append(spent)
+                if next(account.turns, None) is None:
+                    opened.to_read(handle, account)
                 return handle
         opened.otherwise(handle, file, mode, spent, opener)
         return handle
@@ -98,9 +96,10 @@ class _Opened:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def to_read(self, handle: Any, account: Any, weight: int) -> None:
+    def to_read(self, handle: Any, account: Account) -> None:
         """Have the bytes of a light reading counted."""
         try:
+            weight = account.weigh()
             raw = raw_of(handle)
             if raw is not None and not account.place.ignored:
                 watch_reading(self._desk, raw, account, weight)
@@ -109,7 +108,7 @@ class _Opened:
 
     def failed(self, file: Any, error: Failing, spent: int) -> None:
         """Take an open that failed; by a descriptor it is no file of ours."""
-        if type(file) is not int:
+        if self._desk.switch.on and type(file) is not int:
             self._desk.failed("open", asked_for(file, getattr(error, "filename", None)), error, spent)
 
     def otherwise(self, handle: Any, file: Any, mode: Any, spent: int, opener: Any) -> None:
@@ -132,7 +131,7 @@ class _Opened:
             text = text_of(file)
             part, account = desk.account_of(text)
             place = account.place
-            count = account.add_open_again(spent, text) if known else account.add_open(spent, text)
+            weight = account.add_open_again(spent, text) if known else account.add_open(spent, text)
             if place.ignored:
                 return
             if desk.teller.is_slow(place, spent):
@@ -142,8 +141,8 @@ class _Opened:
                 return
             if place.network or "r" not in mode or "+" in mode:
                 watch_writing(desk, raw, account, text, mode)
-            elif count <= EXACT or not count & _BETWEEN:
-                watch_reading(desk, raw, account, SAMPLE if count > EXACT else 1)
+            elif weight:
+                watch_reading(desk, raw, account, weight)
         except Exception as error:  # noqa: BLE001  # the wall between telemetry and the host
             faults.record("files.open", error)
         finally:

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from clientobs.instruments.files.pathtext import PathText
     from clientobs.instruments.files.places import Place
 
-__all__ = ["FULL", "PROBING", "Failing", "Teller", "code_of"]
+__all__ = ["FAILING", "FULL", "PROBING", "Failing", "Teller", "code_of"]
 
 Failing: TypeAlias = OSError | UnicodeError
+FAILING: Final = (OSError, UnicodeError)
 """How file operations fail; a UnicodeError is a path that the file system's encoding has no form for."""
 
 PROBING: Final = frozenset(
