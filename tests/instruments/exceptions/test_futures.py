@@ -118,6 +118,21 @@ pool.shutdown()
     assert told(home) == []
 
 
+def test_a_second_exception_that_is_refused_leaves_the_first_to_whoever_asks(home: Path) -> None:
+    run("""
+def fail_twice():
+    future = futures.Future()
+    future.set_exception(ValueError("first"))
+    try: future.set_exception(ValueError("second"))
+    except futures.InvalidStateError: pass
+    return future
+try: fail_twice().result()
+except ValueError: pass
+fail_twice()
+""")
+    assert [log.attributes["exception.message"] for log in told(home)] == ["first"]
+
+
 def test_nothing_is_kept_alive_and_undoing_it_ends_it(home: Path) -> None:
     done = run("""
 class Scene: pass

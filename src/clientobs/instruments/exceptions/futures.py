@@ -115,26 +115,32 @@ class Futures:
     def _wrap_set(self, original: Any) -> Any:
         def set_exception(future: Any, *args: Any, **named: Any) -> Any:
             error = args[0] if args else named.get("exception")
-            if self._switch.on and isinstance(error, BaseException):
-                try:
-                    # Before anybody is woken who may ask for it.
-                    fields = getattr(future, "__dict__", None)
-                    if fields is not None:
-                        fields[_PLACE] = unseen = _Unseen(self, error, self._times_raised(error))
-                        self._waiting.add(unseen)
-                        del unseen
-                except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
-                    faults.record("exceptions.futures", fault)
+            # Before anybody is woken who may ask for it.
+            watched = self._switch.on and isinstance(error, BaseException) and self._watch(future, error)
             del error
             try:
                 return original(future, *args, **named)
             except BaseException:
-                _let_go(future)  # it was cancelled, or is done
+                if watched:
+                    _let_go(future)  # it was cancelled, or is done
                 raise
             finally:
                 del future, args, named  # a traceback would keep this frame, and it the exception
 
         return set_exception
+
+    def _watch(self, future: Any, error: BaseException) -> bool:
+        """Lay a witness beside the exception; False where there is none to lay, or one lies there already."""
+        try:
+            fields = getattr(future, "__dict__", None)
+            if fields is None or _PLACE in fields:  # it has an exception: a second one is refused
+                return False
+            fields[_PLACE] = unseen = _Unseen(self, error, self._times_raised(error))
+            self._waiting.add(unseen)
+        except Exception as fault:  # noqa: BLE001  # the wall between telemetry and the host
+            faults.record("exceptions.futures", fault)
+            return False
+        return True
 
     def _wrap_asked(self, original: Any) -> Any:
         def exception(future: Any, *args: Any, **named: Any) -> Any:
