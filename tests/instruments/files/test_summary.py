@@ -53,6 +53,17 @@ def test_the_sums_of_child_spans_are_in_their_parent_s(studio: Studio) -> None:
     assert outer["file.io.network.time"] > 0
 
 
+def test_on_network_storage_each_file_is_measured(studio: Studio) -> None:
+    path = studio.nas / "small"
+    path.write_bytes(b"1234567890")
+    with clientobs.span("many"):
+        for _ in range(40):
+            path.read_bytes()
+    summary = studio.summary("many")
+    assert summary["file.io.read"] == 400
+    assert "file.io.read.estimated" not in summary
+
+
 def test_what_happens_outside_every_span_is_in_the_metrics_alone(studio: Studio) -> None:
     (studio.disk / "a").write_bytes(b"x" * 100)
     found = studio.recorded()

@@ -10,6 +10,7 @@ looked at.
 from __future__ import annotations
 
 from itertools import repeat
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -129,6 +130,13 @@ class Account:
             self.opens[min(power, BUCKETS - 1)] += powers.count(power)
         self.opened += len(pending)
         self.spent += sum(pending)
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the bytes read are not those of every file: some stood for others, or the last went unmeasured."""
+        if self.place.network:  # there each file is measured
+            return self.sampled
+        return self.sampled or ("read" in self.sizes and length_hint(self.turns) < self.step - 1)
 
     def add_of_descriptor(self) -> None:
         """Count a file that was made of a descriptor; on network storage its os.open was counted as one."""

@@ -180,7 +180,7 @@ class Book:
         total.spent += account.spent
         total.read += account.read
         total.written += account.written
-        self.sampled = self.sampled or account.sampled
+        self.sampled = self.sampled or account.estimated
         if account.worst > self.worst[0]:
             self.worst = (account.worst, account.worst_path, account.worst_operation)
 
