@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import pickle
@@ -67,3 +68,15 @@ def test_an_exec_that_fails_is_told_only_where_the_program_is_there(left: list[t
     with pytest.raises(FileNotFoundError):
         os.execv("/nowhere/to/be/found", ["found"])
     assert left == []
+
+
+@pytest.mark.skipif(os.execve not in os.supports_fd, reason="no exec of a descriptor on this system")
+def test_an_exec_of_a_descriptor_is_told(left: list[tuple[str, str]]) -> None:
+    read_end, write_end = os.pipe()  # no program: the call comes back
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EACCES)):
+            os.execve(read_end, ["nothing"], {})
+    finally:
+        os.close(read_end)
+        os.close(write_end)
+    assert left == [("exec", f"descriptor {read_end}")]

@@ -87,6 +87,8 @@ class ExitWatch:
 def _will_run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     # os.execvp tries each folder on PATH in turn: only the one that has the program is the end.
     program = args[0] if args else next(iter(kwargs.values()), None)
+    if isinstance(program, int):  # a descriptor: os.execve takes one, and os.access doesn't
+        return True
     return program is not None and os.access(program, os.X_OK)
 
 
@@ -94,4 +96,6 @@ def _detail(kind: ExitKind, args: tuple[Any, ...], kwargs: dict[str, Any]) -> st
     first = args[0] if args else next(iter(kwargs.values()), "")
     if kind == "os._exit":
         return str(first)
+    if isinstance(first, int):
+        return f"descriptor {first}"
     return os.path.basename(os.fsdecode(first))

@@ -35,6 +35,23 @@ def test_a_program_that_becomes_another_says_so_and_ends_cleanly(home: Path) -> 
     assert end.attributes["session.status"] == "exited"
 
 
+@pytest.mark.skipif(os.execve not in os.supports_fd, reason="no exec of a descriptor on this system")
+def test_one_that_becomes_an_open_file_says_so_too(home: Path) -> None:
+    program = """
+        import os, sys, clientobs
+        clientobs.init("launcher")
+        program = os.open(sys.executable, os.O_RDONLY)
+        os.execve(program, ["replaced", "-S", "-c", "print('replaced')"], dict(os.environ))
+    """
+    done = run_program(program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "replaced\n", "")
+    found = seen(home)
+    (told,) = found.events("process.exec")
+    assert told.body == "This process becomes replaced"
+    (end,) = found.events("session.end")
+    assert end.attributes["session.status"] == "exited"
+
+
 def test_a_program_that_could_not_become_another_says_nothing(family: Family) -> None:
     with pytest.raises(FileNotFoundError):
         os.execv("/nonexistent", ["x"])

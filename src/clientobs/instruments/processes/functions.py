@@ -186,7 +186,9 @@ def _announce(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Say what this process becomes; os.execvp tries each folder on PATH, and only the last is it."""
     with quiet("processes.exec"):
         program = _first(args, kwargs, "path")
-        if program is None or not os.access(program, os.X_OK):
+        if isinstance(program, int):
+            program = None  # a descriptor, of which os.access knows nothing: the first word names it
+        elif program is None or not os.access(program, os.X_OK):
             return
         command = command_of(args[1] if len(args) > 1 else kwargs.get("argv"), program)
         facts: dict[str, Any] = {
