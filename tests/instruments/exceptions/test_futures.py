@@ -60,6 +60,10 @@ ASKED = {
 try: future.result()
 except ValueError: pass
 """,
+    "result, and lets go of the frames": """
+try: future.result()
+except ValueError as error: error.__traceback__ = None
+""",
     "exception": "assert future.exception() is not None",
     "a callback": "future.add_done_callback(lambda done: done.exception())",
     "as they come": """

@@ -37,13 +37,14 @@ _TRIES: Final = 5
 class _Unseen:
     """Lies in a future beside its exception, and ends with it."""
 
-    __slots__ = ("__weakref__", "context", "error", "facts", "home", "raised")
+    __slots__ = ("__weakref__", "context", "error", "facts", "home", "raised", "traced")
 
     def __init__(self, home: Futures, error: BaseException, raised: int) -> None:
         self.home = home
         self.error: BaseException | None = error
         self.raised = raised
         """How often the exception had come out of a future before."""
+        self.traced = trace_of(error) is not None
         self.context = _current_context()
         thread = threading.current_thread()
         self.facts = {semconv.THREAD_NAME: thread.name, semconv.THREAD_ID: thread.ident or 0}
@@ -89,7 +90,9 @@ class Futures:
             return
         try:
             place = _place_of(error)
-            was_seen = self._times_raised(error) > unseen.raised
+            # Who has taken its traceback away had it in hand, too.
+            was_stripped = unseen.traced and trace_of(error) is None
+            was_seen = was_stripped or self._times_raised(error) > unseen.raised
             told_at, told = self._told.get(place, (-_WINDOW, 0))
             # One that somebody had, and that went on into a future of its own: it is that one again.
             is_told = monotonic() - told_at < _WINDOW and told != id(error)
