@@ -68,3 +68,22 @@ def test_functions_that_somebody_kept_fail_as_ever_when_no_name_is_left(tmp_path
     """
     done = run_program(program, str(tmp_path / "absent"))
     assert done.stdout == "......", done.stderr
+
+
+def test_a_file_that_is_opened_with_a_buffering_when_no_name_is_left_is_written(tmp_path: Path) -> None:
+    program = """
+        import sys, clientobs
+        clientobs.init("t")
+        class Late:
+            def __init__(self, path, open=open): self.path, self.open = path, open
+            def __del__(self):
+                for buffering, mode in ((1, "w"), (1, "wb"), (512, "w")):
+                    file = self.open(f"{self.path}-{buffering}-{mode}", mode, buffering)
+                    file.write("late" if mode == "w" else b"late")
+                    file.close()
+        sys.kept = Late(sys.argv[1])
+    """
+    done = run_program(program, str(tmp_path / "x"), flags=("-W", "ignore"))
+    assert done.stderr == ""
+    names = ("x-1-w", "x-1-wb", "x-512-w")
+    assert {path.name: path.read_text() for path in tmp_path.glob("x-*")} == dict.fromkeys(names, "late")

@@ -42,8 +42,8 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
     here, get_current, clock, separator = desk.here, desk.get_current, perf_counter_ns, os.sep
     opened = _Opened(desk)
     # Kept here: the names of all modules, those of `builtins` too, are None when the interpreter ends.
-    failing = FAILING
-    as_is, warn_in_place, warns_of_encoding = _AS_IS, _warn_in_place, _warns_of_encoding
+    failing, not_given = FAILING, _NOT_GIVEN
+    as_is, warn_in_place, warns_of_encoding = _AS_IS, _warner(), _warns_of_encoding
 
     def open(  # noqa: A001  # the signature of the original, see patching.in_place_of
         _module: Any,
@@ -59,10 +59,11 @@ def wrap_open(original: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
         *more: Any,
         **unknown: Any,
     ) -> Any:
-        if more or unknown or file is _NOT_GIVEN:
+        if more or unknown or file is not_given:
             # The original says what is wrong with that, in its own words.
-            given = (file, mode, buffering, encoding, errors, newline, closefd, opener, *more)
-            return original(*given[: len(given) if more else file is not _NOT_GIVEN], **unknown)
+            first = () if file is not_given else (file,)
+            rest = (mode, buffering, encoding, errors, newline, closefd, opener, *more) if more else ()
+            return original(*first, *rest, **unknown)
         if buffering is not as_is or warns_of_encoding:
             buffering, encoding = warn_in_place(mode, buffering, encoding)
         if _warns_of_bool and (file is True or file is False):
@@ -198,14 +199,21 @@ def _open_bool(original: Callable[..., Any], file: bool, *arguments: Any) -> Any
     return handle
 
 
-def _warn_in_place(mode: Any, buffering: Any, encoding: Any) -> tuple[Any, Any]:
-    """Give the warnings that `open` gives for its caller's line: from C, that line would be ours."""
-    if not isinstance(mode, str):
+def _warner() -> Callable[[Any, Any, Any], tuple[Any, Any]]:
+    """Return what gives the warnings that `open` gives for its caller's line: from C, that line would be ours."""
+    # Kept here, too: a file that is opened when no name is left may have a buffering.
+    is_a, text, whole, warn, encoding_of = isinstance, str, int, warnings.warn, text_encoding
+    words, category, warns_of_encoding = _LINE_BUFFERING, RuntimeWarning, _warns_of_encoding
+
+    def warn_in_place(mode: Any, buffering: Any, encoding: Any) -> tuple[Any, Any]:
+        if not is_a(mode, text):
+            return buffering, encoding
+        if "b" in mode:
+            if buffering == 1 and is_a(buffering, whole):
+                warn(words, category, stacklevel=3)
+                return -1, encoding
+        elif encoding is None and warns_of_encoding:
+            return buffering, encoding_of(None, 3)
         return buffering, encoding
-    if "b" in mode:
-        if buffering == 1 and isinstance(buffering, int):
-            warnings.warn(_LINE_BUFFERING, RuntimeWarning, stacklevel=3)
-            return -1, encoding
-    elif encoding is None and _warns_of_encoding:
-        return buffering, text_encoding(None, 3)
-    return buffering, encoding
+
+    return warn_in_place
