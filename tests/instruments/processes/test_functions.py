@@ -78,6 +78,21 @@ def test_children_are_detached_when_their_parent_becomes_another_program(home: P
     assert child.attributes["process.outcome"] == "detached"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="the shell's echo")
+@pytest.mark.usefixtures("home")
+def test_a_command_that_is_run_when_no_name_is_left_runs() -> None:
+    program = """
+        import os, sys, clientobs
+        clientobs.init("t")
+        class Late:
+            def __init__(self, system=os.system): self.me, self.system = self, system
+            def __del__(self): self.system("echo late")
+        sys.kept = Late()
+    """
+    done = run_program(program)
+    assert (done.stdout, done.stderr) == ("late\n", "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="runs /bin/true")
 def test_a_forked_child_of_spawn_announces_no_exec(family: Family) -> None:
     os.spawnv(os.P_WAIT, "/bin/true", ["true"])

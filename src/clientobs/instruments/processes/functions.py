@@ -74,6 +74,8 @@ def _wrap_system(original: Any, desk: Children) -> Any:
     doorstep, inherited = desk.doorstep, desk.inherited
 
     def system(*args: Any, **kwargs: Any) -> Any:
+        if not desk.switch.on:  # the names of this module may be gone already: the interpreter ends
+            return original(*args, **kwargs)
         command = _first(args, kwargs, "command")
         child = begin(command_of(command, shell=True), how="os.system")  # noqa: S604  # nothing is run by this
         if child is None:
@@ -101,6 +103,8 @@ def _wrap_posix_spawn(original: Any, name: str, desk: Children) -> Any:
         if launching is not None and len(args) > 2:  # noqa: PLR2004  # path, arguments, environment
             desk.complete(launching, args[1])
             return original(args[0], args[1], _for(launching, args[2]), *args[3:], **kwargs)
+        if not desk.switch.on:
+            return original(*args, **kwargs)
         if sys._getframe(2).f_globals.get("__name__", "").startswith("clientobs."):  # noqa: SLF001  # our own drain
             return original(*args, **kwargs)
         path, words = _first(args, kwargs, "path"), args[1] if len(args) > 1 else kwargs.get("argv")
@@ -130,6 +134,8 @@ def _wrap_spawn(original: Any, name: str, desk: Children) -> Any:
     here = desk.here
 
     def spawn(*args: Any, **kwargs: Any) -> Any:
+        if not desk.switch.on:
+            return original(*args, **kwargs)
         mode = _first(args, kwargs, "mode")
         file = args[1] if len(args) > 1 else kwargs.get("file")
         words = args[2] if len(args) > 2 else kwargs.get("args")  # noqa: PLR2004
