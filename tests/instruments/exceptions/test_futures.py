@@ -182,3 +182,24 @@ for spare in range(3, 60):
     except RecursionError: pass
 """)
     assert "_Unseen" not in done.stderr
+
+
+def test_a_thread_that_python_does_not_know_stays_unknown(home: Path) -> None:
+    done = run("""
+import _thread, threading
+over = _thread.allocate_lock(); over.acquire()
+def work():
+    failed = futures.Future()
+    failed.set_exception(ValueError("of C++"))
+    del failed
+    try:
+        with clientobs.span("save"): export("sh010")
+    except ValueError: pass
+    print([thread.name for thread in threading.enumerate() if "Dummy" in thread.name])
+    over.release()
+_thread.start_new_thread(work, ())
+over.acquire()
+""")
+    assert done.stdout == "[]\n"
+    assert len(told(home)) == 2
+    assert all(log.attributes["thread.id"] for log in told(home))

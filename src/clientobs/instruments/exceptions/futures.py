@@ -8,7 +8,6 @@ whoever has called it has left its frame in the traceback. One mistake in a hund
 
 from __future__ import annotations
 
-import threading
 import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +17,7 @@ from clientobs._guarded import faults
 from clientobs.instruments.patching import dressed
 from clientobs.record.behind import trace_of
 from clientobs.record.rates import Rates
+from clientobs.record.threads import thread_facts
 
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
@@ -47,8 +47,7 @@ class _Unseen:
         self.raised = raised
         """How often the exception had come out of a future before."""
         self.context = _current_context()
-        thread = threading.current_thread()
-        self.facts = {semconv.THREAD_NAME: thread.name, semconv.THREAD_ID: thread.ident or 0}
+        self.facts = thread_facts()
 
     def __del__(self) -> None:
         try:
