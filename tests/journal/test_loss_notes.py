@@ -8,6 +8,9 @@ from clientobs.journal.format import MAX_PAYLOAD, Kind
 from support.journals import contents, make_journal
 
 if TYPE_CHECKING:
+    import pytest
+
+    from clientobs._guarded import Faults
     from clientobs._loss import LossLedger
     from clientobs.journal.home import Home
 
@@ -23,6 +26,22 @@ def test_what_was_lost_is_told_at_once_and_whenever_it_has_doubled(place: Home, 
         *({"oversize": count} for count in (1, 2, 4, 8)),
         {"oversize": 9, "storm": 5},
     ]
+
+
+def test_a_loss_that_can_not_be_told_at_once_is_no_matter_of_who_counts_it(
+    place: Home, loss: LossLedger, lenient_faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = make_journal(place, loss=loss)
+    journal.append(Kind.LOG, b"x", "vital")
+
+    def exhausted(*_: object) -> bool:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(journal._lanes.current["vital"]), "append", exhausted)
+        assert not journal.append(Kind.LOG, b"y", "vital")
+    assert loss.totals() == {"fault": 1}
+    assert lenient_faults.counts() == {"journal.append": 1, "journal.losses": 1}
 
 
 def test_the_keeper_has_the_last_word_on_what_was_lost(place: Home, loss: LossLedger) -> None:

@@ -183,15 +183,20 @@ def test_what_is_there_and_no_bundle_stays_as_it_is(home: Path, tmp_path: Path) 
     (home / "v1").mkdir(parents=True)
     scene, pipe = tmp_path / "hero.ma", tmp_path / "pipe"
     scene.write_text("//Maya ASCII")
+    stage = tmp_path / "hero.usdz"
+    with zipfile.ZipFile(stage, "w") as archive:
+        archive.writestr("hero.usda", "#usda 1.0")
     if hasattr(os, "mkfifo"):  # stands for a device: /dev/full, of a root who is absent-minded
         os.mkfifo(pipe)
     before = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
-    for path in (scene, pipe):
+    for path in (scene, stage, pipe):
         if path.exists():
             with pytest.raises(BundleError, match="another"):
                 made(home, path)
     assert {path.name: path.stat().st_mode for path in tmp_path.iterdir()} == before
     assert scene.read_text() == "//Maya ASCII"
+    with zipfile.ZipFile(stage) as archive:
+        assert archive.namelist() == ["hero.usda"]
     made(home, tmp_path / "out.zip")
     made(home, tmp_path / "out.zip")  # one of our own is made anew
 

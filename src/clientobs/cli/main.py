@@ -14,6 +14,7 @@ where it isn't found):
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import io
 import os
@@ -79,6 +80,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Name, module, one line of help. A module is loaded when its command is called."""
 
+_UNWRITABLE: Final = frozenset(
+    {errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EBADF, getattr(errno, "EDQUOT", 0)}
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
@@ -94,7 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _give_up_stdout()
         return PIPE_CLOSED
     except OSError as error:
-        if error.filename is not None:  # of a file, not of a stream
+        if (
+            error.filename is not None or error.errno not in _UNWRITABLE
+        ):  # of a file or a socket, not of stdout
             raise
         _give_up_stdout()
         print(f"clientobs: what was printed can't be written ({error.strerror})", file=sys.stderr)

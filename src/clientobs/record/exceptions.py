@@ -8,7 +8,6 @@ No exception, frame or traceback is kept (sightings.py).
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from clientobs import semconv
@@ -24,6 +23,7 @@ from clientobs.record.rates import Rates
 from clientobs.record.shortage import RESERVE, is_shortage, keep_reserve, shortage_facts
 from clientobs.record.sightings import sightings
 from clientobs.record.stacks import error_type, links_of, tell, text_of
+from clientobs.record.threads import is_main_thread, thread_facts
 from clientobs.record.undecodable import undecodable_facts
 from clientobs.record.variables import variables_of
 
@@ -235,9 +235,8 @@ def _emit(
 ) -> None:
     from opentelemetry._logs import SeverityNumber  # noqa: PLC0415  # loaded with the SDK; keeps import light
 
-    thread = threading.current_thread()
-    if thread is not threading.main_thread() and semconv.THREAD_NAME not in attributes:
-        attributes |= {semconv.THREAD_NAME: thread.name, semconv.THREAD_ID: thread.ident or 0}
+    if semconv.THREAD_ID not in attributes and not is_main_thread():
+        attributes |= thread_facts()
     message = attributes[semconv.EXCEPTION_MESSAGE]
     recorder.voice.logger.emit(
         context=context,

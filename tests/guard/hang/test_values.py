@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import collections
 import functools
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clientobs.guard.hang.expressions import Attribute, Call, Item, Name
 from clientobs.guard.hang.stacks import names
+from clientobs.guard.hang.values import value_of
 from clientobs.guard.hang.waits import who_waits
 from support.standing_threads import stands_in, until
 
@@ -133,3 +136,70 @@ def want():
     line = f"line {len(source.splitlines())} of <string>), which can't be followed"
     assert found == ([f"MainThread waits for {UNCLEAR[expression]}{line}"], False)
     assert len(known["calls"]) <= 1  # none of ours
+
+
+CODE_OF_THE_HOST = """
+class Meta(type):
+    def __getattribute__(cls, name):
+        ran.append(name)
+        return type.__getattribute__(cls, name)
+    def __eq__(cls, other):
+        ran.append("==")
+        return cls is other
+    __hash__ = type.__hash__
+class Proxy:
+    __class__ = property(lambda self: ran.append("__class__"))
+class Fields:
+    __dict__ = property(lambda self: ran.append("__dict__"))
+class Lazy:
+    def __getattribute__(self, name):
+        ran.append(name)
+class Local(threading.local):
+    def __init__(self):
+        ran.append("__init__")
+"""
+
+
+@pytest.mark.parametrize(
+    "made", ["Proxy()", "Fields()", "Lazy()", "Meta('Odd', (), {})()", "Meta('Odd', (), {})"]
+)
+def test_no_code_of_an_object_runs_that_an_expression_leads_over(made: str) -> None:
+    ran: list[str] = []
+    known: dict[str, Any] = {"ran": ran, "threading": threading}
+    exec(CODE_OF_THE_HOST, known)
+    owner = eval(made, known)
+    ran.clear()
+    _look_at_every_way(owner)
+    assert ran == []
+
+
+def test_what_is_local_to_a_thread_is_not_made_anew_on_the_one_that_looks() -> None:
+    ran: list[str] = []
+    known: dict[str, Any] = {"ran": ran, "threading": threading}
+    exec(CODE_OF_THE_HOST, known)
+    owner = known["Local"]()
+    looking = threading.Thread(target=_look_at_every_way, args=(owner,))
+    looking.start()
+    looking.join(10)
+    assert ran == ["__init__"]
+
+
+def test_the_variables_of_exec_may_be_any_mapping_of_the_host() -> None:
+    asked: list[str] = []
+
+    class Variables(dict[str, Any]):
+        def get(self, name: str, default: Any = None) -> Any:
+            asked.append(name)
+            return default
+
+    frames: dict[str, Any] = {"frame": sys._getframe}
+    exec("found = frame()", frames, local := Variables())
+    assert value_of(local["found"], Name("owner", local=True)) is None
+    assert not asked
+
+
+def _look_at_every_way(owner: Any) -> None:
+    frame, name = sys._getframe(), Name("owner", local=True)
+    value_of(frame, Attribute(Attribute(name, "lock"), "name"))
+    value_of(frame, Item(name, Name("frame", local=True)))
+    value_of(frame, Call(Attribute(name, "lock_for"), (), by_name=False))

@@ -156,3 +156,69 @@ del kept
 """)
     assert done.stdout == "[None, None]\n"
     assert [log.attributes["exception.type"] for log in told(home)] == ["KeyError"]
+
+
+def test_a_second_exception_that_a_future_refuses_leaves_the_first_to_who_asks(home: Path) -> None:
+    run("""
+future = pool.submit(export, "sh010")
+futures.wait([future])
+try: future.set_exception(KeyError("too late"))
+except futures.InvalidStateError: pass
+try: future.result()
+except ValueError: pass
+unseen = pool.submit(export, "sh020")
+futures.wait([unseen])
+try: unseen.set_exception(KeyError("too late"))
+except futures.InvalidStateError: pass
+pool.shutdown(); del future, unseen; gc.collect()
+""")
+    assert [log.attributes["exception.message"] for log in told(home)] == ["no plate: sh020"]
+
+
+def test_a_thousand_failures_that_are_kept_to_the_end_are_counted_and_not_each_looked_at(home: Path) -> None:
+    done = run("""
+from clientobs.instruments.exceptions.desk import Desk
+looks, look = [], Desk.report_unseen
+def report_unseen(*args, **named): looks.append(1); look(*args, **named)
+Desk.report_unseen = report_unseen
+kept = [pool.submit(export, shot) for shot in range(1000)]
+pool.shutdown()
+clientobs.shutdown()
+print(len(looks))
+""")
+    assert done.stdout == "60\n"
+    assert len(told(home)) == 60
+    assert seen(home).notes("loss")[-1]["exceptions"] == 940
+
+
+def test_one_that_is_dropped_where_nothing_is_left_to_call_prints_nothing(home: Path) -> None:
+    done = run("""
+def down(left): box.clear() if not left else down(left - 1)
+for spare in range(3, 60):
+    box = [futures.Future()]
+    box[0].set_exception(ValueError("deep"))
+    try: down(sys.getrecursionlimit() - spare)
+    except RecursionError: pass
+""")
+    assert "_Unseen" not in done.stderr
+
+
+def test_a_thread_that_python_does_not_know_stays_unknown(home: Path) -> None:
+    done = run("""
+import _thread, threading
+over = _thread.allocate_lock(); over.acquire()
+def work():
+    failed = futures.Future()
+    failed.set_exception(ValueError("of C++"))
+    del failed
+    try:
+        with clientobs.span("save"): export("sh010")
+    except ValueError: pass
+    print([thread.name for thread in threading.enumerate() if "Dummy" in thread.name])
+    over.release()
+_thread.start_new_thread(work, ())
+over.acquire()
+""")
+    assert done.stdout == "[]\n"
+    assert len(told(home)) == 2
+    assert all(log.attributes["thread.id"] for log in told(home))

@@ -20,7 +20,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clientobs.drain.logfiles.lines import Line, LineSplitter, encoding_of
-from clientobs.drain.logfiles.rotation import Alone, find_again, rotated_since
+from clientobs.drain.logfiles.rotation import Alone, find_again, is_named_after, rotated_since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,7 +87,7 @@ class Cursor:
         self.identity: Identity | None = (mark.device, mark.inode) if mark else None
         """Of the file that is read, under whatever name; None between two of them."""
         self._was_finished = False
-        """Whether it was read to its end under another name: that it is deleted then costs nothing."""
+        """Whether it was met as one that was read to its end: that it is deleted then costs nothing."""
         self._head = (mark.head, mark.head_length) if mark else ("", 0)
         self._offset = mark.offset if mark else 0
         self._splitter: LineSplitter | None = None
@@ -130,6 +130,8 @@ class Cursor:
             self.identity = (look.device, look.inode)
             self._offset = look.size if self._at_end else 0
         self._at_end = False
+        if self._splitter is None and self._head[1] and look.size == self._offset:
+            self._was_finished = True  # by an earlier drain, or by who followed it under its other name
         yield from self._read_on(self.path, look)
         self.is_behind = self._offset < look.size
 
@@ -154,7 +156,7 @@ class Cursor:
         return True
 
     def _begin(self) -> None:
-        self.identity, self._was_finished = None, False
+        self.identity, self._was_finished, self._seen = None, False, None
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -182,7 +184,7 @@ class Cursor:
                     break
                 self._offset += len(chunk)
                 self._allowed -= len(chunk)
-                self._grown_ns = self._mono_ns()
+                self._grown_ns, self._was_finished = self._mono_ns(), False
                 yield from splitter.feed(chunk)
 
     def _pass_over_history(self, file: Any, look: _Look) -> bool:
@@ -216,7 +218,7 @@ class Cursor:
         identity = self.identity or (0, -1)
         if not self._kin.is_followed(identity, self):
             old = find_again(self.path, identity)
-            if old is not None:
+            if old is not None and self._is_still(old):
                 yield from self._to_the_end(old)
                 for later in rotated_since(old, self.path):
                     yield from self._one_later(later, now)
@@ -228,14 +230,28 @@ class Cursor:
 
     def _one_later(self, path: str, now: _Look) -> Iterator[Line | None]:
         try:
-            found: Identity = _look_at(path)[:2]
+            look = _look_at(path)
         except OSError:
             return  # gone since, or none of ours
-        if found == now[:2] or self._kin.is_followed(found, self) or self._kin.mark_of(found) is not None:
+        found: Identity = look[:2]
+        if found == now[:2] or self._kin.is_followed(found, self):
             return
         self._begin()
+        # One that was read already, or one that got the number of such a one: they are deleted as new ones are made.
+        if self._take_up(look):
+            yield None
         self.identity = found
         yield from self._to_the_end(path)
+
+    def _is_still(self, path: str) -> bool:
+        """Say whether a file is the log, and no scene that was saved beside it and got the number of a deleted log."""
+        if is_named_after(path, self.path):
+            return True
+        try:
+            with open_shared(path) as file:
+                return bool(self._head[1]) and self._same_head(file)
+        except OSError:
+            return False
 
     def _to_the_end(self, path: str) -> Iterator[Line | None]:
         self._allowed = FARTHEST_BACK

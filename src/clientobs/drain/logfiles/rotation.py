@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 if TYPE_CHECKING:
     from clientobs.drain.logfiles.cursor import Cursor, Mark
 
-__all__ = ["COMPRESSED", "Alone", "Identity", "Kin", "find_again", "rotated_since"]
+__all__ = ["COMPRESSED", "Alone", "Identity", "Kin", "find_again", "is_named_after", "rotated_since"]
 
 Identity: TypeAlias = tuple[int, int]
 """Device and inode."""
@@ -67,6 +67,18 @@ def find_again(path: str, identity: Identity) -> str | None:
         except OSError:
             continue  # gone since
     return None
+
+
+def is_named_after(path: str, log: str) -> bool:
+    """Say whether rotation may have given a log that name.
+
+    >>> [is_named_after(name, "tool.log") for name in ("tool.log.1", "tool.2026-05-04.log", "tool.log.gz", "shot.ma")]
+    [True, True, False, False]
+    """
+    name, base = os.path.basename(path), os.path.basename(log)
+    stem, extension = os.path.splitext(base)
+    is_ours = name.startswith(base) or (name.startswith(stem) and name.endswith(extension))
+    return is_ours and not name.endswith(COMPRESSED)
 
 
 def rotated_since(old: str, path: str) -> list[str]:

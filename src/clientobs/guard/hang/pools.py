@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clientobs.guard.hang.expressions import Attribute, expression_to, instructions_of
 from clientobs.guard.hang.stacks import frames_of
-from clientobs.guard.hang.values import fields_of, value_of
+from clientobs.guard.hang.values import fields_of, mro_of, value_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -138,7 +138,7 @@ def _busy_workers(frame: FrameType | None) -> tuple[int, ...]:
 
 def _all_busy(pool: Any) -> tuple[int, ...]:
     kind = getattr(sys.modules.get("concurrent.futures.thread"), "ThreadPoolExecutor", None)
-    if kind is None or kind not in type(pool).__mro__:
+    if kind is None or not any(kind is one for one in mro_of(type(pool))):
         return ()
     fields = fields_of(pool)
     waiting, threads, most = (fields.get(name) for name in ("_work_queue", "_threads", "_max_workers"))

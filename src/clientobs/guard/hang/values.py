@@ -11,8 +11,9 @@ out, all must lead to the same object.
 from __future__ import annotations
 
 import collections
+import threading
 import weakref
-from types import FunctionType, MemberDescriptorType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clientobs.guard.hang.expressions import (
@@ -26,12 +27,12 @@ from clientobs.guard.hang.expressions import (
 
 if TYPE_CHECKING:
     import dis
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import CodeType, FrameType
 
     from clientobs.guard.hang.expressions import Expression
 
-__all__ = ["fields_of", "value_of"]
+__all__ = ["fields_of", "is_exactly", "mro_of", "value_of"]
 
 _MAX_KEYS: Final = 10_000
 _MAX_CODE: Final = 1_000
@@ -42,6 +43,14 @@ _KEYS: Final = (str, int, bytes)
 _LOOKUPS: Final = frozenset({"get", "setdefault"})
 _ODD: Final = 0x04 | 0x08 | 0x20 | 0x80 | 0x200
 """CO_VARARGS, CO_VARKEYWORDS, CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of inspect, which is slow to load."""
+_OPTIMIZED: Final = 0x01
+_MADE_IN_PYTHON: Final = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE; some of C as well, none of which keeps a dict in a way of its own."""
+_OF_CLASS: Final = vars(type)
+_namespace: Final[Any] = _OF_CLASS["__dict__"].__get__
+_flags: Final[Any] = _OF_CLASS["__flags__"].__get__
+mro_of: Final[Any] = _OF_CLASS["__mro__"].__get__
+"""The classes that a class derives from, and itself before them; a metaclass has no say."""
 _NONE: Final = frozenset({"LOAD_CONST", "DUP_TOP"})
 _LEAVES_WITH: Final = (
     frozenset({"POP_TOP"}),
@@ -63,16 +72,36 @@ class _Scope(NamedTuple):
 
 def value_of(frame: FrameType, expression: Expression | None) -> Any:
     """Return what an expression leads to, None where it leads nowhere."""
-    return None if expression is None else _value(_Scope(frame.f_locals, frame.f_globals), expression)
+    if expression is None:
+        return None
+    local = frame.f_locals
+    if not frame.f_code.co_flags & _OPTIMIZED and type(local) is not dict:
+        local = {}  # exec() takes any mapping, and a metaclass may prepare one
+    return _value(_Scope(local, frame.f_globals), expression)
 
 
 def fields_of(owner: Any) -> dict[str, Any]:
     """Return the attributes that an object has by itself."""
-    try:
-        found = object.__getattribute__(owner, "__dict__")
-    except AttributeError:
-        return {}
-    return found if type(found) is dict else {}
+    kinds = mro_of(type(owner))
+    if any(kind is threading.local for kind in kinds):
+        return {}  # another thread's, and to ask would call the host's __init__ on this one
+    for kind in kinds:
+        way = _namespace(kind).get("__dict__")
+        if way is not None:
+            is_plain = type(way) is GetSetDescriptorType and _flags(kind) & _MADE_IN_PYTHON
+            found = way.__get__(owner) if is_plain or type(way) is MemberDescriptorType else None
+            return found if type(found) is dict else {}
+    return {}
+
+
+def is_exactly(owner: Any, kinds: Iterable[type]) -> bool:
+    """Say whether an object is of one of these classes itself, and ask neither it nor its metaclass."""
+    kind = type(owner)
+    return any(kind is one for one in kinds)
+
+
+def _is_class(owner: Any) -> bool:
+    return issubclass(type(owner), type)  # isinstance would ask the object for its __class__
 
 
 def _value(scope: _Scope, expression: Expression) -> Any:
@@ -97,7 +126,7 @@ def _variable(scope: _Scope, variable: Name) -> Any:
 def _attribute(owner: Any, name: str) -> Any:
     """Return an attribute that is simply there: no descriptor of the host is called."""
     found = _raw(owner, name)
-    if type(found) is MemberDescriptorType and not isinstance(owner, type):  # one of `__slots__`
+    if type(found) is MemberDescriptorType and not _is_class(owner):  # one of `__slots__`
         try:
             return found.__get__(owner)
         except AttributeError:
@@ -106,21 +135,21 @@ def _attribute(owner: Any, name: str) -> Any:
 
 
 def _raw(owner: Any, name: str) -> Any:
-    kinds = type.__getattribute__(owner, "__mro__") if isinstance(owner, type) else ()
-    for kind in (*kinds, *type(owner).__mro__):
-        fields = type.__getattribute__(kind, "__dict__")
+    kinds = mro_of(owner) if _is_class(owner) else ()
+    for kind in (*kinds, *mro_of(type(owner))):
+        fields = _namespace(kind)
         if name in fields:
             return fields_of(owner).get(name, fields[name])
     return fields_of(owner).get(name)
 
 
 def _item(owner: Any, key: Any) -> Any:
-    if type(owner) in _ROWS and type(key) is int:
+    if is_exactly(owner, _ROWS) and type(key) is int:
         return owner[key] if -len(owner) <= key < len(owner) else None
     if type(owner) is weakref.WeakValueDictionary:
         found = _item(fields_of(owner).get("data"), key)
         return found() if isinstance(found, weakref.ref) else None
-    if type(owner) not in _DICTS or not _is_plain(key) or len(owner) > _MAX_KEYS:
+    if not is_exactly(owner, _DICTS) or not _is_plain(key) or len(owner) > _MAX_KEYS:
         return None
     # Not owner[key]: a key of the host's own type, with the same hash, would be asked whether it is equal.
     items = list(dict.items(owner))
@@ -130,7 +159,8 @@ def _item(owner: Any, key: Any) -> Any:
 
 
 def _is_plain(key: Any) -> bool:
-    return type(key) in _KEYS or (type(key) is tuple and all(type(part) in _KEYS for part in key))
+    parts = key if type(key) is tuple else (key,)
+    return all(is_exactly(part, _KEYS) for part in parts)
 
 
 def _returned(scope: _Scope, call: Call) -> Any:
@@ -139,7 +169,7 @@ def _returned(scope: _Scope, call: Call) -> Any:
         return None
     if isinstance(call.of, Attribute):
         owner = _value(scope, call.of.of)
-        if call.of.name in _LOOKUPS and type(owner) in (*_DICTS, weakref.WeakValueDictionary):
+        if call.of.name in _LOOKUPS and is_exactly(owner, (*_DICTS, weakref.WeakValueDictionary)):
             return _item(owner, _value(scope, call.arguments[0])) if call.arguments else None
         function, first = _method(owner, call.of.name)
     elif isinstance(call.of, Name):
@@ -161,8 +191,8 @@ def _method(owner: Any, name: str) -> tuple[Any, list[Any]]:
     if type(found) is staticmethod:
         return found.__func__, []
     if type(found) is classmethod:
-        return found.__func__, [owner if isinstance(owner, type) else type(owner)]
-    return found, [] if isinstance(owner, type) or name in fields_of(owner) else [owner]
+        return found.__func__, [owner if _is_class(owner) else type(owner)]
+    return found, [] if _is_class(owner) or name in fields_of(owner) else [owner]
 
 
 def _found_by(function: FunctionType, arguments: list[Any], depth: int) -> Any:

@@ -28,7 +28,7 @@ from clientobs.guard.hang.expressions import (
 )
 from clientobs.guard.hang.pools import awaited
 from clientobs.guard.hang.stacks import frames_of
-from clientobs.guard.hang.values import fields_of, value_of
+from clientobs.guard.hang.values import fields_of, is_exactly, value_of
 from clientobs.guard.hang.wakes import WITH, line_of, standing_at, wake_of
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _waited_for(frame: FrameType) -> _Lock | None:
     if standing is None or standing.method not in _ACQUIRES:
         return None
     found = _unwrapped(value_of(asker, standing.of))
-    if type(found) in _LOCKS:
+    if is_exactly(found, _LOCKS):
         return _Lock(said(standing.of), found) if standing.of is not None and _is_locked(found) else None
     called = f"'{said(standing.of)}'" if standing.of is not None else "a lock"
     return _Lock(f"{called} ({line_of(asker)})", None)
@@ -173,7 +173,7 @@ def _held_by(frame: FrameType) -> Iterator[_Lock]:
                 continue
             found = value_of(each, expression)
             lock = _unwrapped(found)
-            if found is not woken and type(lock) in _LOCKS and _is_locked(lock):
+            if found is not woken and is_exactly(lock, _LOCKS) and _is_locked(lock):
                 yield _Lock(said(expression), lock)
 
 

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clientobs.guard.hang.expressions import expression_to, index_at, instructions_of, method_of, said
-from clientobs.guard.hang.values import value_of
+from clientobs.guard.hang.values import mro_of, value_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -94,9 +94,10 @@ def _entered(frame: FrameType) -> tuple[FrameType | None, FrameType | None]:
 
 def _words(inner: FrameType) -> tuple[str, str] | None:
     owner, method = inner.f_locals.get("self"), inner.f_code.co_name
-    for kind in type(owner).__mro__:
-        if (kind, method) in _WAITS:
-            return _WAITS[kind, method]
+    for kind in mro_of(type(owner)):
+        for (known, name), words in _WAITS.items():
+            if kind is known and name == method:
+                return words
         if method in {"result", "exception"} and kind is _future():
             return _RESULT
     return None

@@ -64,6 +64,12 @@ class Desk:
             report_exception(recorder, error, "future", context=context, facts=facts, headline=headline)
             self.done(error)
 
+    def left_out(self) -> None:
+        """Count one that comes too fast to be looked at."""
+        recorder = _recorder.active()
+        if recorder is not None:
+            recorder.count_loss("exceptions")
+
     def uncaught(self, error: object, below: object) -> bool:
         """Report what came to sys.excepthook; `below` is the frame that it was called under, if any."""
         sightings.drop(self._last)  # nobody keeps that one any more: another one may get its id

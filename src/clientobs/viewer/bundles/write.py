@@ -125,7 +125,7 @@ def write_bundle(
 
 
 def _refuse_what_is_there(path: str) -> None:
-    """Leave alone what is no archive: a scene whose name was given by mistake, a device, a pipe."""
+    """Leave alone what is no bundle: a scene whose name was given by mistake, a device, a pipe."""
     try:
         kind = os.lstat(path).st_mode
     except OSError:
@@ -134,8 +134,17 @@ def _refuse_what_is_there(path: str) -> None:
         raise BundleError(f"{path} is a folder; name a file in it.")
     if not stat.S_ISREG(kind):
         raise BundleError(f"{path} is no plain file; name another one.")
-    if os.path.getsize(path) and not zipfile.is_zipfile(path):
+    if os.path.getsize(path) and not _is_bundle(path):
         raise BundleError(f"{path} is there already, and no bundle; name another file.")
+
+
+def _is_bundle(path: str) -> bool:
+    """Say whether a file is one of ours: a usdz is an archive as well."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"manifest.json", "doctor.json"} <= set(archive.namelist())
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return False
 
 
 def _write_records(bundle: _Bundle, home: Recordings) -> dict[str, Run]:
