@@ -188,8 +188,9 @@ def test_a_number_that_goes_to_a_pipe_is_no_file_on_the_nas_any_more(start: Call
         assert os.read(number, 1) == b"x"
         for one in (number, reading, writing):
             os.close(one)
-    found = studio.recorded()
-    assert [span.name for span in found.spans] == ["s"]
+    names = [span.name for span in studio.recorded().spans]  # on a busy machine the open may be slow, and is told
+    assert "s" in names
+    assert "file read" not in names
 
 
 def test_a_file_object_takes_a_descriptor_over(studio: Studio) -> None:
