@@ -278,8 +278,6 @@ class Journal:
         """Return how this journal stands."""
         segment = self._lanes.current["bulk"] or self._lanes.current["vital"]
         return {
-            "run": self.run,
-            "path": self.path,
             "open_spans": len(self._open_spans),
             "paused": self._lanes.pauses(),
             "under_gil": segment is not None and type(segment) is not Segment,

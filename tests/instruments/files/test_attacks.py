@@ -188,7 +188,9 @@ def test_a_number_that_goes_to_a_pipe_is_no_file_on_the_nas_any_more(start: Call
         assert os.read(number, 1) == b"x"
         for one in (number, reading, writing):
             os.close(one)
-    names = [span.name for span in studio.recorded().spans]  # on a busy machine the open may be slow, and is told
+    names = [
+        span.name for span in studio.recorded().spans
+    ]  # on a busy machine the open may be slow, and is told
     assert "s" in names
     assert "file read" not in names
 
