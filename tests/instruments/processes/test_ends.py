@@ -329,14 +329,19 @@ def test_many_at_once_leave_nothing_behind(family: Family) -> None:
 def test_a_thousand_at_once_leave_no_descriptor_thread_or_memory(family: Family) -> None:
     process = psutil.Process()
     run_many(1_000)
-    before = (process.num_threads(), process.num_fds(), process.memory_info().rss)
+    before = (process.num_threads(), descriptors(process), process.memory_info().rss)
     for _ in range(3):
         run_many(1_000)
-    after = (process.num_threads(), process.num_fds(), process.memory_info().rss)
+    after = (process.num_threads(), descriptors(process), process.memory_info().rss)
     assert after[0] <= before[0]
     assert after[1] <= before[1]
     assert after[2] - before[2] < 4 << 20
     assert not family.desk.open
+
+
+def descriptors(process: psutil.Process) -> int:
+    """Count them without those of the journal: it has a second one open now and then, until it is on the disk."""
+    return process.num_fds() - sum(file.path.endswith(".seg") for file in process.open_files())
 
 
 def run_many(count: int) -> None:
